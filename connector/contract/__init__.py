@@ -1,0 +1,1 @@
+"""The contract with scripts: JSON cases in, JSON results out, one file a command."""

@@ -1,0 +1,206 @@
+"""What an assessment says: response, absorbed dose, selection, what is missing, and the inputs it came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connector.core.case import TimePoint, VolumeGeometry
+from connector.core.evidence import Citation
+
+
+@dataclass(frozen=True, slots=True)
+class VisitResponse:
+    """
+    Response at one visit.
+
+    Responses are CR, PR, SD, PD, NE, NON-CR/NON-PD or NA (no such lesions). Percentages are decimal strings rounded for
+    reading only; no threshold is decided on them.
+    """
+
+    on: date
+    sum_mm: Decimal | None
+    nadir_mm: Decimal | None
+    change_from_baseline_percent: str | None
+    change_from_nadir_percent: str | None
+    target_response: str
+    non_target_response: str
+    overall_response: str
+    reasons: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatedResponse:
+    """A best response and the visit that earned it."""
+
+    response: str
+    on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToEvent:
+    """Days as a plain date difference; `event` is False when censored."""
+
+    days: int
+    event: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReport:
+    """Tumour response over all visits by one set of criteria, with the policies it was judged by."""
+
+    criteria: str  # recist-1.1 or mrecist
+    visits: tuple[VisitResponse, ...]
+    best_overall_response: DatedResponse
+    confirmed_best_overall_response: DatedResponse
+    progression_free_survival: TimeToEvent | None = None
+    duration_of_response: TimeToEvent | None = None
+    policies: Mapping[str, str] = field(default_factory=dict)
+    target_ids: tuple[str, ...] = ()
+    non_target_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegionDose:
+    """Absorbed dose statistics of one region; D_x is the lowest dose in the hottest x % of the voxels."""
+
+    name: str
+    volume_ml: float
+    mean_gy: float
+    min_gy: float
+    max_gy: float
+    d2_gy: float
+    d50_gy: float
+    d70_gy: float
+    d95_gy: float
+    d98_gy: float
+    v_fraction: Mapping[str, float]  # dose in Gy as text to volume fraction 0..1
+    bed_gy: float | None = None
+    geud_gy: float | None = None
+    tracking_uid: str | None = None
+    origin: str | None = None  # SOP Instance UID of the segmentation or structure set
+    number: int | None = None  # segment or ROI number
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoseReport:
+    """A voxel dose map with its statistics; `dose_gy` has the geometry's shape."""
+
+    method: str  # local_deposition or kernel_convolution
+    constants: Mapping[str, str]
+    scale: float
+    nuclide: str
+    decay_reference: str
+    decay_hours: float
+    dose_gy: NDArray[np.float32]
+    geometry: VolumeGeometry
+    regions: tuple[RegionDose, ...]
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uids: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule's word on an option."""
+
+    rule: str
+    text: str
+    source: Citation
+    facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """
+    One treatment and its verdict.
+
+    `verdict` is preferred, possible, relative_contraindication, excluded or cannot_decide; only the first three carry a
+    rank (1 is preferred, ties share a rank).
+    """
+
+    modality: str
+    verdict: str
+    rank: int | None
+    because: tuple[Reason, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PathNode:
+    """One node of the published algorithm and how it was answered (yes, no, or unknown)."""
+
+    node: str
+    answer: str
+    source: Citation
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What to do after the procedure, and when; `due_on` when a date can be given."""
+
+    what: str
+    when: str
+    rule: str
+    source: Citation
+    due_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A pooled proportion of an outcome in percent, with its interval, the patients it stands on, and its sources."""
+
+    modality: str
+    outcome: str
+    probability_percent: Decimal
+    interval_percent: tuple[Decimal, Decimal]
+    n: int
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which treatment fits, by cited rules; `status` as in the contract of `connector select`."""
+
+    status: str
+    options: tuple[Option, ...]
+    rules_fired: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
+    pathway: tuple[PathNode, ...] = ()
+    measures: tuple[Reason, ...] = ()
+    follow_up: tuple[FollowUp, ...] = ()
+    alerts: tuple[Reason, ...] = ()
+    risks: tuple[Risk, ...] = ()
+    conflicts: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assessment:
+    """
+    One assessment of one patient at one study; the source of every document.
+
+    `inputs` are the origins of everything that entered; `input_digest` is a hash over all inputs, the rule set and the
+    constants, so that equal inputs give equal documents. `case_ref` is opaque and safe to log.
+    """
+
+    case_ref: str
+    study_instance_uid: str
+    assessed_on: date
+    connector_version: str
+    ruleset: str
+    input_digest: str
+    inputs: tuple[str, ...]
+    time_points: tuple[TimePoint, ...]
+    response: ResponseReport | None
+    selection: Selection | None
+    dose: DoseReport | None
+    needs: tuple[str, ...] = ()  # "cannot decide: needs ..." sentences
+    warnings: tuple[str, ...] = ()

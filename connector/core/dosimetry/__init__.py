@@ -1,0 +1,1 @@
+"""Absorbed dose: one file for each model."""

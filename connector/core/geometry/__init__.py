@@ -1,0 +1,1 @@
+"""From a segmentation to what a radiologist would measure."""

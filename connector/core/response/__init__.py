@@ -1,0 +1,1 @@
+"""Tumour response: the published criteria as tables and algorithms."""

@@ -1,0 +1,1 @@
+"""Which treatment fits: cited rules, one file for each source or guideline edition."""

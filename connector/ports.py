@@ -1,0 +1,128 @@
+"""What the rooms offer to the flow and what they need from it, on one screen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from connector.core.assessment import Assessment
+from connector.core.case import Identifier, ImagingReading, PatientIdentity, RecordReading
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One received DICOM instance, already on disk and synced; `digest` is SHA-256 over the data set's bytes."""
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    path: Path
+    size_bytes: int
+    digest: str
+    patient_id: str
+    issuer_of_patient_id: str
+    source: str  # calling AE title, or "stow:" and the client's name
+    received_at: datetime
+    modality: str = ""
+    study_date: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class ReceiptOutcome(StrEnum):
+    """What the ledger did with a receipt."""
+
+    STORED = "stored"
+    SAME = "same"  # already here with an equal data set: the new file may be deleted
+    CONFLICT = "conflict"  # same SOP Instance UID, other content: kept aside, an alarm is raised
+
+
+class Inbox(Protocol):
+    """Where receivers put receipts; every call is committed when it returns."""
+
+    def receive(self, receipt: Receipt) -> ReceiptOutcome:
+        """Record one instance. Raises TryLater when the ledger is away."""
+
+    def association_opened(self, association_id: str) -> None:
+        """An association began; a study is not complete while an association that fed it is open."""
+
+    def association_alive(self, association_id: str) -> None:
+        """The association still lives (called at least every 10 s, so that a killed listener is noticed)."""
+
+    def association_closed(self, association_id: str) -> None:
+        """The association ended, in whatever way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """
+    One thing to deliver.
+
+    `identity` is the SOP Instance UID, or the identifier of the FHIR transaction; equal identity means equal content.
+    """
+
+    kind: str  # sr, rtdose, pdf, fhir
+    destination: str  # pacs or ehr
+    identity: str
+    content: bytes
+    study_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """An earlier document of the same kind and study that this one supersedes."""
+
+    kind: str
+    identity: str
+    sop_class_uid: str
+    series_instance_uid: str
+
+
+class ImagingSource(Protocol):
+    """Reads DICOM files into our types (the DICOM room)."""
+
+    def read(self, paths: Sequence[Path], study_instance_uid: str | None = None) -> ImagingReading:
+        """Read files of ONE patient; the named study (default: the latest) is assessed, earlier ones are priors."""
+
+
+class RecordSource(Protocol):
+    """Reads the patient's record into our types (the FHIR room)."""
+
+    def read(self, identifiers: Sequence[Identifier]) -> RecordReading:
+        """Find the one patient who carries one of the identifiers. Raises ImpossibleInput (none, several), TryLater."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WriteRequest:
+    """What a writer is given besides the assessment; `paths` are the instances of the assessed study."""
+
+    assessment: Assessment
+    identity: PatientIdentity
+    record: RecordReading | None
+    paths: Sequence[Path]
+    predecessors: Sequence[Predecessor] = ()
+    is_latest_study: bool = True
+
+
+class Writer(Protocol):
+    """Turns an assessment into documents, the same bytes for the same request."""
+
+    def write(self, request: WriteRequest) -> Sequence[Document]:
+        """Make the documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How a delivery ended well; `note` is a warning worth keeping, or what was done instead."""
+
+    note: str = ""
+
+
+class Destination(Protocol):
+    """Where documents go: a PACS, an EHR, a folder."""
+
+    def deliver(self, document: Document) -> Delivery:
+        """Deliver one document, safely repeatable. Raises TryLater or Refused."""

@@ -1,0 +1,1 @@
+"""The HTTP doors and the pages a person looks at."""
