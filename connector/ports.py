@@ -1,7 +1,7 @@
 """What the rooms offer to the flow and what they need from it, on one screen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -29,7 +29,7 @@ class Receipt:
     received_at: datetime
     modality: str = ""
     study_date: str = ""
-    extra: dict[str, str] = field(default_factory=dict)
+    association_id: str = ""  # the one told to `association_opened`; empty over HTTP
 
 
 class ReceiptOutcome(StrEnum):
