@@ -1,0 +1,109 @@
+"""One way for every case command to read its case, write its result, and leave with the right exit code."""
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import click
+from click.utils import get_binary_stream
+
+from connector.contract.reading import dumps, error_line, load
+from connector.core.errors import BadCase, ConnectorError
+
+Run = Callable[[Any], dict[str, Any]]
+LONGEST_VALUE_SHOWN = 200
+
+
+class CaseError(click.ClickException):
+    """The case or the usage is wrong: exit 2, and the last line of stderr says what to do."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Write the one sentence, with nothing before it."""
+        click.echo(self.format_message(), file=file, err=True)
+
+
+class RunFailed(CaseError):
+    """Something failed that is not the caller's fault: exit 1."""
+
+    exit_code = 1
+
+
+def sentence(fault: BadCase) -> str:
+    """One line for stderr, `field = value: what to do`; the value stands as JSON, cut when it is long."""
+    value = dumps(fault.value)
+    if len(value) > LONGEST_VALUE_SHOWN:
+        value = value[:LONGEST_VALUE_SHOWN] + "…"
+    return " ".join(f"{fault.field} = {value}: {fault.message}".split())
+
+
+def case_command(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the argument and the options that all case commands share."""
+    command = click.option("--debug", is_flag=True, help="Show the traceback of a failure.")(command)
+    command = click.option("--lines", is_flag=True, help="One JSON case a line in, one result a line out.")(command)
+    return click.argument("case", metavar="CASE.json")(command)
+
+
+def run_cases(run: Run, case: str, *, lines: bool, debug: bool = False) -> None:
+    """
+    Answer the case in the file `case` (`-` is stdin), or every line of it, as JSON on stdout.
+
+    A bad case leaves with exit 2 and its sentence as the last line of stderr; with `lines` it becomes an error line and
+    the run goes on. Anything else that fails leaves with exit 1. A traceback is shown only with `debug`.
+    """
+    try:
+        with _opened(case) as source:
+            if lines:
+                for text in source:
+                    if text.strip():
+                        _write(_answer_line(run, text), indent=None)
+            else:
+                _write(run(load(source.read())), indent=2)
+    except BadCase as fault:
+        _leave(CaseError(sentence(fault)), debug=debug)
+    except BrokenPipeError:
+        raise  # whoever read our output has left: click ends quietly
+    except ConnectorError as fault:
+        _leave(CaseError(str(fault)), debug=debug)
+    except Exception as fault:  # noqa: BLE001 - the last door: a person sees a sentence, and --debug the rest
+        _leave(RunFailed(f"{type(fault).__name__}: repeat with --debug and report what it prints"), debug=debug)
+
+
+def _answer_line(run: Run, text: bytes) -> dict[str, Any]:
+    try:
+        return run(load(text))
+    except BadCase as fault:
+        return error_line(fault)
+    except ConnectorError as fault:
+        return error_line(BadCase("(case)", None, str(fault)))
+
+
+@contextmanager
+def _opened(case: str) -> Iterator[BinaryIO]:
+    if case == "-":
+        yield get_binary_stream("stdin")
+        return
+    try:
+        source = Path(case).open("rb")  # noqa: SIM115 - closed below; only opening may name the argument
+    except OSError as fault:
+        raise BadCase("CASE", case, f"cannot be read ({fault.strerror}): give a file, or - for stdin") from fault
+    with source:
+        yield source
+
+
+def _write(result: dict[str, Any], *, indent: int | None) -> None:
+    """Write one result and let it go at once: a caller may wait for it before sending the next line."""
+    stdout = get_binary_stream("stdout")
+    # A lone surrogate from the case leaves as the JSON escape it came as.
+    stdout.write(dumps(result, indent=indent).encode("utf-8", "backslashreplace") + b"\n")
+    stdout.flush()
+
+
+def _leave(leaving: CaseError, *, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc(file=sys.stderr)
+    raise leaving from None
