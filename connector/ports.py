@@ -69,6 +69,8 @@ class Document:
     identity: str
     content: bytes
     study_instance_uid: str
+    sop_class_uid: str = ""  # of DICOM objects
+    series_instance_uid: str = ""  # of DICOM objects
 
 
 @dataclass(frozen=True, slots=True)
