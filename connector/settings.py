@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     ehr_algorithm: Literal["RS384", "ES384"] = Field("RS384", description="Signature of the client assertion.")
     ehr_scope: str = Field("system/*.cruds", description="Scopes asked for, separated by blanks.")
     ehr_poll_seconds: float = Field(60.0, gt=0, description="Seconds between two looks for new Observations.")
+    ehr_follow_days: int = Field(365, ge=1, description="Days after a study for which new Observations are looked for.")
     patient_issuers: str = Field(
         "", description="IssuerOfPatientID to FHIR identifier system: `ISSUER=system`, several with commas."
     )

@@ -1,0 +1,172 @@
+"""What a person at the desk asks of the ledger: what waits and why, release this, replay that, who is followed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.core.errors import BadCase
+from connector.store import tables as t
+from connector.store.inbox import insert_or_ignore
+from connector.store.ledger import SqlLedger
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A patient whose record is looked at again; `seen_until` is the high-water mark of the last look."""
+
+    case_ref: str
+    record_reference: str
+    seen_until: str | None
+    latest_study_instance_uid: str
+
+
+class Desk:
+    """The operator's view and the few things an operator may do."""
+
+    def __init__(self, ledger: SqlLedger, *, now: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._engine = ledger.engine
+        self._now = now
+
+    def status(self, limit: int = 50) -> dict[str, Any]:
+        """Counts by state, everything that waits for a person with its reason, and the newest events."""
+        with self._engine.connect() as connection:
+            studies = connection.execute(sa.select(t.study.c.state, sa.func.count()).group_by(t.study.c.state)).all()
+            jobs = connection.execute(
+                sa.select(t.job.c.kind, t.job.c.state, sa.func.count()).group_by(t.job.c.kind, t.job.c.state)
+            ).all()
+            waiting = connection.execute(
+                sa.select(t.job, t.document.c.kind.label("document_kind"), t.document.c.destination)
+                .outerjoin(t.document, t.document.c.id == t.job.c.ref)
+                .where(sa.or_(t.job.c.state.in_(["set_aside", "parked"]), t.job.c.reason.is_not(None)))
+                .where(t.job.c.state != "done")
+                .order_by(t.job.c.changed_at.desc())
+                .limit(limit)
+            ).all()
+            events = connection.execute(sa.select(t.event).order_by(t.event.c.id.desc()).limit(limit)).all()
+            instances = connection.execute(sa.select(sa.func.count()).select_from(t.instance)).scalar_one()
+            delivered = connection.execute(
+                sa.select(t.document.c.kind, sa.func.count())
+                .where(t.document.c.delivered_at.is_not(None))
+                .group_by(t.document.c.kind)
+            ).all()
+        return {
+            "instances": instances,
+            "studies": {row[0]: row[1] for row in studies},
+            "jobs": {f"{kind}.{state}": count for kind, state, count in jobs},
+            "delivered": {row[0]: row[1] for row in delivered},
+            "waiting": [
+                {
+                    "id": row.ref,
+                    "kind": row.kind if row.document_kind is None else f"{row.kind} {row.document_kind}",
+                    "state": row.state,
+                    "reason": row.reason,
+                    "attempts": row.attempts,
+                    "age_seconds": round(self._now() - row.changed_at, 1),
+                }
+                for row in waiting
+            ],
+            "events": [
+                {"at": row.at, "kind": row.kind, "ref": row.ref, "case_ref": row.case_ref, "detail": row.detail}
+                for row in events
+            ],
+        }
+
+    def documents(self, limit: int = 500) -> list[dict[str, Any]]:
+        """The newest documents, delivered or not."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(t.document, t.assessment.c.case_ref, t.assessment.c.assessed_at)
+                .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
+                .order_by(t.assessment.c.assessed_at.desc())
+                .limit(limit)
+            ).all()
+        return [
+            {
+                "id": row.id, "kind": row.kind, "destination": row.destination, "identity": row.identity,
+                "case_ref": row.case_ref, "study_instance_uid": row.study_instance_uid,
+                "delivered_at": row.delivered_at, "note": row.note,
+            }
+            for row in rows
+        ]  # fmt: skip
+
+    def replay(self, ref: str) -> int:
+        """Make a parked or set-aside job due again: by job id, document id or Study Instance UID; `all` for every one."""
+        chosen = t.job.c.state.in_(["parked", "set_aside"])
+        if ref != "all":
+            chosen &= sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
+        with self._engine.begin() as connection:
+            refs = list(connection.execute(sa.select(t.job.c.ref).where(chosen)).scalars())
+            connection.execute(
+                sa.update(t.job)
+                .where(chosen)
+                .values(state="due", due_at=self._now(), queued_until=0.0, attempts=0, changed_at=self._now())
+            )
+            for each in refs:
+                self._ledger.tell(connection, kind="replayed", ref=each, detail="made due again by an operator")
+        if not refs and ref != "all":
+            raise BadCase("ID", ref, "nothing parked or set aside has this id: `connector status` lists what waits")
+        return len(refs)
+
+    def release(self, study_instance_uid: str, *, by: str) -> None:
+        """Confirm that a study set aside for its identity belongs to the patient, and assess it."""
+        with self._engine.begin() as connection:
+            row = connection.execute(
+                sa.select(t.study.c.case_ref).where(t.study.c.study_instance_uid == study_instance_uid)
+            ).one_or_none()
+            if row is None:
+                raise BadCase("ID", study_instance_uid, "no such study: `connector status` lists what is set aside")
+            connection.execute(
+                sa.update(t.study)
+                .where(t.study.c.study_instance_uid == study_instance_uid)
+                .values(identity_released_at=self._now())
+            )
+            self._ledger.tell(
+                connection, kind="identity_released", ref=study_instance_uid, case_ref=row.case_ref,
+                detail=f"released by {by}: identity confirmed by a person",
+            )  # fmt: skip
+            self._ledger.ask_assessment(connection, study_instance_uid, row.case_ref)
+
+    # Patients whose record is followed
+
+    def follow(self, connection: sa.Connection, *, case_ref: str, record_reference: str) -> None:
+        """Look for new Observations of this patient from now on."""
+        row = {"case_ref": case_ref, "record_reference": record_reference, "seen_until": None, "polled_at": 0.0}
+        if not insert_or_ignore(connection, t.patient, row):
+            connection.execute(
+                sa.update(t.patient).where(t.patient.c.case_ref == case_ref).values(record_reference=record_reference)
+            )
+
+    def followed(self, *, not_since: float, studied_after: float) -> list[Followed]:
+        """Patients not looked at since then, whose newest study came after `studied_after`."""
+        newest = (
+            sa.select(t.study.c.study_instance_uid)
+            .where(t.study.c.case_ref == t.patient.c.case_ref)
+            .order_by(t.study.c.study_date.desc(), t.study.c.first_received_at.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        recent = sa.exists().where(
+            t.study.c.case_ref == t.patient.c.case_ref, t.study.c.last_received_at > studied_after
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(t.patient, newest.label("newest"))
+                .where(t.patient.c.polled_at <= not_since, recent)
+                .order_by(t.patient.c.polled_at)
+            ).all()
+        return [Followed(row.case_ref, row.record_reference, row.seen_until, row.newest) for row in rows]
+
+    def looked(self, followed: Followed, *, seen_until: str | None, changed: bool) -> None:
+        """Note a look at a record; when something changed the newest study is assessed again."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(t.patient)
+                .where(t.patient.c.case_ref == followed.case_ref)
+                .values(seen_until=seen_until, polled_at=self._now())
+            )
+            if changed:
+                self._ledger.ask_assessment(connection, followed.latest_study_instance_uid, followed.case_ref)

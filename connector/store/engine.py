@@ -1,0 +1,68 @@
+"""How the ledger is opened and migrated: SQLite made durable for one machine, PostgreSQL for many."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
+
+def open_ledger(url: str) -> sa.Engine:
+    """Open the database; SQLite gets write-ahead logging, full sync and a 30 s wait for other writers."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True)
+    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # pysqlite would begin transactions late and commit behind our back; we begin them ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    # A transaction that reads first and writes later could fail half-way with SQLITE_BUSY; taking the write lock at
+    # once makes every transaction wait its turn instead.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def migrate(url: str, revision: str = "head") -> str:
+    """Bring the database to a revision (forwards or back) and return the one it is at."""
+    engine = open_ledger(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            # Several processes may start together: one migrates, the others wait.
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7203)"))
+        config.attributes["connection"] = connection
+        current = _current(connection)
+        if revision == "head" or current is None or _is_ahead(config, revision, current):
+            command.upgrade(config, revision)
+        else:
+            command.downgrade(config, revision)
+        at = _current(connection)
+    engine.dispose()
+    return at or "empty"
+
+
+def _current(connection: sa.Connection) -> str | None:
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - only needed when migrating
+
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _is_ahead(config: Config, revision: str, current: str) -> bool:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only needed when migrating
+
+    script = ScriptDirectory.from_config(config)
+    behind = {step.revision for step in script.iterate_revisions(current, "base")}
+    return revision != "base" and revision not in behind

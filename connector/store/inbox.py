@@ -1,0 +1,188 @@
+"""Receipts into the ledger, many in one commit: associations share one fsync, and none is answered before it."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.core.errors import TryLater
+from connector.ports import Receipt, ReceiptOutcome
+from connector.store import tables as t
+
+ALIVE_SECONDS = 60.0
+_LARGEST_BATCH = 64
+
+SameDataset = Callable[[Path, Path], bool]
+CaseRef = Callable[[str], str]
+
+
+def insert_or_ignore(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there; tell whether it was inserted."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    result = connection.execute(dialect.insert(table).values(row).on_conflict_do_nothing())
+    return result.rowcount == 1
+
+
+def patient_key(receipt: Receipt) -> str:
+    """Issuer and patient ID as sent: equal keys are the same patient."""
+    return f"{receipt.issuer_of_patient_id}\x1f{receipt.patient_id}"
+
+
+class SqlInbox:
+    """The receivers' side of the ledger. One writer thread commits what all associations of this process bring."""
+
+    def __init__(
+        self, engine: sa.Engine, *, case_ref: CaseRef, same_dataset: SameDataset, now: Callable[[], float] = time.time
+    ) -> None:
+        self._engine = engine
+        self._case_ref = case_ref
+        self._same_dataset = same_dataset
+        self._now = now
+        self._queue: queue.SimpleQueue[tuple[Receipt, Future[ReceiptOutcome]] | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write, name="inbox-writer", daemon=True)
+        self._writer.start()
+
+    def receive(self, receipt: Receipt) -> ReceiptOutcome:
+        """Record one instance and return when it is committed. Raises TryLater when the ledger is away."""
+        future: Future[ReceiptOutcome] = Future()
+        self._queue.put((receipt, future))
+        return future.result()
+
+    def close(self) -> None:
+        """Commit what is queued and stop the writer."""
+        self._queue.put(None)
+        self._writer.join()
+
+    def association_opened(self, association_id: str) -> None:
+        """Note that an association began."""
+        with self._engine.begin() as connection:
+            insert_or_ignore(connection, t.association, {"association_id": association_id, "alive_at": self._now()})
+
+    def association_alive(self, association_id: str) -> None:
+        """Note that an association still lives."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(t.association)
+                .where(t.association.c.association_id == association_id)
+                .values(alive_at=self._now())
+            )
+
+    def association_closed(self, association_id: str) -> None:
+        """Forget an association."""
+        with self._engine.begin() as connection:
+            for table in (t.association_study, t.association):
+                connection.execute(sa.delete(table).where(table.c.association_id == association_id))
+
+    def _write(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            batch, stop = self._drain(first)
+            self._commit(batch)
+            if stop:
+                return
+
+    def _drain(
+        self, first: tuple[Receipt, Future[ReceiptOutcome]]
+    ) -> tuple[list[tuple[Receipt, Future[ReceiptOutcome]]], bool]:
+        batch = [first]
+        while len(batch) < _LARGEST_BATCH:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+            if more is None:
+                return batch, True
+            batch.append(more)
+        return batch, False
+
+    def _commit(self, batch: list[tuple[Receipt, Future[ReceiptOutcome]]]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                outcomes = [self._record(connection, receipt) for receipt, _ in batch]
+                stored = {
+                    receipt.study_instance_uid: receipt
+                    for (receipt, _), outcome in zip(batch, outcomes, strict=True)
+                    if outcome is ReceiptOutcome.STORED
+                }
+                for receipt in stored.values():
+                    self._touch_study(connection, receipt)
+                self._note_associations(connection, (receipt for receipt, _ in batch))
+        except (SQLAlchemyError, OSError) as fault:
+            for _, future in batch:
+                future.set_exception(TryLater(f"the ledger did not commit ({type(fault).__name__}): send again"))
+            return
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            future.set_result(outcome)
+
+    def _record(self, connection: sa.Connection, receipt: Receipt) -> ReceiptOutcome:
+        row = {
+            "sop_instance_uid": receipt.sop_instance_uid,
+            "sop_class_uid": receipt.sop_class_uid,
+            "study_instance_uid": receipt.study_instance_uid,
+            "series_instance_uid": receipt.series_instance_uid,
+            "transfer_syntax_uid": receipt.transfer_syntax_uid,
+            "path": str(receipt.path),
+            "size_bytes": receipt.size_bytes,
+            "digest": receipt.digest,
+            "modality": receipt.modality,
+            "source": receipt.source,
+            "received_at": receipt.received_at.timestamp(),
+        }
+        if insert_or_ignore(connection, t.instance, row):
+            return ReceiptOutcome.STORED
+        known = connection.execute(
+            sa.select(t.instance.c.digest, t.instance.c.path).where(
+                t.instance.c.sop_instance_uid == receipt.sop_instance_uid
+            )
+        ).one()
+        if known.digest == receipt.digest or self._same_dataset(Path(known.path), receipt.path):
+            return ReceiptOutcome.SAME
+        connection.execute(
+            sa.insert(t.event).values(
+                at=self._now(),
+                kind="instance_conflict",
+                ref=receipt.sop_instance_uid,
+                case_ref=self._case_ref(patient_key(receipt)),
+                detail=f"same SOP Instance UID with other content, kept aside at {receipt.path}: ask {receipt.source} "
+                "which one is right; the first one stays in use",
+            )
+        )
+        return ReceiptOutcome.CONFLICT
+
+    def _touch_study(self, connection: sa.Connection, receipt: Receipt) -> None:
+        key = patient_key(receipt)
+        at = self._now()
+        row = {
+            "study_instance_uid": receipt.study_instance_uid,
+            "case_ref": self._case_ref(key),
+            "patient_key": key,
+            "study_date": receipt.study_date,
+            "state": "receiving",
+            "first_received_at": at,
+            "last_received_at": at,
+        }
+        if not insert_or_ignore(connection, t.study, row):
+            # A late instance opens the study again: what follows supersedes, and no image is lost.
+            connection.execute(
+                sa.update(t.study)
+                .where(t.study.c.study_instance_uid == receipt.study_instance_uid)
+                .values(last_received_at=at, state="receiving")
+            )
+
+    def _note_associations(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
+        fed = {(r.association_id, r.study_instance_uid) for r in receipts if r.association_id}
+        for association_id, study_instance_uid in fed:
+            insert_or_ignore(
+                connection,
+                t.association_study,
+                {"association_id": association_id, "study_instance_uid": study_instance_uid},
+            )

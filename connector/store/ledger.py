@@ -1,0 +1,235 @@
+"""The ledger as the flow sees it: studies that complete, assessments saved with their documents, events told."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from connector.core.assessment import Assessment
+from connector.ports import Document, Predecessor
+from connector.store import tables as t
+from connector.store.durable import write_durably
+from connector.store.inbox import ALIVE_SECONDS, insert_or_ignore
+from connector.store.jobs import Jobs, Lease
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """One study in the ledger with the files of its patient, ordered by study."""
+
+    study_instance_uid: str
+    case_ref: str
+    completed_at: float
+    identity_released: bool
+    is_latest: bool
+    latest_study_instance_uid: str
+    paths: tuple[Path, ...]  # of this study
+    prior_paths: tuple[Path, ...]  # of the patient's earlier studies
+
+
+class SqlLedger:
+    """Studies, jobs, outbox and events over one database."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        outbox_dir: Path,
+        lease_seconds: float = 900.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.engine = engine
+        self.jobs = Jobs(engine, lease_seconds=lease_seconds, now=now)
+        self._outbox_dir = outbox_dir
+        self._now = now
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """One transaction; everything in it is committed together or not at all."""
+        with self.engine.begin() as connection:
+            yield connection
+
+    def tell(self, connection: sa.Connection, *, kind: str, ref: str, detail: str, case_ref: str | None = None) -> None:
+        """Append one event to the logbook."""
+        connection.execute(
+            sa.insert(t.event).values(at=self._now(), kind=kind, ref=ref, case_ref=case_ref, detail=detail)
+        )
+
+    # Studies
+
+    def complete_quiet_studies(self, quiet_seconds: float) -> int:
+        """Complete studies that were quiet long enough and that no live association feeds; returns how many."""
+        now = self._now()
+        fed = sa.exists().where(
+            t.association_study.c.study_instance_uid == t.study.c.study_instance_uid,
+            t.association_study.c.association_id == t.association.c.association_id,
+            t.association.c.alive_at > now - ALIVE_SECONDS,
+        )
+        with self.engine.begin() as connection:
+            quiet = connection.execute(
+                sa.select(t.study.c.study_instance_uid).where(
+                    t.study.c.state == "receiving", t.study.c.last_received_at <= now - quiet_seconds, ~fed
+                )
+            ).scalars()
+            return sum(self._complete(connection, uid, "quiet") for uid in list(quiet))
+
+    def complete_study(self, study_instance_uid: str, because: str) -> bool:
+        """Complete a study on an explicit signal; False when it is not known."""
+        with self.engine.begin() as connection:
+            return self._complete(connection, study_instance_uid, because)
+
+    def _complete(self, connection: sa.Connection, study_instance_uid: str, because: str) -> bool:
+        here = t.study.c.study_instance_uid == study_instance_uid
+        row = connection.execute(sa.select(t.study.c.case_ref).where(here)).one_or_none()
+        if row is None:
+            return False
+        connection.execute(
+            sa.update(t.study).where(here).values(state="complete", completed_because=because, completed_at=self._now())
+        )
+        self.jobs.ask(connection, kind="assess", ref=study_instance_uid, serial=f"assess:{row.case_ref}")
+        return True
+
+    def study(self, study_instance_uid: str) -> StudyRow | None:
+        """Get a study with its files and those of the patient's earlier studies."""
+        with self.engine.connect() as connection:
+            here = connection.execute(
+                sa.select(t.study).where(t.study.c.study_instance_uid == study_instance_uid)
+            ).one_or_none()
+            if here is None:
+                return None
+            order = (t.study.c.study_date, t.study.c.first_received_at, t.study.c.study_instance_uid)
+            of_patient = (
+                connection.execute(
+                    sa.select(t.study.c.study_instance_uid)
+                    .where(t.study.c.patient_key == here.patient_key)
+                    .order_by(*order)
+                )
+                .scalars()
+                .all()
+            )
+            place = of_patient.index(study_instance_uid)
+            return StudyRow(
+                study_instance_uid=study_instance_uid,
+                case_ref=here.case_ref,
+                completed_at=here.completed_at or here.last_received_at,
+                identity_released=here.identity_released_at is not None,
+                is_latest=study_instance_uid == of_patient[-1],
+                latest_study_instance_uid=of_patient[-1],
+                paths=self._paths(connection, [study_instance_uid]),
+                prior_paths=self._paths(connection, of_patient[:place]),
+            )
+
+    @staticmethod
+    def _paths(connection: sa.Connection, studies: Sequence[str]) -> tuple[Path, ...]:
+        rows = connection.execute(
+            sa.select(t.instance.c.path)
+            .where(t.instance.c.study_instance_uid.in_(studies))
+            .order_by(t.instance.c.study_instance_uid, t.instance.c.series_instance_uid, t.instance.c.sop_instance_uid)
+        ).scalars()
+        return tuple(Path(path) for path in rows)
+
+    def ask_assessment(self, connection: sa.Connection, study_instance_uid: str, case_ref: str) -> None:
+        """Ask for a (new) assessment of a study."""
+        self.jobs.ask(connection, kind="assess", ref=study_instance_uid, serial=f"assess:{case_ref}")
+
+    # Assessments and their documents
+
+    def has_assessment(self, study_instance_uid: str, input_digest: str, ruleset: str) -> bool:
+        """Whether the newest assessment of the study was made of just these inputs by this rule set."""
+        with self.engine.connect() as connection:
+            newest = connection.execute(
+                sa.select(t.assessment.c.input_digest, t.assessment.c.ruleset)
+                .where(t.assessment.c.study_instance_uid == study_instance_uid)
+                .order_by(t.assessment.c.assessed_at.desc())
+                .limit(1)
+            ).one_or_none()
+        return newest is not None and (newest.input_digest, newest.ruleset) == (input_digest, ruleset)
+
+    def predecessors(self, study_instance_uid: str) -> tuple[Predecessor, ...]:
+        """Our newest document of each kind in the same study, to be superseded."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(t.document, t.assessment.c.assessed_at)
+                .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
+                .where(t.document.c.study_instance_uid == study_instance_uid, t.document.c.destination == "pacs")
+                .order_by(t.assessment.c.assessed_at)
+            ).all()
+        newest = {row.kind: row for row in rows}
+        return tuple(
+            Predecessor(row.kind, row.identity, row.sop_class_uid, row.series_instance_uid) for row in newest.values()
+        )
+
+    def save(
+        self, connection: sa.Connection, assessment: Assessment, summary: object, documents: Sequence[Document]
+    ) -> Sequence[str]:
+        """Save an assessment with all its documents and ask for each delivery; returns the jobs' ids."""
+        row = {
+            "id": str(uuid.uuid4()),
+            "case_ref": assessment.case_ref,
+            "study_instance_uid": assessment.study_instance_uid,
+            "input_digest": assessment.input_digest,
+            "ruleset": assessment.ruleset,
+            "assessed_at": self._now(),
+            "summary": summary if isinstance(summary, str) else json.dumps(summary),
+        }
+        connection.execute(sa.insert(t.assessment).values(row))
+        position = connection.execute(sa.select(sa.func.count()).select_from(t.assessment)).scalar_one()
+        return [
+            job_id
+            for document in documents
+            if (job_id := self._queue(connection, str(row["id"]), document, assessment.case_ref, position))
+        ]
+
+    def _queue(
+        self, connection: sa.Connection, assessment_id: str, document: Document, case_ref: str, position: int
+    ) -> str | None:
+        path = self._outbox_dir / sha256(document.content).hexdigest()
+        write_durably(path, document.content)
+        document_id = str(uuid.uuid4())
+        row = {
+            "id": document_id,
+            "assessment_id": assessment_id,
+            "kind": document.kind,
+            "destination": document.destination,
+            "identity": document.identity,
+            "sop_class_uid": document.sop_class_uid,
+            "series_instance_uid": document.series_instance_uid,
+            "study_instance_uid": document.study_instance_uid,
+            "path": str(path),
+        }
+        if not insert_or_ignore(connection, t.document, row):
+            return None  # equal identity means equal content: it is delivered or on its way
+        # An EHR gets one patient's plans one at a time and in order; objects for a PACS need no order.
+        serial = f"ehr:{case_ref}" if document.destination == "ehr" else f"pacs:{document_id}"
+        return self.jobs.ask(connection, kind="deliver", ref=document_id, serial=serial, position=position)
+
+    def document(self, document_id: str) -> Document | None:
+        """Get a document with its content."""
+        with self.engine.connect() as connection:
+            row = connection.execute(sa.select(t.document).where(t.document.c.id == document_id)).one_or_none()
+        if row is None:
+            return None
+        return Document(
+            kind=row.kind,
+            destination=row.destination,
+            identity=row.identity,
+            content=Path(row.path).read_bytes(),
+            study_instance_uid=row.study_instance_uid,
+            sop_class_uid=row.sop_class_uid,
+            series_instance_uid=row.series_instance_uid,
+        )
+
+    def delivered(self, connection: sa.Connection, lease: Lease, note: str) -> None:
+        """Note that a document arrived and finish its job."""
+        connection.execute(
+            sa.update(t.document)
+            .where(t.document.c.id == lease.ref)
+            .values(delivered_at=self._now(), note=note or None)
+        )
+        self.jobs.done(connection, lease)

@@ -1,0 +1,135 @@
+"""The tables of the ledger; times are seconds since the epoch, UTC."""
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+UID = sa.String(64)
+
+# One row for each SOP instance that was answered with success.
+instance = sa.Table(
+    "instance",
+    metadata,
+    sa.Column("sop_instance_uid", UID, primary_key=True),
+    sa.Column("sop_class_uid", UID, nullable=False),
+    sa.Column("study_instance_uid", UID, nullable=False, index=True),
+    sa.Column("series_instance_uid", UID, nullable=False),
+    sa.Column("transfer_syntax_uid", UID, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("modality", sa.String(16), nullable=False),
+    sa.Column("source", sa.String(255), nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+)
+
+# The patient key is the issuer and the ID as sent: it groups studies, and never leaves this table for a log.
+study = sa.Table(
+    "study",
+    metadata,
+    sa.Column("study_instance_uid", UID, primary_key=True),
+    sa.Column("case_ref", sa.String(64), nullable=False, index=True),
+    sa.Column("patient_key", sa.Text, nullable=False),
+    sa.Column("study_date", sa.String(8), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),  # receiving, complete
+    sa.Column("completed_because", sa.String(64)),
+    sa.Column("first_received_at", sa.Float, nullable=False),
+    sa.Column("last_received_at", sa.Float, nullable=False),
+    sa.Column("completed_at", sa.Float),
+    sa.Column("identity_released_at", sa.Float),
+)
+
+association = sa.Table(
+    "association",
+    metadata,
+    sa.Column("association_id", sa.String(64), primary_key=True),
+    sa.Column("alive_at", sa.Float, nullable=False),
+)
+
+association_study = sa.Table(
+    "association_study",
+    metadata,
+    sa.Column("association_id", sa.String(64), primary_key=True),
+    sa.Column("study_instance_uid", UID, primary_key=True),
+)
+
+# A step that is due, leased, done, parked (the other side refused) or set aside (the input is impossible).
+job = sa.Table(
+    "job",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),  # assess, deliver
+    sa.Column("ref", sa.String(128), nullable=False),  # Study Instance UID or document id
+    sa.Column(
+        "serial", sa.String(80), nullable=False, index=True
+    ),  # jobs with equal serial run one at a time, in order
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("due_at", sa.Float, nullable=False),
+    sa.Column("queued_until", sa.Float, nullable=False),  # a message is on its way; after this it counts as lost
+    sa.Column("asked_at", sa.Float, nullable=False),  # grows whenever new input asks for the step again
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("lease_token", sa.String(36)),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("reason", sa.Text),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("kind", "ref"),
+    sa.Index("ix_job_state_due_at", "state", "due_at"),
+)
+
+assessment = sa.Table(
+    "assessment",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("case_ref", sa.String(64), nullable=False, index=True),
+    sa.Column("study_instance_uid", UID, nullable=False),
+    sa.Column("input_digest", sa.String(64), nullable=False),
+    sa.Column("ruleset", sa.String(64), nullable=False),
+    sa.Column("assessed_at", sa.Float, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),  # the assessment as JSON, without identity
+    sa.Index("ix_assessment_study_instance_uid_assessed_at", "study_instance_uid", "assessed_at"),
+)
+
+document = sa.Table(
+    "document",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("assessment_id", sa.String(36), sa.ForeignKey("assessment.id"), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("destination", sa.String(16), nullable=False),
+    sa.Column("identity", sa.String(255), nullable=False),
+    sa.Column("sop_class_uid", UID, nullable=False),
+    sa.Column("series_instance_uid", UID, nullable=False),
+    sa.Column("study_instance_uid", UID, nullable=False, index=True),
+    sa.Column("path", sa.Text, nullable=False),  # content-addressed file in the outbox folder
+    sa.Column("delivered_at", sa.Float),
+    sa.Column("note", sa.Text),
+    sa.UniqueConstraint("destination", "identity"),
+)
+
+patient = sa.Table(
+    "patient",
+    metadata,
+    sa.Column("case_ref", sa.String(64), primary_key=True),
+    sa.Column("record_reference", sa.String(128), nullable=False),  # the EHR's, e.g. Patient/17
+    sa.Column("seen_until", sa.String(40)),  # high-water mark of the last look for Observations
+    sa.Column("polled_at", sa.Float, nullable=False),
+)
+
+# Append-only: what happened, to what, and what a person should know. Also the audit trail.
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+    sa.Column("kind", sa.String(32), nullable=False, index=True),
+    sa.Column("ref", sa.String(255), nullable=False),
+    sa.Column("case_ref", sa.String(64)),
+    sa.Column("detail", sa.Text, nullable=False),
+)
