@@ -1,0 +1,253 @@
+"""Absorbed dose of every voxel by local deposition: the default, because a PET image is already blurred by more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connector.core.assessment import DoseReport, RegionDose
+from connector.core.case import ActivityMap, Region, VolumeGeometry
+from connector.core.dosimetry.constants import Constants, is_planned_for
+from connector.core.dosimetry.dvh import DoseVolume, dose_volumes
+from connector.core.dosimetry.radiobiology import TISSUE_OF_KIND, Tissue, geud_gy, mean_bed_gy
+from connector.core.dosimetry.region_grid import mask_on_grid
+from connector.core.errors import ImpossibleInput
+from connector.core.nuclides import NUCLIDES, remaining_fraction
+from connector.core.units import GBQ_PER_L_PER_BQ_PER_ML
+
+LOCAL_DEPOSITION = "local_deposition"
+DOSE_LEVELS_GY = ("20", "30", "40", "50", "70", "100", "120", "150", "200")
+# Between image and assayed activity: what phantom studies of Y-90 PET find without a fault of the scan.
+PLAUSIBLE_SCALE = (0.8, 1.25)
+# Nuclides that stand for the microspheres before treatment and have no dose of their own here.
+SURROGATES = frozenset({"Tc-99m"})
+
+
+@dataclass(frozen=True, slots=True)
+class RegionOptions:
+    """What may differ by region: the dose levels of V_x and the tissue of BED and gEUD; by region name."""
+
+    dose_levels_gy: tuple[str, ...] = DOSE_LEVELS_GY
+    levels_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tissue_of: Mapping[str, Tissue] = field(default_factory=dict)
+
+
+DEFAULT_OPTIONS = RegionOptions()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deposit:
+    """
+    The dose map before its statistics, and what is needed to make them.
+
+    `dose_gy` is local deposition in tissue and lung; `masks` are the regions on the activity's grid.
+    """
+
+    dose_gy: NDArray[np.float32]
+    masks: tuple[NDArray[np.bool_], ...]
+    lung: NDArray[np.bool_] | None
+    scale: float
+    warnings: tuple[str, ...]
+
+
+def local_deposition(
+    activity: ActivityMap,
+    regions: Sequence[Region],
+    *,
+    constants: Constants,
+    scale_to_gbq: Decimal | None,
+    options: RegionOptions = DEFAULT_OPTIONS,
+) -> DoseReport:
+    """
+    Absorbed dose in Gy when every decay gives its energy where it happens.
+
+    D = k c / density, with the concentration c brought back to the administration by 2^(t/T) and permanent trapping
+    assumed. Lung regions have the lung's density; a voxel in lung and liver is liver. `scale_to_gbq` is the activity at
+    administration that the perfused liver (all liver and lesion regions; the whole map when there is no liver region)
+    really holds: it is applied once and recorded, and is needed for counts and for Tc-99m. Negative voxels are set to 0
+    and counted in the warnings. Raises ImpossibleInput, naming what is needed. Source: EANM standard operating
+    procedure for microspheres (Levillain 2021) and the reference in `constants`.
+    """
+    deposit = deposit_locally(activity, regions, constants=constants, scale_to_gbq=scale_to_gbq)
+    return report(activity, regions, deposit, method=LOCAL_DEPOSITION, constants=constants, options=options)
+
+
+def deposit_locally(
+    activity: ActivityMap, regions: Sequence[Region], *, constants: Constants, scale_to_gbq: Decimal | None
+) -> Deposit:
+    """Make the local dose map; see `local_deposition`."""
+    _check(activity, constants, scale_to_gbq)
+    masks = tuple(mask_on_grid(region, activity.geometry) for region in regions)
+    concentration, warnings = _without_negatives(activity.concentration_bq_per_ml)
+    back = float(remaining_fraction(hours=Decimal(str(-activity.decay_hours)), half_life_h=constants.half_life_h))
+    # A surrogate's image is a share of the activity to come, not a decaying activity.
+    decay = back if activity.quantitative and activity.nuclide not in SURROGATES else 1.0
+    scale = 1.0
+    if scale_to_gbq is not None:
+        found = _activity_gbq(concentration, _perfused(regions, masks), activity.geometry) * decay
+        scale, warning = _scale(activity, found, float(scale_to_gbq))
+        warnings += warning
+    gy_per_bq_ml = (
+        float(constants.energy_per_activity_j_gbq * GBQ_PER_L_PER_BQ_PER_ML / constants.tissue_density_kg_l)
+        * decay
+        * scale
+    )
+    dose = np.multiply(concentration, np.float32(gy_per_bq_ml), dtype=np.float32)
+    lung = _lung(regions, masks)
+    if lung is not None:
+        dose[lung] *= np.float32(constants.tissue_density_kg_l / constants.lung_density_kg_l)
+    return Deposit(dose, masks, lung, scale, warnings)
+
+
+def report(
+    activity: ActivityMap,
+    regions: Sequence[Region],
+    deposit: Deposit,
+    *,
+    method: str,
+    constants: Constants,
+    options: RegionOptions = DEFAULT_OPTIONS,
+) -> DoseReport:
+    """Make the statistics of every region. Raises ImpossibleInput for a region without a voxel in the map."""
+    volumes = dose_volumes(deposit.dose_gy, deposit.masks)
+    doses = tuple(
+        _region_dose(region, volume, activity.geometry, constants, options)
+        for region, volume in zip(regions, volumes, strict=True)
+    )
+    return DoseReport(
+        method=method,
+        constants=constants.as_text(),
+        scale=deposit.scale,
+        nuclide=constants.nuclide,
+        decay_reference=activity.decay_reference,
+        decay_hours=activity.decay_hours,
+        dose_gy=deposit.dose_gy,
+        geometry=activity.geometry,
+        regions=doses,
+        study_instance_uid=activity.study_instance_uid,
+        series_instance_uid=activity.series_instance_uid,
+        sop_instance_uids=activity.sop_instance_uids,
+        warnings=activity.warnings + deposit.warnings,
+    )
+
+
+def _check(activity: ActivityMap, constants: Constants, scale_to_gbq: Decimal | None) -> None:
+    surrogate = activity.nuclide in SURROGATES
+    if surrogate and scale_to_gbq is None:
+        raise ImpossibleInput(
+            f"a {activity.nuclide} image stands for microspheres and holds no dose of its own: "
+            "give the activity they will bring to the liver with --scale-to-gbq"
+        )
+    if not activity.quantitative and scale_to_gbq is None:
+        raise ImpossibleInput(
+            "the image holds counts, not Bq/mL: send a quantitative series (Units BQML), "
+            "or give the activity in the liver with --scale-to-gbq"
+        )
+    if not surrogate and not is_planned_for(activity.nuclide):
+        trapped = ", ".join(sorted(name for name in NUCLIDES if is_planned_for(name)))
+        raise ImpossibleInput(
+            f"one image of {activity.nuclide} does not tell an absorbed dose, for it moves on: "
+            f"fit several time points (`connector dose fit`), or send {trapped} microspheres"
+        )
+    if not surrogate and activity.nuclide != constants.nuclide:
+        raise ImpossibleInput(
+            f"the image is of {activity.nuclide} and the constants are of {constants.nuclide}: take those of the image"
+        )
+    if scale_to_gbq is not None and scale_to_gbq <= 0:
+        raise ImpossibleInput(f"scale_to_gbq = {scale_to_gbq}: an activity above 0 GBq is needed")
+    if not np.isfinite(activity.decay_hours):
+        raise ImpossibleInput("the time between administration and image is not known: give --administered-at")
+    if activity.concentration_bq_per_ml.shape != activity.geometry.shape:
+        raise ImpossibleInput("the activity and its geometry have different shapes: the series was read in part")
+
+
+def _without_negatives(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """Reconstructions leave values below 0 that no activity can have: set to 0, and said."""
+    lowest = float(values.min())
+    if not np.isfinite(lowest) or not np.isfinite(float(values.max())):
+        raise ImpossibleInput("the activity holds a voxel that is not a number: reconstruct or export the series again")
+    if lowest >= 0:
+        return values, ()
+    count = int(np.count_nonzero(values < 0))
+    return np.maximum(values, np.float32(0)), (f"{count} voxels below 0 (lowest {lowest:.4g}) were set to 0",)
+
+
+def _union(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+    if not masks:
+        return None
+    union = masks[0].copy()
+    for mask in masks[1:]:
+        np.logical_or(union, mask, out=union)
+    return union
+
+
+def _perfused(regions: Sequence[Region], masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+    """Liver and the lesions in or at it; None (the whole map) when no liver was drawn."""
+    if not any(region.kind == "liver" for region in regions):
+        return None
+    return _union([mask for region, mask in zip(regions, masks, strict=True) if region.kind in {"liver", "lesion"}])
+
+
+def _lung(regions: Sequence[Region], masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+    """Voxels of lung; those that are also drawn as liver belong to the liver."""
+    lung = _union([mask for region, mask in zip(regions, masks, strict=True) if region.kind == "lung"])
+    liver = _union([mask for region, mask in zip(regions, masks, strict=True) if region.kind == "liver"])
+    return lung if lung is None or liver is None else lung & ~liver
+
+
+def _activity_gbq(
+    concentration: NDArray[np.float32], mask: NDArray[np.bool_] | None, geometry: VolumeGeometry
+) -> float:
+    inside = concentration if mask is None else concentration[mask]
+    return float(inside.sum(dtype=np.float64)) * geometry.voxel_volume_ml * 1e-9
+
+
+def _scale(activity: ActivityMap, found_gbq: float, wanted_gbq: float) -> tuple[float, tuple[str, ...]]:
+    if found_gbq <= 0:
+        raise ImpossibleInput("there is no activity to scale in the liver: check that the regions fit the image")
+    scale = wanted_gbq / found_gbq
+    low, high = PLAUSIBLE_SCALE
+    if activity.quantitative and activity.nuclide not in SURROGATES and not low <= scale <= high:
+        warning = (
+            f"the image holds {found_gbq:.4g} GBq where {wanted_gbq:.4g} GBq were given (scale {scale:.3f}): "
+            "check calibration, decay correction and regions"
+        )
+        return scale, (warning,)
+    return scale, ()
+
+
+def _region_dose(
+    region: Region, volume: DoseVolume | None, geometry: VolumeGeometry, constants: Constants, options: RegionOptions
+) -> RegionDose:
+    if volume is None:
+        raise ImpossibleInput(
+            f"region {region.number} holds no voxel of the activity map: "
+            "check that it was drawn on this patient's position, and that it is larger than a voxel"
+        )
+    levels = options.levels_of.get(region.name, options.dose_levels_gy)
+    dose = RegionDose(
+        name=region.name,
+        volume_ml=volume.count * geometry.voxel_volume_ml,
+        mean_gy=volume.mean_gy,
+        min_gy=volume.min_gy,
+        max_gy=volume.max_gy,
+        d2_gy=volume.dose_to_hottest_gy(2),
+        d50_gy=volume.dose_to_hottest_gy(50),
+        d70_gy=volume.dose_to_hottest_gy(70),
+        d95_gy=volume.dose_to_hottest_gy(95),
+        d98_gy=volume.dose_to_hottest_gy(98),
+        v_fraction={level: volume.volume_fraction_at(float(level)) for level in levels},
+        tracking_uid=region.tracking_uid,
+        origin=region.origin,
+        number=region.number,
+    )
+    tissue = options.tissue_of.get(region.name, TISSUE_OF_KIND.get(region.kind))
+    if tissue is None:
+        return dose
+    return replace(
+        dose,
+        bed_gy=mean_bed_gy(volume.sorted_gy, tissue=tissue, effective_half_life_h=float(constants.half_life_h)),
+        geud_gy=geud_gy(volume.sorted_gy, exponent=tissue.geud_exponent),
+    )
