@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 import click
-from click.utils import get_binary_stream
 
 from connector.contract.reading import dumps, error_line, load
 from connector.core.errors import BadCase, ConnectorError
@@ -85,7 +84,7 @@ def _answer_line(run: Run, text: bytes) -> dict[str, Any]:
 @contextmanager
 def _opened(case: str) -> Iterator[BinaryIO]:
     if case == "-":
-        yield get_binary_stream("stdin")
+        yield sys.stdin.buffer
         return
     try:
         source = Path(case).open("rb")  # noqa: SIM115 - closed below; only opening may name the argument
@@ -97,10 +96,9 @@ def _opened(case: str) -> Iterator[BinaryIO]:
 
 def _write(result: dict[str, Any], *, indent: int | None) -> None:
     """Write one result and let it go at once: a caller may wait for it before sending the next line."""
-    stdout = get_binary_stream("stdout")
     # A lone surrogate from the case leaves as the JSON escape it came as.
-    stdout.write(dumps(result, indent=indent).encode("utf-8", "backslashreplace") + b"\n")
-    stdout.flush()
+    sys.stdout.buffer.write(dumps(result, indent=indent).encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _leave(leaving: CaseError, *, debug: bool) -> NoReturn:

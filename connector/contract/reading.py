@@ -1,6 +1,8 @@
 """How every case is read: decimals as written, no NaN, no unknown field, one sentence when something is wrong."""
 
 import json
+import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -15,23 +17,52 @@ def _refuse_constant(name: str) -> NoReturn:
     raise BadCase("(case)", name, "not a finite number: give a decimal, or leave the field out if it is not known")
 
 
+def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        seen: set[str] = set()
+        for name, value in pairs:
+            if name in seen:
+                raise BadCase(name, value, "is given twice in the same object: keep the right one")
+            seen.add(name)
+    return fields
+
+
+# Two values of one name would silently leave the last: every object is checked while it is read.
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_refuse_doubles)
+
+
 def load(text: str | bytes) -> Any:
     """Parse one JSON case with decimals exactly as written. Raises BadCase."""
     try:
-        return json.loads(text, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (json.JSONDecodeError, UnicodeDecodeError) as fault:
+        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+    except RecursionError as fault:
+        raise BadCase("(case)", "", "nested too deeply: a case is at most a few levels deep") from fault
+    except ValueError as fault:  # not JSON, not UTF-8, or a whole number of thousands of digits
         raise BadCase("(case)", "", f"not valid JSON ({fault}): check the file") from fault
+
+
+_PLAIN_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
+MOST_DIGITS = 20  # so that sums and products of a few numbers stay exact in the 28 digits of a decimal context
 
 
 def exact(value: Any) -> Any:
     """A decimal from a JSON number or a decimal string; booleans, exponents and infinities are refused."""
+    number = _decimal(value)
+    _, digits, exponent = number.as_tuple()
+    if len(digits) > MOST_DIGITS or not -MOST_DIGITS <= int(exponent) <= MOST_DIGITS:
+        raise ValueError(f"has more than {MOST_DIGITS} digits: round it")
+    return number
+
+
+def _decimal(value: Any) -> Decimal:
     if isinstance(value, bool):
         raise ValueError("a number is needed, not true or false")  # noqa: TRY004 - pydantic reports ValueError by field
     if isinstance(value, int):
         return Decimal(value)
     if isinstance(value, str):
         text = value.strip()
-        if not text.lstrip("+-").replace(".", "", 1).isdecimal() or not text.isascii():
+        if not _PLAIN_DECIMAL.fullmatch(text):
             raise ValueError("not a decimal number: write digits with a point, and no unit")
         return Decimal(text)
     if isinstance(value, Decimal) and value.is_finite():
@@ -50,6 +81,21 @@ def whole(value: Any) -> Any:
 
 
 Whole = Annotated[int, BeforeValidator(whole)]
+
+_WHOLE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def whole_date(value: Any) -> Any:
+    """A calendar date written YYYY-MM-DD; a partial date is refused, because a guessed day can change an answer."""
+    if isinstance(value, str) and _WHOLE_DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("is not a day of the calendar: correct it") from None
+    raise ValueError("a whole date is needed, written YYYY-MM-DD")
+
+
+WholeDate = Annotated[date, BeforeValidator(whole_date)]
 
 
 class CaseModel(BaseModel):
@@ -95,7 +141,8 @@ def dumps(result: Any, *, indent: int | None = None) -> str:
 
 def _encode(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return format(value, "f")
+        # Only a refused value can be longer than a page; it is shown with its exponent.
+        return format(value, "f") if abs(value.adjusted()) < 2 * MOST_DIGITS else str(value)
     if isinstance(value, (set, frozenset, tuple)):
         return sorted(value) if isinstance(value, (set, frozenset)) else list(value)
     if hasattr(value, "isoformat"):
