@@ -94,10 +94,9 @@ class Desk:
         ]  # fmt: skip
 
     def replay(self, ref: str) -> int:
-        """Make a parked or set-aside job due again: by job id, document id or Study Instance UID; `all` for every one."""
-        chosen = t.job.c.state.in_(["parked", "set_aside"])
-        if ref != "all":
-            chosen &= sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
+        """Make parked or set-aside jobs due again: by job id, document id, Study Instance UID, or `all`."""
+        named = sa.true() if ref == "all" else sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
+        chosen = sa.and_(t.job.c.state.in_(["parked", "set_aside"]), named)
         with self._engine.begin() as connection:
             refs = list(connection.execute(sa.select(t.job.c.ref).where(chosen)).scalars())
             connection.execute(
