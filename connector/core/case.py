@@ -180,7 +180,8 @@ class RecordReading:
     Everything the record says about one patient.
 
     `facts` uses the names of `core/catalogue.py`. `patient_reference` is the EHR's (`Patient/17`), `references` names
-    the resources a writer refers to (`condition.liver_metastases` → `Condition/4`).
+    the resources a writer refers to (`condition.liver_metastases` → `Condition/4`). `series` holds every usable dated
+    value of a marker, oldest first, under the fact's name, for trends and doubling times.
     """
 
     identity: PatientIdentity
@@ -188,6 +189,7 @@ class RecordReading:
     facts: Mapping[str, Observed[FactValue]] = field(default_factory=dict)
     references: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
+    series: Mapping[str, tuple[Observed[Decimal], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
