@@ -1,0 +1,181 @@
+"""The steps that workers run: each takes one id, does one step of the flow under a lease, and records how it ended."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from connector.contract.assessment import render
+from connector.contract.reading import dumps
+from connector.core.errors import ConnectorError, TryLater
+from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
+from connector.logs import get_logger
+from connector.ports import Destination
+from connector.store.desk import Desk
+from connector.store.jobs import Lease, LeaseLost, back_off_seconds
+from connector.store.ledger import SqlLedger, StudyRow
+
+log = get_logger("steps")
+
+
+class Look(Protocol):
+    """Looks for new Observations of one patient: (record reference, high-water mark) → (changed, new mark)."""
+
+    def __call__(self, record_reference: str, seen_until: str | None) -> tuple[bool, str | None]:
+        """Look once. Raises TryLater or Refused."""
+
+
+class Steps:
+    """Assess, deliver, sweep and look, over one ledger."""
+
+    def __init__(
+        self,
+        *,
+        ledger: SqlLedger,
+        desk: Desk,
+        flow: Flow,
+        destinations: Mapping[str, Destination],
+        look: Look | None,
+        quiet_seconds: float,
+        maximum_attempts: int,
+        poll_seconds: float = 60.0,
+        follow_days: int = 365,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._ledger = ledger
+        self._desk = desk
+        self._flow = flow
+        self._destinations = destinations
+        self._look = look
+        self._quiet_seconds = quiet_seconds
+        self._maximum_attempts = maximum_attempts
+        self._poll_seconds = poll_seconds
+        self._follow_seconds = follow_days * 86400.0
+        self._now = now
+
+    def sweep(self) -> Sequence[tuple[str, str]]:
+        """Complete quiet studies and hand out what is due, as (job id, kind)."""
+        completed = self._ledger.complete_quiet_studies(self._quiet_seconds)
+        if completed:
+            log.info("studies_complete", count=completed)
+        return self._ledger.jobs.take_due()
+
+    def run(self, job_id: str) -> Sequence[str]:
+        """Do one job if it can be claimed; returns the jobs that are due because of it."""
+        lease = self._ledger.jobs.claim(job_id)
+        if lease is None:
+            return ()
+        started = time.monotonic()
+        step = self._assess if lease.kind == "assess" else self._deliver
+        try:
+            following = step(lease)
+        except LeaseLost:
+            log.warning("lease_lost", document_id=lease.ref, kind=lease.kind)
+            return ()
+        except Exception as fault:  # noqa: BLE001 - the edge of a task: every failure gets its recorded reaction
+            outcome = outcome_of(
+                fault,
+                attempts=lease.attempts + 1,
+                maximum_attempts=self._maximum_attempts,
+                back_off=back_off_seconds,
+            )
+            self._record_failure(lease, outcome)
+            return ()
+        log.info("step_done", kind=lease.kind, document_id=lease.ref, seconds=round(time.monotonic() - started, 3))
+        return following
+
+    def look_for_observations(self) -> int:
+        """Look once for every followed patient whose turn it is; returns how many changed."""
+        if self._look is None:
+            return 0
+        now = self._now()
+        changed_patients = 0
+        for followed in self._desk.followed(
+            not_since=now - self._poll_seconds, studied_after=now - self._follow_seconds
+        ):
+            try:
+                changed, seen_until = self._look(followed.record_reference, followed.seen_until)
+            except TryLater as fault:
+                log.warning("record_away", reason=str(fault))
+                return changed_patients
+            except ConnectorError as fault:
+                log.warning("record_refused", case_ref=followed.case_ref, reason=str(fault))
+                self._desk.looked(followed, seen_until=followed.seen_until, changed=False)
+                continue
+            self._desk.looked(followed, seen_until=seen_until, changed=changed)
+            changed_patients += changed
+        return changed_patients
+
+    def _assess(self, lease: Lease) -> Sequence[str]:
+        study = self._ledger.study(lease.ref)
+        if study is None:
+            raise LeaseLost(lease.job_id)
+        subject = Subject(
+            study_instance_uid=study.study_instance_uid,
+            case_ref=study.case_ref,
+            paths=study.paths,
+            prior_paths=study.prior_paths,
+            identity_released=study.identity_released,
+            is_latest_study=study.is_latest,
+        )
+        gathered = self._flow.gather(subject)
+        digest, ruleset = digest_of(gathered)
+        if self._ledger.has_assessment(study.study_instance_uid, digest, ruleset):
+            return self._finish_unchanged(lease, study, gathered)
+        assessment = self._flow.assess(gathered, today=assessment_day(lease.asked_at))
+        documents = self._flow.write(
+            gathered,
+            assessment,
+            paths=study.paths,
+            predecessors=self._ledger.predecessors(study.study_instance_uid),
+            is_latest_study=study.is_latest,
+        )
+        with self._ledger.transaction() as connection:
+            following = self._ledger.save(connection, assessment, dumps(render(assessment)), documents)
+            self._ledger.tell(
+                connection, kind="assessed", ref=study.study_instance_uid, case_ref=study.case_ref,
+                detail=f"{len(documents)} documents by {ruleset}",
+            )  # fmt: skip
+            for skipped in gathered.case.skipped:
+                self._ledger.tell(
+                    connection, kind="not_used", ref=study.study_instance_uid, case_ref=study.case_ref,
+                    detail=skipped.reason,
+                )  # fmt: skip
+            self._leave_assessed(connection, lease, study, gathered)
+        return following
+
+    def _finish_unchanged(self, lease: Lease, study: StudyRow, gathered: Gathered) -> Sequence[str]:
+        with self._ledger.transaction() as connection:
+            self._leave_assessed(connection, lease, study, gathered)
+        return ()
+
+    def _leave_assessed(self, connection: Connection, lease: Lease, study: StudyRow, gathered: Gathered) -> None:
+        if gathered.record is not None:
+            self._desk.follow(connection, case_ref=study.case_ref, record_reference=gathered.record.patient_reference)
+        if not study.is_latest:
+            # An older study changes what the newest one is compared with.
+            self._ledger.ask_assessment(connection, study.latest_study_instance_uid, study.case_ref)
+        self._ledger.jobs.done(connection, lease)
+
+    def _deliver(self, lease: Lease) -> Sequence[str]:
+        document = self._ledger.document(lease.ref)
+        if document is None:
+            raise LeaseLost(lease.job_id)
+        note = deliver(document, self._destinations)
+        with self._ledger.transaction() as connection:
+            self._ledger.delivered(connection, lease, note)
+            self._ledger.tell(connection, kind="delivered", ref=document.identity, detail=note or document.kind)
+        return ()
+
+    def _record_failure(self, lease: Lease, outcome: Outcome) -> None:
+        log.warning("step_failed", kind=lease.kind, document_id=lease.ref, state=outcome.state, reason=outcome.reason)
+        try:
+            if outcome.state == "due":
+                self._ledger.jobs.retry(lease, outcome.reason, in_seconds=outcome.in_seconds)
+                return
+            with self._ledger.transaction() as connection:
+                self._ledger.jobs.stop(connection, lease, state=outcome.state, reason=outcome.reason)
+                self._ledger.tell(connection, kind=outcome.state, ref=lease.ref, detail=outcome.reason)
+        except LeaseLost:
+            log.warning("lease_lost", document_id=lease.ref, kind=lease.kind)
