@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from connector.contract.assessment import render
 from connector.contract.reading import dumps
@@ -72,6 +73,11 @@ class Steps:
             following = step(lease)
         except LeaseLost:
             log.warning("lease_lost", document_id=lease.ref, kind=lease.kind)
+            return ()
+        except (OperationalError, OSError) as fault:
+            # The database or the disk is away for now; the input is not to blame.
+            pause = back_off_seconds(lease.attempts + 1)
+            self._record_failure(lease, Outcome("due", f"ledger or disk away ({type(fault).__name__})", pause))
             return ()
         except Exception as fault:  # noqa: BLE001 - the edge of a task: every failure gets its recorded reaction
             outcome = outcome_of(

@@ -1,0 +1,45 @@
+"""Who may look: callers with the console's token, or, while none is set, callers on this machine only."""
+
+import hmac
+from ipaddress import ip_address
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+def bearer_matches(request: Request, token: str) -> bool:
+    """Compare the bearer token in constant time."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
+
+
+def is_local(request: Request) -> bool:
+    """Whether the caller is on this machine."""
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+class Guard:
+    """ASGI middleware that answers 401 to whoever may not look at pages, metrics and readiness."""
+
+    def __init__(self, app: ASGIApp, *, token: str) -> None:
+        self._app = app
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request pass or refuse it."""
+        if scope["type"] == "http":
+            request = Request(scope)
+            allowed = bearer_matches(request, self._token) if self._token else is_local(request)
+            if not allowed:
+                refusal: Response = PlainTextResponse(
+                    "not allowed: send the console token as a bearer token, or call from this machine\n",
+                    status_code=401,
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -1,0 +1,88 @@
+"""Celery tasks: one id in, one step of the flow; the ledger holds the work and the broker only wakes us up."""
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from connector.app import App, build
+from connector.logs import get_logger
+from connector.settings import Settings
+
+log = get_logger("worker")
+
+TASK_OF_KIND = {"assess": "connector.assess", "deliver": "connector.deliver"}
+
+
+def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
+    """
+    Make the Celery application.
+
+    Tasks are acknowledged late and given back when a child dies; no result is kept; messages are JSON and hold ids
+    only. `app` is called in the worker process on first use, so that no connection is shared across a fork.
+    """
+    celery = Celery("connector", broker=settings.broker_url)
+    celery.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            # A message unacknowledged for longer than a lease belongs to a dead worker.
+            "visibility_timeout": settings.lease_seconds + 60,
+            "unacked_restore_throttle": 1,
+            "socket_connect_timeout": 2,
+        },
+        task_routes={"connector.deliver": {"queue": "deliver"}, "connector.assess": {"queue": "assess"}},
+        task_default_queue="sweep",
+        beat_schedule={
+            # A tick that waited is worth nothing: the next one sees the same ledger.
+            "sweep": {
+                "task": "connector.sweep",
+                "schedule": settings.sweep_seconds,
+                "options": {"expires": 5 * settings.sweep_seconds},
+            },
+            "look": {
+                "task": "connector.look",
+                "schedule": min(settings.ehr_poll_seconds, 10.0),
+                "options": {"expires": settings.ehr_poll_seconds},
+            },
+        },
+    )
+
+    def work(job_id: str) -> None:
+        hand_out(celery, ((following, "deliver") for following in app().steps.run(job_id)))
+
+    celery.task(work, name="connector.assess")
+    celery.task(work, name="connector.deliver")
+    celery.task(lambda: hand_out(celery, app().steps.sweep()), name="connector.sweep")
+    celery.task(lambda: app().steps.look_for_observations(), name="connector.look")
+    return celery
+
+
+def hand_out(celery: Celery, jobs: Iterable[tuple[str, str]]) -> None:
+    """Send one message a job; when the broker is away the ledger still knows, and the sweep sends again."""
+    try:
+        for job_id, kind in jobs:
+            celery.send_task(TASK_OF_KIND[kind], args=[job_id], ignore_result=True)
+    except OperationalError as fault:
+        log.warning("broker_away", exception_type=type(fault).__name__)
+
+
+@cache
+def _this_process() -> App:
+    return build(Settings())
+
+
+def __getattr__(name: str) -> Any:
+    """Offer `celery` to `celery --app connector.worker`, made when asked for."""
+    if name == "celery":
+        return make_celery(Settings(), _this_process)
+    raise AttributeError(name)
