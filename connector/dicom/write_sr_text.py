@@ -1,0 +1,88 @@
+"""The sentences of the report: which treatment, why, by which rule and source, and what is missing to decide."""
+
+from collections.abc import Iterator
+
+from connector.core.assessment import Assessment, Option, Reason, Selection
+from connector.dicom import codes
+from connector.dicom.write_sr_groups import dose_parameters
+from connector.terminology import Concept
+
+Sentence = tuple[Concept, str]
+
+_STATUS = {
+    "recommend": "Draft for the tumour board",
+    "cannot_decide": "Cannot decide",
+    "excluded_all": "Every locoregional option is excluded",
+    "contradictory_data": "Contradictory data, no option is preferred",
+}
+_VERDICT = {
+    "preferred": "preferred",
+    "possible": "possible",
+    "relative_contraindication": "relative contraindication",
+    "excluded": "excluded",
+    "cannot_decide": "cannot decide",
+}
+
+
+def sentences(assessment: Assessment) -> list[Sentence]:
+    """
+    Say in words what the measurement groups do not: selection, missing facts, warnings.
+
+    An assessment without response, dose and selection says that it cannot decide, and what it needs.
+    """
+    said = list(_selection(assessment.selection)) if assessment.selection is not None else []
+    said += [(codes.MISSING_INFORMATION, need) for need in assessment.needs]
+    said += [(codes.WARNING, warning) for warning in assessment.warnings]
+    if assessment.dose is not None:
+        how = "; ".join(dose_parameters(assessment.dose))
+        said.append(
+            (codes.CONCLUSION, f"Absorbed dose map calculated for {len(assessment.dose.regions)} regions: {how}")
+        )
+        said += [(codes.WARNING, warning) for warning in assessment.dose.warnings]
+    if assessment.response is None and assessment.dose is None and assessment.selection is None:
+        needs = "; ".join(assessment.needs) or "lesion measurements, a quantitative activity map, or facts to select by"
+        said.insert(0, (codes.CONCLUSION, f"Cannot decide: needs {needs.removeprefix('Cannot decide: needs ')}"))
+    return said
+
+
+def _selection(selection: Selection) -> Iterator[Sentence]:
+    yield codes.CONCLUSION, _conclusion(selection)
+    ranked = sorted(selection.options, key=lambda option: (option.rank is None, option.rank or 0))
+    yield from ((codes.TREATMENT_OPTION, _option(option)) for option in ranked)
+    if selection.missing:
+        yield codes.MISSING_INFORMATION, "Facts not known: " + ", ".join(selection.missing)
+    if selection.contradictions:
+        yield codes.CONTRADICTION, "Facts that contradict: " + ", ".join(selection.contradictions)
+    yield from ((codes.ALERT, _reason(alert)) for alert in selection.alerts)
+    yield from ((codes.MEASURE, _reason(measure)) for measure in selection.measures)
+    yield from ((codes.PATHWAY, f"{node.node}: {node.answer} [{node.source}]") for node in selection.pathway)
+    for follow_up in selection.follow_up:
+        due = f", due {follow_up.due_on.isoformat()}" if follow_up.due_on else ""
+        yield codes.FOLLOW_UP, f"{follow_up.what}: {follow_up.when}{due} ({follow_up.rule}) [{follow_up.source}]"
+    for risk in selection.risks:
+        low, high = risk.interval_percent
+        odds = f"{risk.probability_percent} % ({low} to {high} %; {risk.n} patients)"
+        yield codes.RISK, f"{risk.modality}: {risk.outcome} {odds} [{', '.join(risk.sources)}]"
+    if selection.rules_fired:
+        yield codes.RULES_FIRED, ", ".join(selection.rules_fired)
+
+
+def _conclusion(selection: Selection) -> str:
+    status = _STATUS.get(selection.status, selection.status)
+    preferred = [option.modality for option in selection.options if option.verdict == "preferred"]
+    if selection.status == "recommend" and preferred:
+        return f"{status}: preferred {' or '.join(preferred)}"
+    if selection.status == "cannot_decide" and selection.missing:
+        return f"{status}: needs {', '.join(selection.missing)}"
+    return status
+
+
+def _option(option: Option) -> str:
+    place = f"{option.rank}. " if option.rank is not None else ""
+    text = f"{place}{option.modality}: {_VERDICT.get(option.verdict, option.verdict)}"
+    text += "".join(f"; {_reason(reason)}" for reason in option.because)
+    return text + (f"; needs {', '.join(option.needs)}" if option.needs else "")
+
+
+def _reason(reason: Reason) -> str:
+    return f"{reason.text} ({reason.rule}) [{reason.source}]"
