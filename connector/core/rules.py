@@ -1,0 +1,284 @@
+"""What a rule is: a typed condition over facts, answered yes, no or unknown (Kleene), and what it says then."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from connector.core.case import FactValue
+from connector.core.evidence import Citation
+
+Truth = bool | None
+Values = Mapping[str, FactValue]
+
+
+class Condition(ABC):
+    """
+    A boolean expression over facts in Kleene's strong three-valued logic.
+
+    An absent fact is unknown, never "no"; a "no" decides an and, a "yes" decides an or, whatever else is unknown.
+    Source: S. C. Kleene, Introduction to Metamathematics, 1952, section 64.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def truth(self, values: Values) -> Truth:
+        """True, False, or None when the facts given do not decide."""
+
+    @abstractmethod
+    def decided_by(self, values: Values) -> frozenset[str]:
+        """Names of the facts that decided the answer; empty when it is unknown."""
+
+    @abstractmethod
+    def undecided_by(self, values: Values) -> frozenset[str]:
+        """Names of the absent facts that keep the answer unknown; empty when it is known."""
+
+    @property
+    @abstractmethod
+    def facts(self) -> frozenset[str]:
+        """Every fact the condition names."""
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+    def __and__(self, other: "Condition") -> "Condition":
+        return AllOf((*_parts(self, AllOf), *_parts(other, AllOf)))
+
+    def __or__(self, other: "Condition") -> "Condition":
+        return AnyOf((*_parts(self, AnyOf), *_parts(other, AnyOf)))
+
+    def __invert__(self) -> "Condition":
+        return NotSo(self)
+
+
+def _parts(condition: Condition, kind: type["AllOf | AnyOf"]) -> tuple[Condition, ...]:
+    """Flatten `a & b & c`, so that a reader and the evaluator see one level."""
+    return condition.parts if isinstance(condition, kind) else (condition,)
+
+
+@dataclass(frozen=True, slots=True)
+class Test(Condition):
+    """
+    One comparison of one fact with a constant.
+
+    `inputs` are the given facts behind the name: the name itself, or what a derived number is computed from.
+    """
+
+    __test__ = False  # pytest collects by name
+
+    name: str
+    inputs: tuple[str, ...]
+    holds: Callable[[Any, Any], bool]
+    limit: Any
+    text: str
+
+    def truth(self, values: Values) -> Truth:
+        """Compare, or None when the fact is absent."""
+        value = values.get(self.name)
+        return None if value is None else self.holds(value, self.limit)
+
+    def decided_by(self, values: Values) -> frozenset[str]:
+        """Its own facts when present."""
+        return frozenset(self.inputs) if self.name in values else frozenset()
+
+    def undecided_by(self, values: Values) -> frozenset[str]:
+        """Its own absent facts."""
+        if self.name in values:
+            return frozenset()
+        return frozenset(name for name in self.inputs if name not in values)
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """The fact compared, or the inputs of a derived one."""
+        return frozenset(self.inputs)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(Condition):
+    """Kleene and."""
+
+    parts: tuple[Condition, ...]
+
+    def truth(self, values: Values) -> Truth:
+        """False as soon as one part is; True only when all are."""
+        answer: Truth = True
+        for part in self.parts:
+            truth = part.truth(values)
+            if truth is False:
+                return False
+            if truth is None:
+                answer = None
+        return answer
+
+    def decided_by(self, values: Values) -> frozenset[str]:
+        """The facts of the parts that are false, or of all when the whole is true."""
+        return _deciders(self, values)
+
+    def undecided_by(self, values: Values) -> frozenset[str]:
+        """The absent facts of its unknown parts."""
+        return _open_questions(self, values)
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Every fact of every part."""
+        return frozenset().union(*(part.facts for part in self.parts))
+
+    def __str__(self) -> str:
+        return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Condition):
+    """Kleene or."""
+
+    parts: tuple[Condition, ...]
+
+    def truth(self, values: Values) -> Truth:
+        """True as soon as one part is; False only when all are."""
+        answer: Truth = False
+        for part in self.parts:
+            truth = part.truth(values)
+            if truth is True:
+                return True
+            if truth is None:
+                answer = None
+        return answer
+
+    def decided_by(self, values: Values) -> frozenset[str]:
+        """The facts of the parts that are true, or of all when the whole is false."""
+        return _deciders(self, values)
+
+    def undecided_by(self, values: Values) -> frozenset[str]:
+        """The absent facts of its unknown parts."""
+        return _open_questions(self, values)
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Every fact of every part."""
+        return frozenset().union(*(part.facts for part in self.parts))
+
+    def __str__(self) -> str:
+        return " or ".join(f"({part})" if isinstance(part, AllOf) else str(part) for part in self.parts)
+
+
+def _deciders(whole: AllOf | AnyOf, values: Values) -> frozenset[str]:
+    answer = whole.truth(values)
+    if answer is None:
+        return frozenset()
+    agreeing = (part for part in whole.parts if part.truth(values) is answer)
+    return frozenset().union(*(part.decided_by(values) for part in agreeing))
+
+
+def _open_questions(whole: AllOf | AnyOf, values: Values) -> frozenset[str]:
+    if whole.truth(values) is not None:
+        return frozenset()
+    return frozenset().union(*(part.undecided_by(values) for part in whole.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class NotSo(Condition):
+    """Kleene not: unknown stays unknown."""
+
+    part: Condition
+
+    def truth(self, values: Values) -> Truth:
+        """The opposite, when known."""
+        truth = self.part.truth(values)
+        return None if truth is None else not truth
+
+    def decided_by(self, values: Values) -> frozenset[str]:
+        """What decided its part."""
+        return self.part.decided_by(values)
+
+    def undecided_by(self, values: Values) -> frozenset[str]:
+        """What its part lacks."""
+        return self.part.undecided_by(values)
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """The facts of its part."""
+        return self.part.facts
+
+    def __str__(self) -> str:
+        return f"not ({self.part})" if isinstance(self.part, (AllOf, AnyOf)) else f"not {self.part}"
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Condition):
+    """The condition of a static statement: it always holds, and so it never drives a ranking."""
+
+    def truth(self, values: Values) -> Truth:  # noqa: ARG002 - holds whatever the facts are
+        """Always True."""
+        return True
+
+    def decided_by(self, values: Values) -> frozenset[str]:  # noqa: ARG002 - needs no fact
+        """No fact."""
+        return frozenset()
+
+    def undecided_by(self, values: Values) -> frozenset[str]:  # noqa: ARG002 - needs no fact
+        """No fact."""
+        return frozenset()
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """No fact."""
+        return frozenset()
+
+    def __str__(self) -> str:
+        return "always"
+
+
+ALWAYS = Constant()
+
+
+class Verdict(StrEnum):
+    """What a rule says of its options, strongest first."""
+
+    EXCLUDES = "excludes absolutely"
+    RELATIVE = "relative contraindication"
+    REQUIRES = "requires"
+    PREFERS = "prefers"
+    INDICATES = "indicates"
+    ADVISES = "advises"
+    INFORMS = "informs"
+
+
+Kind = Literal["option", "pathway", "measure", "follow_up", "response", "dose", "alert", "process", "evidence"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """
+    One cited statement of a source.
+
+    `says` is what it means for the options in `options` (modality codes, empty when it is about the case). `derived`
+    marks a cut-off or reading the sources do not state, `strength_read` a statement whose grade is our reading; both
+    need a clinician's confirmation and the text says so. `requirement_for` names options for which an exclusion is a
+    requirement instead.
+    """
+
+    id: str
+    when: Condition
+    verdict: Verdict
+    kind: Kind
+    says: str
+    cite: Citation
+    options: tuple[str, ...] = ()
+    requirement_for: tuple[str, ...] = ()
+    derived: bool = False
+    strength_read: bool = False
+
+    @property
+    def text(self) -> str:
+        """What it says, with the flags a reader must see."""
+        flags = ""
+        if self.derived and "DERIVED" not in self.says:
+            flags += " (DERIVED, confirm)"
+        if self.strength_read:
+            flags += " [STRENGTH READ, confirm]"
+        return f"{self.says}{flags}"

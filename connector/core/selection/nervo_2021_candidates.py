@@ -1,0 +1,268 @@
+"""Who is a candidate for liver-directed treatment, by Nervo 2021."""
+
+from connector.core.catalogue import Facts
+from connector.core.rules import ALWAYS, Rule, Verdict
+from connector.core.sources import NERVO_2021
+from connector.core.vocabulary import ABLATION, INVASIVE, LIVER_LOCOREGIONAL, LOCOREGIONAL
+
+RULES: tuple[Rule, ...] = (
+    # General eligibility and process
+    Rule(
+        id="GEN-MDT",
+        when=~Facts.mdt_review_done,
+        verdict=Verdict.REQUIRES,
+        kind="process",
+        says="tumour-board review",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "LRTs were performed by expert interventional radiologists after multidisciplinary tumour board discussion",
+        ),
+    ),
+    Rule(
+        id="GEN-CONSENT",
+        when=~Facts.informed_consent,
+        verdict=Verdict.REQUIRES,
+        kind="process",
+        says="written consent",
+        cite=NERVO_2021.at("Patients and Methods", "All patients signed a written informed consent prior to LRT"),
+    ),
+    Rule(
+        id="GEN-HISTORY-IMAGES",
+        when=~Facts.prior_history_and_images_reviewed,
+        verdict=Verdict.REQUIRES,
+        kind="measure",
+        options=LIVER_LOCOREGIONAL,
+        says="review before procedure",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "A careful pre-evaluation of the history and the previous images of the candidates for LRTs",
+        ),
+    ),
+    Rule(
+        id="GEN-ABS-LIVERINSUFF",
+        when=Facts.liver_insufficiency_severe,
+        verdict=Verdict.EXCLUDES,
+        kind="option",
+        options=LIVER_LOCOREGIONAL,
+        says="all liver LRT",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "Both severe liver insufficiency and uncorrected coagulopathy represented absolute contraindications "
+            "for LRTs",
+        ),
+    ),
+    Rule(
+        id="GEN-ABS-COAG",
+        when=Facts.coagulopathy_status.is_("uncorrected"),
+        verdict=Verdict.EXCLUDES,
+        kind="option",
+        options=INVASIVE,
+        says="all LRT",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "Both severe liver insufficiency and uncorrected coagulopathy represented absolute contraindications "
+            "for LRTs",
+        ),
+    ),
+    Rule(
+        id="GEN-DER-CPC",
+        when=Facts.child_pugh_score >= 10,
+        verdict=Verdict.EXCLUDES,
+        kind="option",
+        options=LIVER_LOCOREGIONAL,
+        says="Child-Pugh C = severe insufficiency (DERIVED, confirm)",
+        cite=NERVO_2021.at("Patients and Methods", "severe liver insufficiency"),
+        derived=True,
+    ),
+    Rule(
+        id="GEN-DER-PHEO",
+        when=(Facts.histology.is_("MTC") | Facts.men2_status.among("men2a", "men2b"))
+        & ~Facts.pheochromocytoma_status.is_("excluded"),
+        verdict=Verdict.EXCLUDES,
+        kind="option",
+        options=LOCOREGIONAL,
+        requirement_for=("surgery",),
+        says="until phaeochromocytoma excluded (DERIVED, confirm)",
+        cite=NERVO_2021.at(
+            "Literature Review",
+            "A procedure-related death was reported in a MEN2A patient with concomitant unrecognized "
+            "pheochromocytoma LMs",
+        ),
+        derived=True,
+    ),
+    Rule(
+        id="GEN-ELIG-FIRST",
+        when=Facts.liver_disease_status.is_("first_detection") & ~Facts.resection_feasible,
+        verdict=Verdict.INDICATES,
+        kind="option",
+        options=LIVER_LOCOREGIONAL,
+        says="LRT",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "Patients were considered eligible in case of first radiological detection of unresectable LM",
+        ),
+    ),
+    Rule(
+        id="GEN-ELIG-PROG",
+        when=Facts.liver_disease_status.is_("progressive") & Facts.extrahepatic_disease_status.among("none", "stable"),
+        verdict=Verdict.INDICATES,
+        kind="option",
+        options=LIVER_LOCOREGIONAL,
+        says="LRT",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "hepatic progression in absence of other metastases or with stable extrahepatic disease",
+        ),
+    ),
+    Rule(
+        id="GEN-ELIG-ONSYS",
+        when=~Facts.systemic_therapy_current.is_("none")
+        & Facts.liver_disease_status.is_("progressive")
+        & Facts.extrahepatic_disease_status.is_("stable"),
+        verdict=Verdict.INDICATES,
+        kind="option",
+        options=LIVER_LOCOREGIONAL,
+        says="LRT, continue systemic",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "LRTs were performed in case of progressive LMs when extrahepatic disease was stable",
+        ),
+    ),
+    Rule(
+        id="GEN-SYS-BOTHPROG",
+        when=Facts.liver_disease_status.is_("progressive") & Facts.extrahepatic_disease_status.is_("progressive"),
+        verdict=Verdict.PREFERS,
+        kind="option",
+        options=("systemic_therapy",),
+        says="systemic therapy, no liver LRT (12 of 17)",
+        cite=NERVO_2021.at(
+            "Results",
+            "showed progression of both LMs and extrahepatic disease; therefore, systemic therapy was preferred",
+        ),
+        strength_read=True,
+    ),
+    Rule(
+        id="GEN-BEST",
+        when=Facts.liver_disease_status.is_("progressive")
+        & ~Facts.resection_feasible
+        & Facts.extrahepatic_disease_status.among("none", "stable"),
+        verdict=Verdict.INFORMS,
+        kind="evidence",
+        options=LIVER_LOCOREGIONAL,
+        says="best candidates for LRT",
+        cite=NERVO_2021.at(
+            "Conclusion",
+            "The best candidates for LRTs are patients with unresectable progressive LMs with limited and stable "
+            "extrahepatic disease",
+        ),
+    ),
+    Rule(
+        id="GEN-ABL-DIFFUSE-NO",
+        when=Facts.liver_lesion_count >= 5,
+        verdict=Verdict.RELATIVE,
+        kind="option",
+        options=ABLATION,
+        says="ablation as sole treatment (DERIVED from preference for vascular)",
+        cite=NERVO_2021.at(
+            "Discussion",
+            "a trans-arterial embolization approach should be preferred in case of diffuse liver metastatic deposits",
+        ),
+        derived=True,
+    ),
+    Rule(
+        id="GEN-CASEBYCASE",
+        when=ALWAYS,
+        verdict=Verdict.INFORMS,
+        kind="evidence",
+        options=LIVER_LOCOREGIONAL,
+        says="number/size judged per case",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "Regarding the number and the size of LMs, the evaluation was performed on a case-by-case basis",
+        ),
+    ),
+    Rule(
+        id="GEN-BURDEN",
+        when=Facts.liver_tumour_burden_percent < 30,
+        verdict=Verdict.INFORMS,
+        kind="evidence",
+        options=LIVER_LOCOREGIONAL,
+        says="better control with limited burden",
+        cite=NERVO_2021.at(
+            "Conclusion",
+            "The best disease control is obtained especially when hepatic metastatic burden is limited",
+        ),
+    ),
+    Rule(
+        id="GEN-SIZE20",
+        when=Facts.liver_lesion_largest_diameter_mm < 20,
+        verdict=Verdict.INFORMS,
+        kind="evidence",
+        options=LIVER_LOCOREGIONAL,
+        says="PR in <20 mm; larger mostly SD",
+        cite=NERVO_2021.at(
+            "Discussion",
+            "patients with lesions < 20 mm showed PR, while larger LMs remained mostly stable after LRTs",
+        ),
+    ),
+    Rule(
+        id="GEN-REPEAT",
+        when=Facts.residual_viable_tumour
+        | ((Facts.prior_lrt_count >= 1) & Facts.liver_disease_status.is_("progressive")),
+        verdict=Verdict.INDICATES,
+        kind="option",
+        options=LIVER_LOCOREGIONAL,
+        says="second LRT considered",
+        cite=NERVO_2021.at(
+            "Patients and Methods",
+            "In case of persistence of vital tissue or hepatic progression of disease, a second LRT was considered",
+        ),
+    ),
+    Rule(
+        id="GEN-REPEAT-AE",
+        when=Facts.prior_lrt_count >= 1,
+        verdict=Verdict.INFORMS,
+        kind="evidence",
+        options=LIVER_LOCOREGIONAL,
+        says="AE risk rises with repetition",
+        cite=NERVO_2021.at(
+            "Discussion",
+            "Side effects are generally more frequent in patients submitted to several LRTs",
+        ),
+    ),
+    # Surgery
+    Rule(
+        id="SURG-EXTRA",
+        when=Facts.extrahepatic_site_count >= 1,
+        verdict=Verdict.INFORMS,
+        kind="evidence",
+        options=("surgery",),
+        says="curative surgery often not possible",
+        cite=NERVO_2021.at("Introduction", "they are not amenable to surgery with a curative intent in most cases"),
+    ),
+    Rule(
+        id="SURG-SINGLE-LARGE",
+        when=Facts.liver_lesion_count.is_(1) & Facts.extrahepatic_disease_status.is_("none") & Facts.resection_feasible,
+        verdict=Verdict.PREFERS,
+        kind="option",
+        options=("surgery",),
+        says="resection (1 DTC patient)",
+        cite=NERVO_2021.at(
+            "Results",
+            "a single large LM in the absence of extrahepatic disease and the patient was referred for surgical "
+            "resection",
+        ),
+    ),
+    Rule(
+        id="SURG-DECLINED",
+        when=Facts.patient_declined_modalities.has("surgery"),
+        verdict=Verdict.INFORMS,
+        kind="evidence",
+        options=ABLATION,
+        says="ablation instead",
+        cite=NERVO_2021.at(
+            "Discussion",
+            "surgery is not indicated due to extrahepatic metastatic burden, clinical condition, or patient",
+        ),
+    ),
+)
