@@ -1,6 +1,6 @@
 """What the rooms offer to the flow and what they need from it, on one screen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +54,9 @@ class Inbox(Protocol):
 
     def association_closed(self, association_id: str) -> None:
         """The association ended, in whatever way."""
+
+    def held(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
+        """The SOP class of each of these instances that is stored and in use; the others are left out."""
 
 
 @dataclass(frozen=True, slots=True)

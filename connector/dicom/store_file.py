@@ -1,0 +1,202 @@
+"""Puts received bytes on disk so that they survive a crash before the sender is told that they are safe."""
+
+import fcntl
+import io
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from connector.core.errors import TryLater
+
+_SPILL_BYTES = 4 * 2**20  # larger objects go to disk while they arrive, so that memory stays bounded
+_WRITE_BYTES = 2**20
+_ROOM_CHECK_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is on disk and synced; `digest` is SHA-256 over the data set without preamble and file meta."""
+
+    path: Path
+    size_bytes: int
+    digest: str
+
+
+class FileStore:
+    """
+    A folder of received instances: `<two hex digits>/<hash>-<random>.dcm`, nothing of the patient in any name.
+
+    Every reception gets a path of its own, so that dropping a duplicate can never touch the copy that is in use.
+    """
+
+    def __init__(self, folder: Path, *, disk_reserve_bytes: int = 0) -> None:
+        self._folder = folder.absolute()
+        self._incoming = self._folder / ".incoming"
+        self._disk_reserve_bytes = disk_reserve_bytes
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for shard in range(256):
+            (self._folder / f"{shard:02x}").mkdir(exist_ok=True, mode=0o700)
+        _sync_folder(self._folder)
+        self._remove_abandoned()
+
+    def begin(self, file_meta: Callable[[], bytes]) -> "Incoming":
+        """Start an object; `file_meta` gives its preamble and file meta once the first bytes must be written."""
+        return Incoming(self, file_meta)
+
+    def require_room(self, size_bytes: int) -> None:
+        """Raise TryLater unless an object of a size fits above the reserve."""
+        free = os.statvfs(self._folder)
+        if free.f_bavail * free.f_frsize - size_bytes < self._disk_reserve_bytes:
+            raise TryLater("the disk is down to its reserve: free space on the data folder, or add a disk")
+
+    def open_part(self) -> tuple[int, Path]:
+        """Open a new temporary file; its lock tells a later start that it is not abandoned."""
+        path = self._incoming / f"{secrets.token_hex(16)}.part"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return handle, path
+
+    def place(self, part: Path, *, study_instance_uid: str, sop_instance_uid: str) -> Path:
+        """Move a synced temporary file to its place; when this returns, the name is on disk too."""
+        shard = self._folder / sha256(study_instance_uid.encode()).hexdigest()[:2]
+        name = f"{sha256(sop_instance_uid.encode()).hexdigest()[:32]}-{secrets.token_hex(8)}.dcm"
+        path = shard / name
+        part.rename(path)
+        try:
+            _sync_folder(shard)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
+    def _remove_abandoned(self) -> None:
+        """Delete temporary files of a process that died; nobody was told that they were stored."""
+        for part in self._incoming.glob("*.part"):
+            with suppress(OSError), part.open("rb") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+
+
+class Incoming(io.BytesIO):
+    """
+    One object on its way in: in memory while small, in a temporary file once it is large.
+
+    It is a BytesIO because pynetdicom collects a data set in one.
+    """
+
+    def __init__(self, store: FileStore, file_meta: Callable[[], bytes]) -> None:
+        super().__init__()
+        self._store = store
+        self._file_meta = file_meta
+        self._digest = sha256()
+        self._handle: int | None = None
+        self._part: Path | None = None
+        self._written = 0
+        self._meta_size = 0
+        self._fault: TryLater | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the data set so far."""
+        return self._written - self._meta_size + self.tell()
+
+    @property
+    def part(self) -> tuple[Path, int] | None:
+        """The temporary file and the offset of its data set, once the object outgrew memory."""
+        return (self._part, self._meta_size) if self._part is not None else None
+
+    def write(self, octets: Any) -> int:
+        """Append bytes of the data set; a full disk is told by `commit`, as the sender can only be answered then."""
+        count = super().write(octets)
+        if self.tell() >= (_WRITE_BYTES if self._part is not None else _SPILL_BYTES):
+            self._spill()
+        return count
+
+    def commit(self, *, study_instance_uid: str, sop_instance_uid: str) -> StoredFile:
+        """Make the object durable under its final name. Raises TryLater when the disk refuses."""
+        try:
+            if self._fault is not None:
+                raise self._fault
+            if self._part is None:
+                self._store.require_room(self.tell())
+            self._flush()
+            assert self._handle is not None  # noqa: S101 - _flush opened it
+            assert self._part is not None  # noqa: S101 - same
+            os.fsync(self._handle)
+            path = self._store.place(
+                self._part, study_instance_uid=study_instance_uid, sop_instance_uid=sop_instance_uid
+            )
+        except OSError as fault:
+            self.close()
+            raise TryLater(
+                f"the disk did not take the object ({type(fault).__name__}): check the data folder"
+            ) from fault
+        except TryLater:
+            self.close()
+            raise
+        self._part = None
+        size_bytes = self._written
+        self.close()
+        return StoredFile(path, size_bytes, self._digest.hexdigest())
+
+    def close(self) -> None:
+        """Forget the object, and its temporary file if there is one; the end of an object that was not committed."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+        if self._part is not None:
+            self._part.unlink(missing_ok=True)
+            self._part = None
+        super().close()
+
+    def _spill(self) -> None:
+        if self._fault is None:
+            try:
+                if self._written % _ROOM_CHECK_BYTES < _WRITE_BYTES:
+                    self._store.require_room(self.tell())
+                self._flush()
+            except OSError as fault:
+                self._fault = TryLater(f"the disk did not take the object ({type(fault).__name__})")
+                self._fault.__cause__ = fault
+            except TryLater as fault:
+                self._fault = fault
+        self.seek(0)
+        self.truncate()
+
+    def _flush(self) -> None:
+        """Write what is in memory to the temporary file."""
+        if self._handle is None:
+            self._handle, self._part = self._store.open_part()
+            meta = self._file_meta()
+            self._meta_size = len(meta)
+            _write_all(self._handle, meta)
+            self._written = len(meta)
+        octets = self.getbuffer()
+        try:
+            self._digest.update(octets)
+            _write_all(self._handle, octets)
+            self._written += len(octets)
+        finally:
+            octets.release()
+        self.seek(0)
+        self.truncate()
+
+
+def _write_all(handle: int, octets: bytes | memoryview) -> None:
+    with memoryview(octets) as rest:
+        done = 0
+        while done < len(rest):
+            done += os.write(handle, rest[done:])
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
