@@ -8,6 +8,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from connector.app import App, build
+from connector.core.errors import BadCase
 from connector.logs import get_logger
 from connector.settings import Settings
 
@@ -63,7 +64,7 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
     celery.task(work, name="connector.assess")
     celery.task(work, name="connector.deliver")
     celery.task(lambda: hand_out(celery, app().steps.sweep()), name="connector.sweep")
-    celery.task(lambda: app().steps.look_for_observations(), name="connector.look")
+    celery.task(lambda: _look(app()), name="connector.look")
     return celery
 
 
@@ -86,3 +87,33 @@ def __getattr__(name: str) -> Any:
     if name == "celery":
         return make_celery(Settings(), _this_process)
     raise AttributeError(name)
+
+
+def _look(app: App) -> None:
+    changed = app.steps.look_for_observations()
+    if changed:
+        log.info("records_changed", count=changed)
+
+
+def run_worker(settings: Settings, concurrency: int) -> None:
+    """Run worker processes for all queues until stopped."""
+    _refuse_memory_broker(settings)
+    make_celery(settings, _this_process).worker_main(
+        [
+            "worker", "--queues", "sweep,assess,deliver", "--concurrency", str(concurrency), "--without-gossip",
+            "--without-mingle", "--loglevel", "WARNING",
+        ]
+    )  # fmt: skip
+
+
+def run_beat(settings: Settings) -> None:
+    """Run the clock; its own memory of the last tick is not kept, since a tick has no past."""
+    _refuse_memory_broker(settings)
+    make_celery(settings, _this_process).Beat(
+        scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", max_interval=settings.sweep_seconds
+    ).run()
+
+
+def _refuse_memory_broker(settings: Settings) -> None:
+    if settings.broker_url.startswith("memory:"):
+        raise BadCase("CONNECTOR_BROKER_URL", settings.broker_url, "works inside `serve` only: give a redis:// URL")

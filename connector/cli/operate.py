@@ -1,0 +1,140 @@
+"""What an operator does: look at the state, release, replay, force a study complete, migrate, check the settings."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from connector.cli.case_io import CaseError, sentence
+from connector.contract.reading import dumps
+from connector.core.errors import BadCase
+
+if TYPE_CHECKING:
+    from connector.app import Operation
+
+
+@contextmanager
+def _operation() -> Iterator["Operation"]:
+    from connector.app import open_operation  # noqa: PLC0415 - keeps --help fast
+    from connector.settings import Settings  # noqa: PLC0415
+
+    try:
+        with open_operation(Settings()) as operation:
+            yield operation
+    except BadCase as fault:
+        raise CaseError(sentence(fault)) from None
+
+
+@click.command()
+@click.option("--table", is_flag=True, help="Tables for a person, on stderr, beside the JSON.")
+def status(*, table: bool) -> None:
+    """
+    Tell what came in, what is due, what waits for a person and why, and what happened last.
+
+    Example: connector status | jq .waiting
+    """
+    with _operation() as operation:
+        answer = operation.desk.status()
+        answer["documents"] = operation.desk.documents()
+    if table:
+        _show(answer)
+    click.echo(dumps(answer, indent=2))
+
+
+def _show(answer: dict[str, Any]) -> None:
+    shown = Table("What", "State", "Reason", "Id", title="Waiting")
+    for row in answer["waiting"]:
+        shown.add_row(row["kind"], row["state"], row["reason"] or "", row["id"])
+    Console(stderr=True).print(shown)
+
+
+@click.command()
+@click.argument("ref", metavar="ID")
+def replay(ref: str) -> None:
+    """
+    Make a parked or set-aside step due again, by the id that `status` shows; `all` for every one.
+
+    Example: connector replay all
+    """
+    with _operation() as operation:
+        click.echo(dumps({"replayed": operation.desk.replay(ref)}))
+
+
+@click.command()
+@click.argument("study_instance_uid", metavar="ID")
+def release(study_instance_uid: str) -> None:
+    """
+    Confirm that a study set aside for its identity belongs to the patient of the record, and assess it.
+
+    Compare name, birth date and sex in PACS and EHR first. The release is recorded with your login name.
+
+    Example: connector release 1.2.840.113619.2.1
+    """
+    with _operation() as operation:
+        operation.desk.release(study_instance_uid, by=getpass.getuser())
+        click.echo(dumps({"released": study_instance_uid}))
+
+
+@click.group()
+def study() -> None:
+    """Act on one study."""
+
+
+@study.command()
+@click.argument("study_instance_uid", metavar="UID")
+def complete(study_instance_uid: str) -> None:
+    """
+    Say that a study is complete now, without waiting for its quiet time.
+
+    Example: connector study complete 1.2.840.113619.2.1
+    """
+    with _operation() as operation:
+        if not operation.ledger.complete_study(study_instance_uid, f"operator {getpass.getuser()}"):
+            raise CaseError(
+                sentence(BadCase("UID", study_instance_uid, "no instance of this study was received: check the UID"))
+            )
+        click.echo(dumps({"complete": study_instance_uid}))
+
+
+@click.command()
+@click.option("--to", "revision", default="head", show_default=True, help="Revision; an older one takes changes back.")
+def migrate(revision: str) -> None:
+    """
+    Bring the ledger's tables to a revision, forwards or back.
+
+    Example: connector migrate
+    """
+    from connector.app import migrate_ledger  # noqa: PLC0415 - keeps --help fast
+    from connector.settings import Settings  # noqa: PLC0415
+
+    click.echo(dumps({"revision": migrate_ledger(Settings(), revision)}))
+
+
+@click.command()
+@click.option("--explain", is_flag=True, help="List every setting with its default, unit and meaning; try nothing.")
+def check(*, explain: bool) -> None:
+    """
+    Read the settings back and try PACS, EHR, broker, database and disk. Exit 1 when one does not answer.
+
+    Example: CONNECTOR_PACS_HOST=pacs CONNECTOR_PACS_PORT=104 connector check
+    """
+    from connector.settings import Settings  # noqa: PLC0415 - keeps --help fast
+    from connector.settings import explain as every_setting  # noqa: PLC0415
+
+    if explain:
+        rows = [{"setting": name, "default": default, "meaning": meaning} for name, default, meaning in every_setting()]
+        click.echo(dumps(rows, indent=2))
+        return
+    from connector.app import check_all  # noqa: PLC0415 - keeps --help fast
+
+    results = check_all(Settings())
+    click.echo(dumps({name: reason or "ok" for name, reason in results.items()}, indent=2))
+    failed = {name: reason for name, reason in results.items() if reason and not reason.startswith("not set")}
+    for name, reason in failed.items():
+        click.echo(f"{name}: {reason}", err=True)
+    if failed:
+        raise SystemExit(1)

@@ -1,0 +1,104 @@
+"""The service: everything in one process (`serve`), or its four parts beside Redis and PostgreSQL."""
+
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from connector import logs
+
+if TYPE_CHECKING:
+    from connector.settings import Settings
+
+
+def _settings() -> "Settings":
+    from pydantic import ValidationError  # noqa: PLC0415 - keeps --help fast
+
+    from connector.cli.case_io import CaseError  # noqa: PLC0415
+    from connector.settings import Settings as Read  # noqa: PLC0415
+
+    logs.configure(human=sys.stderr.isatty())
+    try:
+        return Read()
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        name = "CONNECTOR_" + str(first["loc"][0]).upper()
+        raise CaseError(f"{name}: {first['msg']}: `connector check --explain` lists every setting") from None
+
+
+def _until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    # A wait with a time limit lets the interpreter run signal handlers on every platform.
+    while not stopped.wait(1.0):
+        pass
+
+
+@click.command()
+def serve() -> None:
+    """
+    Run everything in one process: DICOM, HTTP, worker and sweep, with SQLite and without a broker.
+
+    Example: CONNECTOR_PACS_HOST=127.0.0.1 CONNECTOR_PACS_PORT=4242 connector serve
+    """
+    from connector.service import Service  # noqa: PLC0415 - keeps --help fast
+
+    settings = _settings()
+    with Service(settings) as service:
+        click.echo(f"DICOM {settings.ae_title} on {settings.dicom_host}:{service.dicom_port}", err=True)
+        click.echo(f"HTTP http://{settings.http_host}:{service.http_port}/", err=True)
+        _until_stopped()
+
+
+@click.command()
+@click.option("--processes", default=1, show_default=True, help="Listener processes sharing the port (Linux).")
+def listen(processes: int) -> None:
+    """
+    Run the DICOM listener alone: it receives, stores and records, and needs no broker.
+
+    Example: connector listen --processes 2
+    """
+    from connector.service import listen as run  # noqa: PLC0415 - keeps --help fast
+
+    run(_settings(), processes=processes, wait=_until_stopped)
+
+
+@click.command()
+@click.option("--concurrency", default=2, show_default=True, help="Worker processes.")
+def worker(concurrency: int) -> None:
+    """
+    Run Celery workers that assess and deliver.
+
+    Example: CONNECTOR_BROKER_URL=redis://localhost/0 connector worker --concurrency 4
+    """
+    from connector.worker import run_worker  # noqa: PLC0415 - keeps --help fast
+
+    run_worker(_settings(), concurrency)
+
+
+@click.command()
+def beat() -> None:
+    """
+    Run the clock that makes workers sweep the ledger; run exactly one.
+
+    Example: CONNECTOR_BROKER_URL=redis://localhost/0 connector beat
+    """
+    from connector.worker import run_beat  # noqa: PLC0415 - keeps --help fast
+
+    run_beat(_settings())
+
+
+@click.command()
+def web() -> None:
+    """
+    Run the HTTP door alone: STOW-RS, rest-hooks, health, metrics and the console.
+
+    Example: CONNECTOR_HTTP_PORT=8080 connector web
+    """
+    from connector.service import web as run  # noqa: PLC0415 - keeps --help fast
+
+    run(_settings(), wait=_until_stopped)

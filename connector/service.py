@@ -1,0 +1,158 @@
+"""Running parts: the listener, the HTTP door, and all of it in one process with a Celery worker inside."""
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from typing import Any, Self
+
+import uvicorn
+from celery.worker import WorkController
+
+from connector.app import App, build
+from connector.core.errors import ConnectorError
+from connector.logs import get_logger
+from connector.settings import Settings
+from connector.worker import hand_out, make_celery
+
+log = get_logger("service")
+
+
+class Service:
+    """`connector serve`: listener, HTTP door, worker and sweep in one process; a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.app: App = build(settings)
+        self._listener = self.app.listener()
+        self._http = _Http(self.app, settings)
+        self._celery = make_celery(settings, lambda: self.app)
+        self._worker: Any = WorkController(
+            app=self._celery, pool_cls="solo", concurrency=1, queues="sweep,assess,deliver", loglevel="WARNING",
+            without_gossip=True, without_mingle=True, without_heartbeat=True, quiet=True,
+        )  # fmt: skip
+
+    @property
+    def dicom_port(self) -> int:
+        """The port of the listener."""
+        return self._listener.port
+
+    @property
+    def http_port(self) -> int:
+        """The port of the HTTP door."""
+        return self._http.port
+
+    def __enter__(self) -> Self:
+        """Start every part."""
+        self._listener.start()
+        self._http.start()
+        self._run("worker", self._worker.start)
+        self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
+        self._run("look", self._every(min(self._settings.ehr_poll_seconds, 10.0), self._look))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop every part; what was not finished is in the ledger."""
+        self._stopping.set()
+        self._listener.stop()
+        self._http.stop()
+        self._worker.stop()
+        for thread in self._threads:
+            thread.join(timeout=10.0)
+        self.app.close()
+
+    def _run(self, name: str, target: Callable[[], None]) -> None:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _every(self, seconds: float, step: Callable[[], None]) -> Callable[[], None]:
+        def loop() -> None:
+            while not self._stopping.wait(seconds):
+                try:
+                    step()
+                except (ConnectorError, OSError) as fault:
+                    log.warning("tick_failed", task=step.__name__, exception_type=type(fault).__name__)
+
+        return loop
+
+    def _sweep(self) -> None:
+        hand_out(self._celery, self.app.steps.sweep())
+
+    def _look(self) -> None:
+        self.app.steps.look_for_observations()
+
+
+class _Http:
+    """uvicorn in a thread."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app.web(),
+                host=settings.http_host,
+                port=settings.http_port,
+                log_config=None,
+                access_log=False,
+                ssl_certfile=settings.tls_certificate_file,
+                ssl_keyfile=settings.tls_key_file,
+                timeout_graceful_shutdown=10,
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The bound port."""
+        return int(self._server.servers[0].sockets[0].getsockname()[1])
+
+    def start(self) -> None:
+        """Start and wait until the port is bound. Raises OSError when it cannot be."""
+        self._thread.start()
+        while not self._server.started:
+            self._thread.join(timeout=0.02)
+            if not self._thread.is_alive():
+                raise OSError("the HTTP port could not be bound: choose another CONNECTOR_HTTP_PORT")
+
+    def stop(self) -> None:
+        """Finish open requests and stop."""
+        self._server.should_exit = True
+        self._thread.join(timeout=15.0)
+
+
+def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> None:
+    """Run listener processes until `wait` returns; the first one binds the port, the others share it."""
+    app = build(settings)
+    listener = app.listener(reuse_port=processes > 1)
+    listener.start()
+    context = multiprocessing.get_context("spawn")
+    others = [
+        context.Process(target=_listen_beside, args=(settings,), daemon=True, name=f"listener-{number}")
+        for number in range(2, processes + 1)
+    ]
+    for other in others:
+        other.start()
+    log.info("listening", port=listener.port, count=processes)
+    wait()
+    for other in others:
+        other.terminate()
+    listener.stop()
+    app.close()
+
+
+def _listen_beside(settings: Settings) -> None:
+    app = build(settings)
+    app.listener(reuse_port=True).start()
+    threading.Event().wait()
+
+
+def web(settings: Settings, *, wait: Callable[[], None]) -> None:
+    """Run the HTTP door until `wait` returns."""
+    app = build(settings)
+    http = _Http(app, settings)
+    http.start()
+    log.info("http_open", port=http.port)
+    wait()
+    http.stop()
+    app.close()

@@ -1,0 +1,18 @@
+"""Ledgers for the tests of this folder."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from ledger_case import Bench, make_bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    made = make_bench(f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path)
+    yield made
+    made.inbox.close()
+    made.engine.dispose()

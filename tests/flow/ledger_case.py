@@ -1,0 +1,103 @@
+"""A ledger with a clock that tests move, and receipts to put into it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from connector.core.assessment import Assessment
+from connector.core.versions import RULESET
+from connector.ports import Document, Receipt
+from connector.store import open_ledger
+from connector.store.desk import Desk
+from connector.store.engine import migrate
+from connector.store.inbox import SqlInbox
+from connector.store.ledger import SqlLedger
+
+
+@dataclass
+class Clock:
+    """Seconds since the epoch, moved by hand."""
+
+    seconds: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class Bench:
+    """Everything the ledger offers, over one database."""
+
+    engine: sa.Engine
+    clock: Clock
+    ledger: SqlLedger
+    inbox: SqlInbox
+    desk: Desk
+    same: set[frozenset[Path]] = field(default_factory=set)
+
+
+def make_bench(url: str, folder: Path) -> Bench:
+    migrate(url)
+    engine = open_ledger(url)
+    clock = Clock()
+    ledger = SqlLedger(engine, outbox_dir=folder / "outbox", lease_seconds=60, now=clock)
+    same: set[frozenset[Path]] = set()
+    inbox = SqlInbox(
+        engine,
+        case_ref=lambda key: sha256(key.encode()).hexdigest()[:16],
+        same_dataset=lambda one, other: frozenset((one, other)) in same,
+        now=clock,
+    )
+    return Bench(engine, clock, ledger, inbox, Desk(ledger, now=clock), same)
+
+
+def receipt(
+    instance: str = "1.2.3.1",
+    *,
+    study: str = "1.2.3",
+    patient: str = "P1",
+    date: str = "20260101",
+    digest: str = "a",
+    path: str = "/in/a",
+    association: str = "",
+) -> Receipt:
+    return Receipt(
+        sop_instance_uid=instance,
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.2",
+        study_instance_uid=study,
+        series_instance_uid=f"{study}.9",
+        transfer_syntax_uid="1.2.840.10008.1.2.1",
+        path=Path(path),
+        size_bytes=1,
+        digest=digest,
+        patient_id=patient,
+        issuer_of_patient_id="TEST",
+        source="SENDER",
+        received_at=datetime(2026, 1, 1, tzinfo=UTC),
+        modality="CT",
+        study_date=date,
+        association_id=association,
+    )
+
+
+def assessment(case_ref: str, study: str, digest: str) -> Assessment:
+    return Assessment(
+        case_ref=case_ref,
+        study_instance_uid=study,
+        assessed_on=datetime(2026, 1, 1, tzinfo=UTC).date(),
+        connector_version="test",
+        ruleset=RULESET,
+        input_digest=digest,
+        inputs=(),
+        time_points=(),
+        response=None,
+        selection=None,
+        dose=None,
+    )
+
+
+def document(identity: str, *, destination: str = "pacs", study: str = "1.2.3", kind: str = "sr") -> Document:
+    return Document(kind, destination, identity, identity.encode(), study, "1.2.840.10008.5.1.4.1.1.88.34", "1.2.3.97")
