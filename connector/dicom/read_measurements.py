@@ -1,0 +1,285 @@
+"""Structured reports of any vendor become lesions with their measurements: TID 1500 with its measurement groups."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from pydicom.dataset import Dataset
+
+from connector.core.case import Code, LesionMeasurement, LesionRole, LesionState
+from connector.core.errors import ImpossibleInput
+from connector.core.evidence import Skipped
+from connector.dicom import codes
+from connector.dicom.headers import Header
+from connector.dicom.identity import uid_from
+from connector.dicom.read_codes import LIVER, first_code, is_code, is_lesion, lobe_of_site, site_of
+from connector.dicom.read_values import decimal, text
+from connector.terminology import Concept
+
+MEASUREMENT_GROUP = Concept("125007", "DCM", "Measurement Group")
+TRACKING_IDENTIFIER = Concept("112039", "DCM", "Tracking Identifier")
+TRACKING_UID = Concept("112040", "DCM", "Tracking Unique Identifier")
+FINDING = Concept("121071", "DCM", "Finding")
+FINDING_CATEGORY = Concept("276214006", "SCT", "Finding category")
+FINDING_SITE = Concept("363698007", "SCT", "Finding Site")
+ANATOMICAL_STRUCTURE = Concept("91723000", "SCT", "Anatomical structure")
+NON_LESION = Concept("112076", "DCM", "Non-Lesion at Baseline")
+TIME_POINT = Concept("C2348792", "UMLS", "Time Point")
+# One diameter without a word on which: lesions are often measured so.
+SINGLE_DIAMETERS = (
+    Concept("81827009", "SCT", "Diameter"),
+    Concept("410668003", "SCT", "Length"),
+)
+
+_MM_PER_UNIT = {"mm": Decimal(1), "cm": Decimal(10)}
+_ML_PER_UNIT = {
+    "mm3": Decimal("0.001"), "cm3": Decimal(1), "ml": Decimal(1), "mL": Decimal(1), "dm3": Decimal(1000),
+    "l": Decimal(1000), "L": Decimal(1000),
+}  # fmt: skip
+_OF_STATE = {concept.code: LesionState(word) for word, concept in codes.LESION_STATES.items()}
+_OF_LOBE = {concept.code: word for word, concept in codes.LOBES.items()}
+_OF_NEW_LESION = {concept.code: word for word, concept in codes.NEW_LESION_ANSWERS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """What one report says: lesions, the liver's volume, a word on new lesions, the time point's label."""
+
+    lesions: tuple[LesionMeasurement, ...]
+    liver_volume_ml: Decimal | None
+    new_lesion: str | None
+    time_point_label: str | None
+    skipped: tuple[Skipped, ...]
+
+
+class _Group:
+    """The items of one container that belong to it, by concept; context of other relations is kept apart."""
+
+    def __init__(self, container: Dataset) -> None:
+        self.items = [(first_code(item, "ConceptNameCodeSequence"), item) for item in _children(container)]
+
+    def text(self, concept: Concept, keyword: str) -> str | None:
+        found = (text(item.get(keyword)) for code, item in self.items if is_code(code, concept))
+        return next((each for each in found if each), None)
+
+    def code(self, concept: Concept) -> Code | None:
+        found = (first_code(item, "ConceptCodeSequence") for code, item in self.items if is_code(code, concept))
+        return next((each for each in found if each is not None), None)
+
+    def number(self, concept: Concept) -> Dataset | None:
+        """Find a measurement; context such as the order of the time point is no measurement."""
+        found = (item for code, item in self.items if is_code(code, concept) and item.get("ValueType") == "NUM")
+        return next((item for item in found if item.get("RelationshipType") == "CONTAINS"), None)
+
+
+def read_measurements(header: Header, observed_on: date) -> Measurements:
+    """
+    Read the measurement groups of a report (TID 1411, 1410, 1501, and look-alikes of older products).
+
+    Groups with one tracking UID are one lesion. A group that cannot be used becomes a line that says why: a length in
+    pixels, a negative size, a short axis longer than the long one. Raises ImpossibleInput when the report has no
+    measurement groups at all. Source: DICOM PS3.16, TID 1500 and its parts; PS3.17, RRR.5.
+    """
+    groups = [_Group(item) for item in _containers(header.dataset)]
+    if not groups:
+        raise ImpossibleInput("the report holds no measurement groups (TID 1500): nothing to read for response")
+    lesions: dict[str, LesionMeasurement] = {}
+    skipped: list[Skipped] = []
+    liver_volume_ml = None
+    for number, group in enumerate(groups, 1):
+        try:
+            if is_code(group.code(FINDING), LIVER):
+                liver_volume_ml = _volume_ml(group) or liver_volume_ml
+            lesion = _lesion(group, header.sop_instance_uid, number, observed_on)
+        except ImpossibleInput as fault:
+            skipped.append(Skipped(header.sop_instance_uid, f"measurement group {number}: {fault}"))
+            continue
+        if lesion is not None:
+            known = lesions.get(lesion.tracking_uid)
+            lesions[lesion.tracking_uid] = joined(known, lesion) if known else lesion
+    return Measurements(
+        lesions=tuple(lesions.values()),
+        liver_volume_ml=liver_volume_ml,
+        new_lesion=_new_lesion(header.dataset),
+        time_point_label=next(filter(None, (group.text(TIME_POINT, "TextValue") for group in groups)), None),
+        skipped=tuple(skipped),
+    )
+
+
+def joined(known: LesionMeasurement, more: LesionMeasurement) -> LesionMeasurement:
+    """Complete one description of a lesion by another of the same study; where both speak, the first one stands."""
+    differ = [
+        name
+        for name in ("long_axis_mm", "short_axis_mm", "role")
+        if getattr(known, name) is not None and getattr(more, name) not in {None, getattr(known, name)}
+    ]
+    flags = [f"{name} differs between two descriptions of this lesion in one study: check" for name in differ]
+    return replace(
+        known,
+        site=known.site if known.site != "other" else more.site,
+        site_code=known.site_code or more.site_code,
+        lymph_node=known.lymph_node or more.lymph_node,
+        role=known.role or more.role,
+        state=more.state if known.state is LesionState.PRESENT and known.long_axis_mm is None else known.state,
+        long_axis_mm=known.long_axis_mm if known.long_axis_mm is not None else more.long_axis_mm,
+        short_axis_mm=known.short_axis_mm if known.short_axis_mm is not None else more.short_axis_mm,
+        volume_ml=known.volume_ml if known.volume_ml is not None else more.volume_ml,
+        liver_lobe=known.liver_lobe or more.liver_lobe,
+        segment_number=known.segment_number if known.segment_number is not None else more.segment_number,
+        slice_thickness_mm=known.slice_thickness_mm or more.slice_thickness_mm,
+        flags=tuple(dict.fromkeys((*known.flags, *more.flags, *flags))),
+    )
+
+
+def _children(item: Dataset) -> Sequence[Dataset]:
+    return item.get("ContentSequence") or ()
+
+
+def _containers(root: Dataset) -> Iterator[Dataset]:
+    """Walk the content tree in order, wherever a vendor nests its measurement groups."""
+    waiting = list(reversed(_children(root)))
+    while waiting:
+        item = waiting.pop()
+        if is_code(first_code(item, "ConceptNameCodeSequence"), MEASUREMENT_GROUP):
+            yield item
+        else:
+            waiting.extend(reversed(_children(item)))
+
+
+def _new_lesion(root: Dataset) -> str | None:
+    waiting = list(_children(root))
+    while waiting:
+        item = waiting.pop()
+        if is_code(first_code(item, "ConceptNameCodeSequence"), codes.NEW_LESION):
+            answer = first_code(item, "ConceptCodeSequence")
+            return _OF_NEW_LESION.get(answer.value) if answer else None
+        waiting.extend(_children(item))
+    return None
+
+
+def _lesion(group: _Group, origin: str, number: int, observed_on: date) -> LesionMeasurement | None:
+    """Read one lesion; None for a group that describes something else, such as an organ."""
+    finding, category = group.code(FINDING), group.code(FINDING_CATEGORY)
+    baseline = group.code(codes.BASELINE_CATEGORY)
+    if is_code(category, ANATOMICAL_STRUCTURE) or is_code(baseline, NON_LESION):
+        return None
+    lesion_named = is_lesion(category=category, kind=finding) or baseline is not None
+    if finding is not None and not lesion_named and site_of(finding) not in {"other", "lymph_node"}:
+        return None
+    site_code = group.code(FINDING_SITE)
+    site = site_of(site_code) if site_code is not None else site_of(finding)
+    flags: list[str] = []
+    long_axis, short_axis = _length_mm(group, codes.LONG_AXIS, flags), _length_mm(group, codes.SHORT_AXIS, flags)
+    if long_axis is None:
+        long_axis = _single_diameter(group, flags, lesion_named=lesion_named)
+    volume = _volume_ml(group)
+    state = _state(group, long_axis, short_axis, flags)
+    if state is None and not (lesion_named and volume is not None):
+        return None
+    if long_axis is not None and short_axis is not None and short_axis > long_axis:
+        raise ImpossibleInput("the short axis is longer than the long axis: measure the lesion again")
+    tracking_uid = group.text(TRACKING_UID, "UID")
+    if tracking_uid is None:
+        tracking_uid = uid_from("lesion", origin, str(number))
+        flags.append("the report gives no tracking UID: the lesion cannot be found again in other studies")
+    lobe = group.code(codes.LIVER_LOBE)
+    return LesionMeasurement(
+        tracking_uid=tracking_uid,
+        tracking_id=group.text(TRACKING_IDENTIFIER, "TextValue") or f"group {number}",
+        site=site,
+        site_code=site_code,
+        lymph_node=site == "lymph_node",
+        origin=origin,
+        observed_on=observed_on,
+        role=_role(baseline),
+        state=state or LesionState.PRESENT,
+        long_axis_mm=long_axis,
+        short_axis_mm=short_axis,
+        volume_ml=volume,
+        liver_lobe=_OF_LOBE.get(lobe.value) if lobe else lobe_of_site(site_code),
+        slice_thickness_mm=_length_mm(group, codes.SLICE_THICKNESS, []),
+        flags=tuple(flags),
+    )
+
+
+def _role(baseline: Code | None) -> LesionRole | None:
+    if is_code(baseline, codes.TARGET_AT_BASELINE):
+        return LesionRole.TARGET
+    return LesionRole.NON_TARGET if is_code(baseline, codes.NON_TARGET_AT_BASELINE) else None
+
+
+def _state(
+    group: _Group, long_axis: Decimal | None, short_axis: Decimal | None, flags: list[str]
+) -> LesionState | None:
+    """Tell how the lesion was found; None when the group says nothing about it."""
+    stated = group.code(codes.LESION_STATE)
+    if stated is not None and stated.value in _OF_STATE:
+        return _OF_STATE[stated.value]
+    if long_axis == 0 or (long_axis is None and short_axis == 0):
+        return LesionState.ABSENT
+    if long_axis is not None or short_axis is not None:
+        return LesionState.MEASURED
+    if flags:  # a diameter was reported without a value
+        return LesionState.NOT_EVALUABLE
+    return LesionState.PRESENT if group.code(codes.BASELINE_CATEGORY) is not None else None
+
+
+def _single_diameter(group: _Group, flags: list[str], *, lesion_named: bool) -> Decimal | None:
+    for concept in SINGLE_DIAMETERS:
+        if group.number(concept) is None:
+            continue
+        if not lesion_named:
+            raise ImpossibleInput(
+                f"a {concept.meaning.lower()} without a finding is not known to be a lesion: name the finding, or "
+                "measure the long and the short axis"
+            )
+        length = _length_mm(group, concept, flags)
+        if length is not None:
+            flags.append(f"measured as one {concept.meaning.lower()}: taken as the long axis")
+            return length
+    return None
+
+
+def _length_mm(group: _Group, concept: Concept, flags: list[str]) -> Decimal | None:
+    measured = _measured(group, concept)
+    if measured is None:
+        if group.number(concept) is not None:
+            flags.append(f"the {concept.meaning.lower()} was reported without a value")
+        return None
+    value, unit = measured
+    if unit not in _MM_PER_UNIT:
+        raise ImpossibleInput(
+            f"the {concept.meaning.lower()} is in {unit!r}, not in mm or cm: calibrate the image and measure it again"
+        )
+    if value < 0:
+        raise ImpossibleInput(f"the {concept.meaning.lower()} is negative: measure the lesion again")
+    return value * _MM_PER_UNIT[unit]
+
+
+def _volume_ml(group: _Group) -> Decimal | None:
+    measured = _measured(group, codes.VOLUME)
+    if measured is None:
+        return None
+    value, unit = measured
+    if unit not in _ML_PER_UNIT:
+        raise ImpossibleInput(f"the volume is in {unit!r}, not in mm3, cm3, ml or l: export the report again")
+    if value < 0:
+        raise ImpossibleInput("the volume is negative: measure the lesion again")
+    return value * _ML_PER_UNIT[unit]
+
+
+def _measured(group: _Group, concept: Concept) -> tuple[Decimal, str] | None:
+    """Read a value exactly as written and its unit; None when the item is missing or holds no value."""
+    item = group.number(concept)
+    values = item.get("MeasuredValueSequence") if item is not None else None
+    if not values:
+        return None
+    value = decimal(values[0].get("NumericValue"))
+    unit = first_code(values[0], "MeasurementUnitsCodeSequence")
+    if value is None:
+        return None
+    if unit is None:
+        raise ImpossibleInput(f"the {concept.meaning.lower()} has no unit: export the report again")
+    # Some viewers put "1" (no unit) as code and "px" as its meaning.
+    return value, unit.value if unit.value != "1" else unit.meaning or unit.value
