@@ -26,7 +26,9 @@ CaseRef = Callable[[str], str]
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    result = connection.execute(dialect.insert(table).values(row).on_conflict_do_nothing())
+    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
+    # Drivers tell how many rows an INSERT made only when asked to keep the number.
+    result = connection.execute(statement, execution_options={"preserve_rowcount": True})
     return result.rowcount == 1
 
 

@@ -82,6 +82,12 @@ def test_a_late_instance_opens_the_study_and_asks_for_a_new_assessment(bench: Be
     assert bench.desk.status()["jobs"] == {"assess.due": 1}, "asked again while it ran: due again, not done"
 
 
+def _save_and_finish(bench: Bench, lease) -> None:
+    with bench.ledger.transaction() as connection:
+        bench.ledger.save(connection, assessment("c", "1.2.3", "d"), {}, [document("9.1")])
+        bench.ledger.jobs.done(connection, lease)
+
+
 def test_a_job_is_claimed_once_however_many_messages_name_it(bench: Bench) -> None:
     bench.inbox.receive(receipt())
     bench.clock.seconds += 31
@@ -100,9 +106,8 @@ def test_a_lease_that_ran_out_is_given_to_another_and_the_first_cannot_finish(be
     ((job_id, _),) = bench.ledger.jobs.take_due()
     second = bench.ledger.jobs.claim(job_id)
     assert second is not None
-    with pytest.raises(LeaseLost), bench.ledger.transaction() as connection:
-        bench.ledger.save(connection, assessment("c", "1.2.3", "d"), {}, [document("9.1")])
-        bench.ledger.jobs.done(connection, first)
+    with pytest.raises(LeaseLost):
+        _save_and_finish(bench, first)
     assert _rows(bench, t.document) == [], "what was made under a lost lease is rolled back"
 
 
