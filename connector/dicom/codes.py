@@ -74,6 +74,7 @@ BEST_OVERALL_RESPONSE = Concept("112049", "DCM", "Best Overall Response")
 CONFIRMED_BEST_OVERALL_RESPONSE = Concept("CONFIRMED_BOR", OUR_SCHEME, "Confirmed Best Overall Response")
 UNCONFIRMED_BEST_OVERALL_RESPONSE = Concept("UNCONFIRMED_BOR", OUR_SCHEME, "Unconfirmed Best Overall Response")
 MEASUREMENT_OF_RESPONSE = Concept("112051", "DCM", "Measurement of Response")
+SUM_OF_DIAMETERS = Concept("SUM_DIAMETERS", OUR_SCHEME, "Sum of the diameters of the target lesions")
 BASELINE_SUM = Concept("BASELINE_SUM", OUR_SCHEME, "Sum of diameters at baseline")
 NADIR_SUM = Concept("NADIR_SUM", OUR_SCHEME, "Smallest sum of diameters before this visit")
 CHANGE_FROM_BASELINE = Concept("CHANGE_BASELINE", OUR_SCHEME, "Change of the sum from baseline")
@@ -86,7 +87,7 @@ RESPONSE_FLAG = Concept("RESPONSE_FLAG", OUR_SCHEME, "Point to check in the resp
 # DICOM has no code for an overall response. The NCIt codes are those that the Pediatric Cancer Data Commons data
 # dictionary gives (enumeration "Response": C4870, C18058, C18213, C35571, C62222); the others are our own.
 NOT_EVALUABLE = Concept("C62222", "NCIt", "Not Evaluable")
-NOT_APPLICABLE = Concept("NO_SUCH_LESIONS", OUR_SCHEME, "No such lesions")
+NOT_APPLICABLE = Concept("NOT_APPLICABLE", OUR_SCHEME, "Not applicable: no such lesions, or baseline")
 NON_CR_NON_PD = Concept("NON_CR_NON_PD", OUR_SCHEME, "Non-CR/Non-PD")
 OVERALL_RESPONSES = {
     "CR": Concept("C4870", "NCIt", "Complete Response"),

@@ -25,7 +25,7 @@ from connector.dicom.identity import (
     series_uid,
     uid_from,
 )
-from connector.ports import Predecessor, WriteRequest
+from connector.ports import Document, Predecessor, WriteRequest
 
 # Root attributes of the modules Patient (C.7.1.1), Clinical Trial Subject (C.7.1.3), General Study (C.7.2.1), Patient
 # Study (C.7.2.2), Clinical Trial Study (C.7.2.3), and the time zone that the copied times are in (C.12.1).
@@ -156,7 +156,7 @@ def start_document(
     """
     Begin a document of the study: patient, study, series, equipment and SOP common modules, without a UID yet.
 
-    The character set is kept. Times that a clock would give are midnight of the day of the assessment.
+    The character set is kept.
     """
     document = Dataset()
     character_set = header.attributes.get("SpecificCharacterSet")
@@ -170,24 +170,23 @@ def start_document(
             setattr(document, keyword, None)
     study_uid = request.assessment.study_instance_uid
     document.SOPClassUID = sop_class_uid
-    document.InstanceCreationDate = dicom_date(request.assessment.assessed_on)
     document.InstanceCreatorUID = OUR_DEVICE_UID
     document.Modality = modality
     document.SeriesInstanceUID = series_uid(kind, study_uid)
     document.SeriesNumber = OUR_SERIES_NUMBERS[kind]
     document.SeriesDescription = description
-    document.ContentDate = dicom_date(request.assessment.assessed_on)
-    document.ContentTime = "000000"
+    document.InstanceNumber = 1 + len(earlier_documents(kind, request))
     document.Manufacturer = OUR_MANUFACTURER
     document.ManufacturerModelName = OUR_MODEL_NAME
     document.DeviceSerialNumber = request.assessment.connector_version
-    document.SoftwareVersions = [request.assessment.connector_version, request.assessment.ruleset]
+    document.SoftwareVersions = request.assessment.connector_version
     return document
 
 
-def dicom_date(day: date) -> str:
-    """Write a day as a DICOM DA value."""
-    return day.strftime("%Y%m%d")
+def date_document(document: Dataset, day: date) -> None:
+    """Date the document's content; the time, which only a clock would know, is midnight."""
+    document.InstanceCreationDate = document.ContentDate = day.strftime("%Y%m%d")
+    document.ContentTime = "000000"
 
 
 def use_unicode_if_needed(document: Dataset, texts: Iterable[str]) -> None:
@@ -228,18 +227,24 @@ def evidence_of(header: StudyHeader, request: WriteRequest) -> list[Dataset]:
 
 
 def _study_references(study_uid: str, references: Iterable[tuple[str, str, str]]) -> Dataset:
+    study = Dataset()
+    study.StudyInstanceUID = study_uid
+    study.ReferencedSeriesSequence = series_references(references, "ReferencedSOPSequence")
+    return study
+
+
+def series_references(references: Iterable[tuple[str, str, str]], within: str) -> list[Dataset]:
+    """Refer to instances, given as (series, class, instance), one item a series; `within` is its sequence's keyword."""
     by_series: dict[str, list[Dataset]] = {}
     for series, sop_class, sop_instance in sorted(set(references)):
         by_series.setdefault(series, []).append(reference(sop_class, sop_instance))
-    study = Dataset()
-    study.StudyInstanceUID = study_uid
-    study.ReferencedSeriesSequence = []
-    for series, items in by_series.items():
+    items = []
+    for series, instances in by_series.items():
         item = Dataset()
         item.SeriesInstanceUID = series
-        item.ReferencedSOPSequence = items
-        study.ReferencedSeriesSequence.append(item)
-    return study
+        setattr(item, within, instances)
+        items.append(item)
+    return items
 
 
 def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
@@ -250,39 +255,31 @@ def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     return item
 
 
-def finish_document(kind: str, document: Dataset, request: WriteRequest, *bulk: bytes) -> None:
-    """
-    Give the document the UID of its content and its place in the series; `bulk` stands for pixels kept outside.
-
-    Earlier documents do not enter the UID: whatever was written in between, equal content has the equal UID.
-    """
-    document.SOPInstanceUID = UID(_uid_of_content(kind, document, bulk))
-    document.InstanceNumber = 1 + len(_earlier(kind, document.SOPInstanceUID, request))
+def earlier_documents(kind: str, request: WriteRequest) -> list[Predecessor]:
+    """Name the documents of a kind that the new one supersedes."""
+    return [each for each in request.predecessors if each.kind == kind]
 
 
-def predecessors_of(kind: str, uid: str, request: WriteRequest) -> list[Dataset]:
-    """
-    Refer to the earlier documents that this one supersedes (Predecessor Documents, PS3.3 C.17.2); empty without any.
-
-    A document never precedes itself: a replay of equal content gives the equal document again.
-    """
-    references = [
-        (each.series_instance_uid, each.sop_class_uid, each.identity) for each in _earlier(kind, uid, request)
-    ]
+def predecessors_of(kind: str, request: WriteRequest) -> list[Dataset]:
+    """Refer to the earlier documents of a kind (Predecessor Documents, PS3.3 C.17.2); empty without any."""
+    earlier = earlier_documents(kind, request)
+    references = [(each.series_instance_uid, each.sop_class_uid, each.identity) for each in earlier]
     return [_study_references(request.assessment.study_instance_uid, references)] if references else []
 
 
-def _earlier(kind: str, uid: str, request: WriteRequest) -> list[Predecessor]:
-    return [each for each in request.predecessors if each.kind == kind and each.identity != uid]
+def finish_document(kind: str, document: Dataset, bulk: Iterable[bytes] = ()) -> None:
+    """
+    Give the document the UID of its content; `bulk` stands for pixels or a file that are kept outside.
 
-
-def _uid_of_content(kind: str, document: Dataset, bulk: Iterable[bytes]) -> str:
+    A document that names its predecessor has another UID than one with equal words and none: when a correction is
+    taken back, the archive gets a third report that supersedes the second, instead of keeping the wrong one as newest.
+    """
     buffer = BytesIO()
     dcmwrite(buffer, document, implicit_vr=False, little_endian=True)
     digest = sha256(buffer.getvalue())
     for octets in bulk:
         digest.update(octets)
-    return uid_from(kind, document.StudyInstanceUID, digest.hexdigest())
+    document.SOPInstanceUID = UID(uid_from(kind, str(document.StudyInstanceUID), digest.hexdigest()))
 
 
 def part_10(document: Dataset) -> bytes:
@@ -303,3 +300,16 @@ def file_meta_of(document: Dataset) -> FileMetaDataset:
     meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     return meta
+
+
+def document_of(kind: str, document: Dataset, content: bytes) -> Document:
+    """Hand a finished DICOM document to the flow, bound for the PACS."""
+    return Document(
+        kind=kind,
+        destination="pacs",
+        identity=str(document.SOPInstanceUID),
+        content=content,
+        study_instance_uid=str(document.StudyInstanceUID),
+        sop_class_uid=str(document.SOPClassUID),
+        series_instance_uid=str(document.SeriesInstanceUID),
+    )

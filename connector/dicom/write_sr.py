@@ -19,9 +19,12 @@ from pydicom.uid import Comprehensive3DSRStorage
 from connector.core.assessment import Assessment
 from connector.dicom import codes
 from connector.dicom.codes import coded
+from connector.dicom.headers import quiet
 from connector.dicom.identity import OUR_DEVICE_UID, OUR_MANUFACTURER, OUR_MODEL_NAME
 from connector.dicom.write_header import (
     StudyHeader,
+    date_document,
+    document_of,
     evidence_of,
     finish_document,
     part_10,
@@ -33,6 +36,7 @@ from connector.dicom.write_header import (
 from connector.dicom.write_sr_groups import measurement_groups, text_item, time_point_of
 from connector.dicom.write_sr_text import sentences
 from connector.ports import Document, WriteRequest
+from connector.terminology import Concept
 
 
 class ReportWriter:
@@ -48,25 +52,33 @@ class ReportWriter:
 
     def write(self, request: WriteRequest) -> Sequence[Document]:
         """Make the one report of the assessed study. Raises ImpossibleInput (no file of the study, two patients)."""
-        header = read_study_header(request)
-        report = start_document(
-            header,
-            request,
-            kind="sr",
-            sop_class_uid=Comprehensive3DSRStorage,
-            modality="SR",
-            description="Oncology measurement report (draft)",
-        )
-        root = _content(request.assessment, header)
-        for element in root:
-            report.add(element)
-        use_unicode_if_needed(report, _texts(root))
-        _add_document_modules(report, header, request)
-        finish_document("sr", report, request)
-        earlier = predecessors_of("sr", report.SOPInstanceUID, request)
-        if earlier:
-            report.PredecessorDocumentsSequence = earlier
-        return [Document("sr", "pacs", report.SOPInstanceUID, part_10(report), request.assessment.study_instance_uid)]
+        with quiet():
+            report = _report(request)
+            content = part_10(report)
+        return [document_of("sr", report, content)]
+
+
+def _report(request: WriteRequest) -> Dataset:
+    header = read_study_header(request)
+    report = start_document(
+        header,
+        request,
+        kind="sr",
+        sop_class_uid=Comprehensive3DSRStorage,
+        modality="SR",
+        description="Oncology measurement report (draft)",
+    )
+    root = _content(request.assessment, header)
+    for element in root:
+        report.add(element)
+    use_unicode_if_needed(report, _texts(root))
+    _add_document_modules(report, header, request)
+    earlier = predecessors_of("sr", request)
+    if earlier:
+        report.PredecessorDocumentsSequence = earlier
+    date_document(report, request.assessment.assessed_on)
+    finish_document("sr", report)
+    return report
 
 
 def _add_document_modules(report: Dataset, header: StudyHeader, request: WriteRequest) -> None:
@@ -111,7 +123,7 @@ def _content(assessment: Assessment, header: StudyHeader) -> Dataset:
     return root
 
 
-def _container(concept: codes.Concept) -> ContainerContentItem:
+def _container(concept: Concept) -> ContainerContentItem:
     container = ContainerContentItem(name=coded(concept), relationship_type=RelationshipTypeValues.CONTAINS)
     container.ContentSequence = ContentSequence()
     return container

@@ -1,6 +1,5 @@
 """The measurement groups of the report: lesions, overall response and absorbed dose (TID 1501 and 1411)."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -171,14 +170,14 @@ def _response_code(table: dict[str, Concept], response: str) -> Concept:
 def _response_group(
     response: ResponseReport, visit: VisitResponse | None, point: TimePoint | None, assessment: Assessment
 ) -> Group:
-    policies = [f"{name}={value}" for name, value in sorted(response.policies.items())]
+    policies = "; ".join(f"{name}={value}" for name, value in sorted(response.policies.items()))
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(
             uid=uid_from("overall response", assessment.case_ref), identifier="Overall response"
         ),
         time_point_context=_time_point_context(assessment),
         method=coded(_response_code(codes.CRITERIA, response.criteria)),
-        algorithm_id=_algorithm(assessment, *policies),
+        algorithm_id=_algorithm(assessment, *([policies] if policies else [])),
         measurements=_response_measurements(response, visit),
         qualitative_evaluations=_response_answers(response, visit, point),
     )
@@ -195,14 +194,18 @@ def _response_measurements(response: ResponseReport, visit: VisitResponse | None
     if visit is None:
         return []
     first = response.visits[0]
+    today = []
+    if visit.sum_mm is not None:
+        derivation = coded(codes.SUM_OF_DIAMETERS)
+        name, unit = coded(codes.MEASUREMENT_OF_RESPONSE), coded(codes.MILLIMETRE)
+        today.append(Measurement(name=name, value=float(visit.sum_mm), unit=unit, derivation=derivation))
     rows: tuple[tuple[Concept, Decimal | None, Concept], ...] = (
-        (codes.MEASUREMENT_OF_RESPONSE, visit.sum_mm, codes.MILLIMETRE),
         (codes.BASELINE_SUM, None if first is visit else first.sum_mm, codes.MILLIMETRE),
         (codes.NADIR_SUM, None if first is visit else visit.nadir_mm, codes.MILLIMETRE),
         (codes.CHANGE_FROM_BASELINE, _percent(visit.change_from_baseline_percent), codes.PERCENT),
         (codes.CHANGE_FROM_NADIR, _percent(visit.change_from_nadir_percent), codes.PERCENT),
     )
-    return [_number(concept, value, unit) for concept, value, unit in rows if value is not None]
+    return today + [_number(concept, value, unit) for concept, value, unit in rows if value is not None]
 
 
 def _percent(text: str | None) -> Decimal | None:
@@ -236,21 +239,22 @@ def _dose_group(region: RegionDose, dose: DoseReport, assessment: Assessment, he
         _referenced_segment(region.origin, region.number, header),
         tracking_identifier=TrackingIdentifier(uid=uid, identifier=region.name),
         time_point_context=_time_point_context(assessment),
-        algorithm_id=_algorithm(assessment, *dose_parameters(dose)),
+        algorithm_id=_algorithm(assessment, dose_parameters(dose)),
         measurements=_dose_measurements(region),
     )
 
 
-def dose_parameters(dose: DoseReport) -> Sequence[str]:
+def dose_parameters(dose: DoseReport) -> str:
     """Name how the dose map was made: nuclide, method, constants, scale and decay."""
-    return (
-        f"nuclide={dose.nuclide}",
-        f"method={dose.method}",
-        *(f"{name}={value}" for name, value in sorted(dose.constants.items())),
-        f"scale={dose.scale:.6g}",
-        f"decay reference={dose.decay_reference}",
-        f"decay hours={dose.decay_hours:.6g}",
-    )
+    parameters = {
+        "nuclide": dose.nuclide,
+        "method": dose.method,
+        **{name: dose.constants[name] for name in sorted(dose.constants)},
+        "scale": f"{dose.scale:.6g}",
+        "decay reference": dose.decay_reference,
+        "decay hours": f"{dose.decay_hours:.6g}",
+    }
+    return "; ".join(f"{name}={value}" for name, value in parameters.items())
 
 
 def _dose_measurements(region: RegionDose) -> list[Measurement]:
