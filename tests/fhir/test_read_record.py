@@ -1,0 +1,376 @@
+"""What Conditions, Procedures, medicines and allergies state, and whose record it is."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from connector.core.case import Identifier
+from connector.core.errors import ImpossibleInput
+from connector.fhir.identity import MODALITY_SYSTEM
+from connector.fhir.read_bundle import BundleRecordSource
+
+SCT = "http://snomed.info/sct"
+ICD = "http://hl7.org/fhir/sid/icd-10"
+ATC = "http://www.whocc.no/atc"
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+MORPHOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"
+LIVER = {"bodySite": [{"coding": [{"system": SCT, "code": "10200004"}]}]}
+LUNG = {"bodySite": [{"coding": [{"system": SCT, "code": "39607008"}]}]}
+DONE = {"status": "completed", "performedDateTime": "2025-05-01"}
+
+
+def value(reading, name):
+    return reading.facts[name].value if name in reading.facts else None
+
+
+def reasons(reading):
+    return " | ".join(f"{one.where}: {one.reason}" for one in reading.skipped)
+
+
+def status(clinical=None, verification=None):
+    more = {}
+    if clinical:
+        more["clinicalStatus"] = {"coding": [{"system": CLINICAL, "code": clinical}]}
+    if verification:
+        more["verificationStatus"] = {"coding": [{"system": VERIFICATION, "code": verification}]}
+    return more
+
+
+def morphology(code):
+    coding = {"system": "http://terminology.hl7.org/CodeSystem/icd-o-3", "code": code}
+    return {"extension": [{"url": MORPHOLOGY, "valueCodeableConcept": {"coding": [coding]}}]}
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "expected", "why"),
+    [
+        ((SCT, "255032005"), {}, "MTC", "named by the disorder"),
+        ((SCT, "255029007"), status("remission"), "PTC", "a histology does not end with the disease"),
+        ((SCT, "255029007"), status("active", "refuted"), None, "refuted"),
+        ((SCT, "255029007"), status("active", "provisional"), None, "not confirmed"),
+        ((SCT, "255029007"), status("active", "entered-in-error"), None, "an error"),
+        ((ICD, "C73"), morphology("8345/3"), "MTC", "named by ICD-O-3 morphology"),
+        ((ICD, "C73.9"), morphology("8290/3"), "HTC", "oncocytic"),
+        ((ICD, "C73"), morphology("8021/3"), "ATC", "anaplastic"),
+        ((ICD, "C73"), {}, None, "ICD-10 does not say the type"),
+        ((ICD, "C34.1"), morphology("8260/3"), None, "a papillary carcinoma of the lung is another tumour"),
+    ],
+)
+def test_histology(fhir, read, code, more, expected, why):
+    assert value(read(fhir.coded("Condition", code, **more)), "histology") == expected, why
+
+
+def test_two_histologies_are_for_a_person_to_decide(fhir, read):
+    reading = read(
+        fhir.coded("Condition", (SCT, "255029007"), uid="a"), fhir.coded("Condition", (SCT, "255032005"), uid="b")
+    )
+    assert value(reading, "histology") is None
+    assert "MTC, PTC" in reasons(reading)
+
+
+def test_metastases_give_sites_and_what_a_plan_addresses(fhir, read):
+    reading = read(
+        fhir.coded("Condition", (SCT, "94381002"), uid="liver", **status("active")),
+        fhir.coded("Condition", (ICD, "C78.0"), uid="lung", recordedDate="2025-02-01", **status("active")),
+        fhir.coded("Condition", (ICD, "C795"), uid="bone", **status("active")),
+        fhir.coded("Condition", (SCT, "94225005"), uid="brain", **status("resolved")),
+    )
+    assert value(reading, "extrahepatic_sites") == frozenset({"lung", "bone"})
+    assert reading.facts["extrahepatic_sites"].origin == "Condition/bone Condition/lung"
+    assert value(reading, "m_stage") == "M1"
+    assert reading.references["condition.liver_metastases"] == "Condition/liver"
+    assert "Condition/brain" in reasons(reading)
+
+
+def test_lymph_nodes_are_no_distant_metastases(fhir, read):
+    reading = read(fhir.coded("Condition", (ICD, "C77.0"), **status("active")))
+    assert value(reading, "extrahepatic_sites") == frozenset({"lymph_node"})
+    assert value(reading, "m_stage") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "fact", "expected", "why"),
+    [
+        ((SCT, "302835009"), status("active", "confirmed"), "pheochromocytoma_status", "present", "confirmed"),
+        ((SCT, "302835009"), status("active", "differential"), "pheochromocytoma_status", "suspected", "not confirmed"),
+        ((SCT, "302835009"), status(None, "refuted"), "pheochromocytoma_status", "excluded", "refuted"),
+        ((SCT, "302835009"), status("resolved"), "pheochromocytoma_status", None, "removed: not stated as excluded"),
+        ((ICD, "K74.6"), status("active"), "cirrhosis", True, "ICD-10 with point"),
+        ((SCT, "59927004"), status("active"), "clinical_liver_failure", True, "SNOMED CT"),
+        ((ICD, "N18.5"), status("active"), "renal_failure", True, "kidney failure"),
+        (
+            (ICD, "N18.3"),
+            status("active"),
+            "renal_failure",
+            None,
+            "a stage is not a failure, and no cut-off is made up",
+        ),
+        ((SCT, "18165001"), status(None, "refuted"), "jaundice", False, "refuted means no"),
+        ((SCT, "64779008"), status("active"), "coagulopathy_status", "uncorrected", "only a person can say corrected"),
+    ],
+)
+def test_diseases(fhir, read, code, more, fact, expected, why):
+    assert value(read(fhir.coded("Condition", code, **more)), fact) == expected, why
+
+
+def test_silence_never_says_no(read):
+    assert set(read().facts) == {"sex"}
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "expected", "why"),
+    [
+        ((SCT, "107963000"), DONE, {"surgery"}, "liver excision names the liver"),
+        ((SCT, "879916008"), {**DONE, **LIVER}, {"RFA"}, "ablation of the liver"),
+        ((SCT, "879916008"), DONE, None, "ablation of nobody knows what"),
+        (("http://www.ama-assn.org/go/cpt", "47382"), DONE, {"RFA"}, "CPT"),
+        ((MODALITY_SYSTEM, "TACE"), DONE, {"TACE"}, "our own code"),
+        ((MODALITY_SYSTEM, "TACE"), {**DONE, "status": "not-done"}, None, "it was not done"),
+        ((MODALITY_SYSTEM, "TACE"), {**DONE, "status": "entered-in-error"}, None, "an error"),
+        ((SCT, "57238002"), {**DONE, **LIVER}, None, "an embolisation may be TAE, TACE or TARE"),
+        ((SCT, "440252007"), {**DONE, **LIVER, "usedCode": [{"coding": [{"system": SCT, "code": "764678003"}]}]},
+         {"TARE"}, "Y-90 microspheres in the liver"),
+    ],
+)  # fmt: skip
+def test_earlier_treatments_of_the_liver(fhir, read, code, more, expected, why):
+    reading = read(fhir.coded("Procedure", code, **more))
+    assert value(reading, "prior_lrt_modalities") == (frozenset(expected) if expected else None), why
+    assert bool(reading.skipped) == (expected is None)
+
+
+def test_the_last_treatment_is_dated(fhir, read):
+    reading = read(
+        fhir.coded("Procedure", (MODALITY_SYSTEM, "TACE"), uid="a", status="completed", performedDateTime="2024-05-01"),
+        fhir.coded("Procedure", (MODALITY_SYSTEM, "RFA"), uid="b", status="completed", performedDateTime="2025-05-01"),
+    )
+    assert value(reading, "prior_lrt_count") == 2
+    assert value(reading, "last_lrt_modality") == "RFA"
+    assert reading.facts["last_lrt_modality"].observed_on == date(2025, 5, 1)
+
+
+def test_an_undated_treatment_leaves_the_last_one_unknown(fhir, read):
+    reading = read(
+        fhir.coded("Procedure", (MODALITY_SYSTEM, "TACE"), uid="a", status="completed"),
+        fhir.coded("Procedure", (MODALITY_SYSTEM, "RFA"), uid="b", status="completed", performedDateTime="2025-05-01"),
+    )
+    assert value(reading, "prior_lrt_count") == 2
+    assert value(reading, "last_lrt_modality") is None
+
+
+def iodine(fhir, uid, on, activity=None, unit="GBq", kind="MedicationAdministration", **more):
+    concept = {"coding": [{"system": SCT, "code": "111160004"}]}
+    if kind == "Procedure":
+        resource = fhir.coded(
+            "Procedure", (SCT, "440252007"), uid=uid, status="completed", performedDateTime=on, **more
+        )
+        resource["usedCode"] = [concept]
+        return resource
+    dose = {"dosage": {"dose": {"value": activity, "system": "http://unitsofmeasure.org", "code": unit}}}
+    return {
+        "resourceType": kind, "id": uid, "status": "completed", "medicationCodeableConcept": concept,
+        "subject": {"reference": "Patient/p1"}, "effectiveDateTime": on, **(dose if activity else {}), **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "why"),
+    [
+        ([("a", "2020-01-01", Decimal("3.7"), "GBq"), ("b", "2021-01-01", 150, "mCi")], 250, "100 + 150 mCi"),
+        (
+            [("a", "2020-01-01", Decimal("3.7"), "GBq"), ("b", "2020-01-01", 3700, "MBq")],
+            100,
+            "one day is one treatment",
+        ),
+        (
+            [("a", "2020-01-01", Decimal("3.7"), "GBq"), ("b", "2020-01-01", 150, "mCi")],
+            None,
+            "one day, two activities",
+        ),
+        ([("a", "2020-01-01", Decimal("3.7"), "GBq"), ("b", "2021-01-01", None, "GBq")], None, "one activity unknown"),
+        ([("a", "2020-01-01", 3, "mg")], None, "a mass is no activity"),
+    ],
+)
+def test_the_radioiodine_of_a_lifetime(fhir, read, given, expected, why):
+    reading = read(*(iodine(fhir, uid, on, activity, unit) for uid, on, activity, unit in given))
+    assert value(reading, "rai_cumulative_activity_mci") == expected, why
+
+
+def test_a_radioiodine_procedure_takes_its_activity_from_the_administration(fhir, read):
+    procedure = iodine(fhir, "p", "2020-01-01", kind="Procedure")
+    given = iodine(fhir, "m", "2020-01-01", Decimal("5.55"))
+    assert value(read(procedure, given), "rai_cumulative_activity_mci") == 150
+    assert value(read(procedure), "rai_cumulative_activity_mci") is None
+
+
+def medicine(uid, code=None, text=None, state="active", kind="MedicationRequest", **more):
+    concept = {"text": text} if text else {"coding": [{"system": ATC, "code": code}]}
+    order = {"intent": "order", "authoredOn": "2025-11-01"} if kind == "MedicationRequest" else {}
+    return {
+        "resourceType": kind, "id": uid, "status": state, "subject": {"reference": "Patient/p1"},
+        "medicationCodeableConcept": concept, **order, **more,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected", "why"),
+    [
+        ([medicine("a", "L01EX08")], "lenvatinib", "by ATC"),
+        ([medicine("a", text="Vandetanib 300 mg tablet")], "vandetanib", "by ingredient"),
+        ([medicine("a", "L01EX22")], "selective_ret", "selpercatinib"),
+        ([medicine("a", "L01EK01")], "other", "another kinase inhibitor"),
+        ([medicine("a", "C09AA05")], None, "an antihypertensive is no systemic therapy"),
+        ([medicine("a", "L01EX08", state="completed")], None, "ended"),
+        ([medicine("a", "L01EX08", state="cancelled")], None, "never given"),
+        ([medicine("a", "L01EX08", intent="proposal")], None, "only proposed"),
+        ([medicine("a", "L01EX08"), medicine("b", "L01EX02")], None, "two at once are for a person to clear up"),
+        ([medicine("a", "L01EX08"), medicine("b", "L01EX08", kind="MedicationStatement")], "lenvatinib", "told twice"),
+    ],
+)
+def test_systemic_therapy(read, orders, expected, why):
+    assert value(read(*orders), "systemic_therapy_current") == expected, why
+
+
+def test_a_held_kinase_inhibitor_is_interrupted(read):
+    reading = read(medicine("a", "L01EX08", state="on-hold"))
+    assert value(reading, "systemic_therapy_current") == "lenvatinib"
+    assert value(reading, "tki_interruption_planned") is True
+
+
+def test_a_medicine_behind_a_reference(read):
+    order = medicine("a")
+    del order["medicationCodeableConcept"]
+    order["medicationReference"] = {"reference": "Medication/m"}
+    drug = {"resourceType": "Medication", "id": "m", "code": {"text": "cabozantinib"}}
+    assert value(read(order, drug), "systemic_therapy_current") == "cabozantinib"
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "expected", "why"),
+    [
+        ((SCT, "293637006"), {}, True, "named"),
+        ((ATC, "V08AB02"), {}, True, "an iodinated agent"),
+        ((SCT, "716186003"), {}, False, "no known allergy"),
+        ((SCT, "293637006"), status(None, "refuted"), False, "refuted"),
+        ((SCT, "293637006"), status(None, "unconfirmed"), True, "the harm is on one side only"),
+        ((SCT, "716186003"), status(None, "entered-in-error"), None, "an error"),
+        ((SCT, "387207008"), {}, None, "ibuprofen says nothing of contrast"),
+    ],
+)
+def test_contrast_media(fhir, read, code, more, expected, why):
+    assert value(read(fhir.coded("AllergyIntolerance", code, **more)), "contrast_media_allergy") == expected, why
+
+
+def test_who_the_patient_is(read):
+    identity = read().identity
+    assert identity.identifiers[0].type_code == "MR"
+    assert (identity.family_name, identity.given_name) == ("Muster", "Eva Maria")
+    assert (identity.birth_date, identity.sex) == (date(1961, 3, 4), "F")
+
+
+def source(*resources):
+    return BundleRecordSource(
+        {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "why"),
+    [
+        (Identifier("12345", "urn:oid:1.2.36.146.595.217.0.1"), True, "value and system"),
+        (Identifier("12345", None), True, "value among medical record numbers"),
+        (Identifier("12345", "urn:oid:1.2.3"), False, "the same number at another hospital is another person"),
+        (Identifier("012345", None), False, "a leading zero is another number"),
+    ],
+)
+def test_the_patient_is_found_by_identifier(fhir, wanted, found, why):
+    if found:
+        assert source(fhir.patient()).read([wanted]).patient_reference == "Patient/p1", why
+    else:
+        with pytest.raises(ImpossibleInput, match="no patient"):
+            source(fhir.patient()).read([wanted])
+
+
+def test_two_patients_are_refused_and_not_named(fhir):
+    with pytest.raises(ImpossibleInput, match="several patients") as fault:
+        source(fhir.patient(), fhir.patient(id="p2")).read([Identifier("12345", None)])
+    assert "Muster" not in str(fault.value)
+    assert "12345" not in str(fault.value)
+
+
+def test_a_record_that_was_merged_gives_way(fhir):
+    merged = fhir.patient(id="p0", link=[{"type": "replaced-by", "other": {"reference": "Patient/p1"}}])
+    kept = fhir.patient(identifier=[])
+    assert source(merged, kept).read([Identifier("12345", None)]).patient_reference == "Patient/p1"
+    with pytest.raises(ImpossibleInput, match="merged"):
+        source(merged).read([Identifier("12345", None)])
+
+
+def test_a_resource_about_someone_else_is_refused(fhir):
+    other = fhir.observation("1751-7", 40, "g/L", subject={"reference": "Patient/p2"})
+    with pytest.raises(ImpossibleInput, match="not in the Bundle"):
+        source(fhir.patient(), other).read([Identifier("12345", None)])
+
+
+def test_a_resource_about_nobody_is_listed(fhir, read):
+    reading = read({**fhir.observation("1751-7", 40, "g/L"), "subject": {}})
+    assert value(reading, "albumin_g_l") is None
+    assert "about nobody" in reasons(reading)
+
+
+def test_references_within_a_bundle_of_urns(fhir):
+    urn = "urn:uuid:0b0f3b0e-6a3c-5f5e-8d77-1f0e0b8c4c11"
+    person = fhir.patient()
+    del person["id"]
+    result = fhir.observation("1751-7", 40, "g/L", subject={"reference": urn})
+    held = {"resourceType": "Bundle", "type": "collection",
+            "entry": [{"fullUrl": urn, "resource": person}, {"resource": result}]}  # fmt: skip
+    reading = BundleRecordSource(held).read([Identifier("12345", None)])
+    assert value(reading, "albumin_g_l") == 40
+    assert reading.patient_reference == "Patient?identifier=urn:oid:1.2.36.146.595.217.0.1|12345"
+
+
+@pytest.mark.parametrize(
+    ("resource", "why"),
+    [
+        ({"resourceType": "Procedure", "occurrenceDateTime": "2025-01-01"}, "R5"),
+        ({"resourceType": "MedicationRequest", "medication": {"concept": {"text": "x"}}}, "R5"),
+        ({"resourceType": "Condition", "clinicalStatus": "active"}, "STU3"),
+        ({"resourceType": "MedicationStatement", "taken": "y"}, "STU3"),
+        ({"resourceType": "AllergyIntolerance", "verificationStatus": "confirmed"}, "STU3"),
+        ({}, "no resource"),
+    ],
+)
+def test_another_release_is_refused(fhir, resource, why):
+    with pytest.raises(ImpossibleInput, match=why):
+        source(fhir.patient(), resource)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, [], {}, {"resourceType": "Patient"}, {"resourceType": "Bundle"}, {"resourceType": "Bundle", "type": "x"},
+     {"resourceType": "Bundle", "type": "collection", "entry": {}}],
+)  # fmt: skip
+def test_what_is_no_bundle_is_refused(content):
+    with pytest.raises(ImpossibleInput, match="Bundle"):
+        BundleRecordSource(content)
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        {"resourceType": "Observation", "status": "final", "code": None},
+        {"resourceType": "Observation", "status": "final", "code": {"coding": "1751-7"}},
+        {"resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": "1751-7"}]},
+         "effectiveDateTime": "2026-01-01", "valueQuantity": [1]},
+        {"resourceType": "Condition", "code": "C73"},
+        {"resourceType": "Procedure", "status": "completed"},
+        {"resourceType": "MedicationRequest", "status": "active", "medicationReference": {"reference": 4}},
+        {"resourceType": "AllergyIntolerance"},
+    ],
+)  # fmt: skip
+def test_malformed_resources_state_nothing_and_stop_nothing(fhir, read, resource):
+    whole = fhir.observation("89247-1", uid="good", valueInteger=1)
+    about = {"patient": {"reference": "Patient/p1"}, "subject": {"reference": "Patient/p1"}}
+    assert set(read({"id": "bad", **resource, **about}, whole).facts) == {"sex", "ecog_ps"}
