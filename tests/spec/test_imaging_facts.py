@@ -1,0 +1,100 @@
+"""What the images say of the liver, what they leave open, and what happens where the record says otherwise."""
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from connector.core.canonical import canonical
+from connector.core.case import LesionMeasurement, LesionRole, LesionState, TimePoint
+from connector.core.evidence import Observed
+from connector.core.imaging_facts import imaging_facts, joined
+
+DAY = date(2026, 1, 31)
+
+
+def _lesion(number: int, **values: object) -> LesionMeasurement:
+    return LesionMeasurement(
+        **{
+            "tracking_uid": f"2.25.{number}", "tracking_id": f"T{number}", "site": "liver", "site_code": None,
+            "lymph_node": False, "origin": "1.2", "observed_on": DAY, "long_axis_mm": Decimal(number), **values,
+        }
+    )  # fmt: skip
+
+
+def _values(*lesions: LesionMeasurement, today: date = DAY, **values: object) -> dict[str, object]:
+    point = TimePoint("1.2.3", DAY, "CT", lesions, **values)
+    return {name: observed.value for name, observed in imaging_facts(point, today=today).items()}
+
+
+@pytest.mark.parametrize(
+    ("lesions", "name", "expected", "why"),
+    [
+        ([_lesion(18), _lesion(24)], "liver_lesion_count", 2, "each liver lesion counts"),
+        ([_lesion(18), _lesion(24)], "liver_lesion_diameters_mm", (Decimal(24), Decimal(18)), "largest first"),
+        ([_lesion(18), _lesion(24)], "liver_lesion_largest_diameter_mm", Decimal(24), "the largest"),
+        ([_lesion(18), _lesion(24, site="lung")], "liver_lesion_count", 1, "a lung lesion is no liver lesion"),
+        (
+            [_lesion(18), _lesion(9, state=LesionState.ABSENT)],
+            "liver_lesion_count",
+            1,
+            "what disappeared does not count",
+        ),
+        ([_lesion(18, long_axis_mm=None)], "liver_lesion_largest_diameter_mm", None, "not measured is not known"),
+        ([_lesion(18, liver_lobe="left"), _lesion(9, liver_lobe="right")], "liver_lobes_involved", "bilobar", "both"),
+        ([_lesion(18, liver_lobe="left"), _lesion(9, liver_lobe="left")], "liver_lobes_involved", "unilobar", "one"),
+        ([_lesion(18, liver_lobe="left"), _lesion(9)], "liver_lobes_involved", None, "one lesion's lobe is not known"),
+        ([], "liver_lesion_count", None, "no segmentation says nothing of lesions"),
+    ],
+)
+def test_liver_facts_of_a_time_point(lesions, name, expected, why) -> None:
+    assert _values(*lesions).get(name) == expected, why
+
+
+def test_a_segmented_liver_without_lesions_counts_zero() -> None:
+    assert _values(liver_volume_ml=Decimal(1500))["liver_lesion_count"] == 0
+
+
+def test_the_burden_is_tumour_over_the_whole_liver() -> None:
+    volumes = {"liver_volume_ml": Decimal(1500), "liver_tumour_volume_ml": Decimal(150)}
+    assert _values(_lesion(18), **volumes)["liver_tumour_burden_percent"] == Decimal(10)
+    assert "liver_tumour_burden_percent" not in _values(_lesion(18), liver_volume_ml=Decimal(1500))
+
+
+@pytest.mark.parametrize(("today", "expected"), [(DAY, 0), (date(2026, 3, 2), 30), (date(2026, 1, 30), None)])
+def test_the_age_of_the_imaging_is_never_negative(today, expected) -> None:
+    assert _values(_lesion(18), today=today).get("liver_imaging_age_days") == expected
+
+
+def test_where_record_and_images_differ_a_person_decides() -> None:
+    record = {"liver_lesion_count": Observed(3, "Observation/1"), "ecog_ps": Observed(1, "Observation/2")}
+    images = {"liver_lesion_count": Observed(2, "1.2.3"), "liver_lobes_involved": Observed("unilobar", "1.2.3")}
+    facts, disputed = joined(record, images)
+    assert disputed == ("liver_lesion_count",)
+    assert set(facts) == {"ecog_ps", "liver_lobes_involved"}
+    same, none = joined(record, {"liver_lesion_count": Observed(3, "1.2.3")})
+    assert none == ()
+    assert same["liver_lesion_count"].origin == "Observation/1", "the record's word, since both agree"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
+        (frozenset("ab"), frozenset("ba"), True),
+        ({"a"}, frozenset("a"), True),
+        (Decimal("3.0"), Decimal(3), True),
+        (Decimal("3.01"), Decimal(3), False),
+        ((1, 2), [1, 2], True),
+        ((1, 2), (2, 1), False),
+        (LesionRole.TARGET, LesionRole.TARGET, True),
+        (np.zeros((2, 2), np.float32), np.zeros((2, 2), np.float32), True),
+        (np.zeros((2, 2), np.float32), np.zeros((4, 1), np.float32), False),
+        (Observed(1, "a"), Observed(1, "a"), True),
+        (Observed(1, "a"), Observed(1, "b"), False),
+        (None, "None", False),
+    ],
+)
+def test_equal_values_have_one_text(one, other, equal) -> None:
+    assert (canonical(one) == canonical(other)) is equal

@@ -1,0 +1,53 @@
+"""The laws of the house that no linter knows."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+OURS = sorted(path for path in (ROOT / "connector").rglob("*.py"))
+LONGEST_FILE = 350
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", OURS, ids=_name)
+def test_a_file_says_in_its_first_sentence_why_it_exists(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring, "open the file with one sentence on why it exists"
+    assert docstring.splitlines()[0].endswith("."), "the first line is a whole sentence"
+
+
+@pytest.mark.parametrize("path", OURS, ids=_name)
+def test_a_file_is_short_enough_to_know(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST_FILE, "split it by the second reason it exists"
+
+
+@pytest.mark.parametrize("path", OURS, ids=_name)
+def test_fhir_resources_are_r4(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        module = node.module if isinstance(node, ast.ImportFrom) else None
+        assert module is None or not re.match(r"fhir\.resources(?!\.R4B)", module), "without R4B it is R5"
+
+
+@pytest.mark.parametrize("path", OURS, ids=_name)
+def test_only_the_edges_read_the_clock_and_nothing_in_the_core_does(path: Path) -> None:
+    if "core" not in path.relative_to(ROOT).parts:
+        return
+    text = path.read_text()
+    assert not re.search(r"\b(datetime\.now|date\.today|time\.time|random\.|open\(|print\()", text)
+
+
+@pytest.mark.parametrize("path", OURS, ids=_name)
+def test_nothing_is_left_for_later(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(r"\b(TODO|FIXME|XXX|NotImplementedError)\b", text), "do it, or delete it"
+
+
+def test_the_locks_name_no_index() -> None:
+    for lock in ("requirements.lock", "requirements-dev.lock"):
+        assert "://" not in (ROOT / lock).read_text()
