@@ -63,6 +63,8 @@ class ResponseReport:
     policies: Mapping[str, str] = field(default_factory=dict)
     target_ids: tuple[str, ...] = ()
     non_target_ids: tuple[str, ...] = ()
+    time_to_response_days: int | None = None
+    overall_survival: TimeToEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)

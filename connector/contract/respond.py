@@ -1,0 +1,277 @@
+"""`connector respond`: the four forms of a response case, each read once, judged, and written out."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, TypeAdapter, WithJsonSchema
+
+from connector.contract.reading import CaseModel, Exact, Whole, WholeDate, exact, parse
+from connector.contract.respond_result import RESULT_SCHEMA, course_result, sequence_result, sums_result, table_result
+from connector.core.case import LesionRole, LesionState
+from connector.core.errors import BadCase
+from connector.core.response import assess_response, criteria_of
+from connector.core.response.best_response import Assessed
+from connector.core.response.case import (
+    NOT_EVALUABLE,
+    AfterComplete,
+    ContinuingResponse,
+    Lesion,
+    Measurement,
+    NewLesion,
+    Policies,
+    Response,
+    ResponseCase,
+    Visit,
+)
+from connector.core.response.checks import LARGEST_DIAMETER_MM
+from connector.core.response.conclusion import conclude
+from connector.core.response.recist_1_1 import Sums, overall_response, target_response
+
+_WORDS = {
+    state.value: Measurement(state)
+    for state in (
+        LesionState.ABSENT,
+        LesionState.TOO_SMALL,
+        LesionState.NOT_EVALUABLE,
+        LesionState.PRESENT,
+        LesionState.UNEQUIVOCAL_PROGRESSION,
+        LesionState.TREATED_LOCALLY,
+    )
+}
+_MERGED = "merged:"
+_DIAMETER = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d*)?$"}]}
+_MEASUREMENT = {
+    "description": "millimetres, or several for the parts of a split lesion, or a word, or merged: and a lesion's id",
+    "anyOf": [
+        *_DIAMETER["anyOf"],
+        {"type": "array", "items": _DIAMETER, "minItems": 2},
+        {"enum": sorted(_WORDS)},
+        {"type": "string", "pattern": f"^{_MERGED}.+"},
+        {"type": "null"},
+    ],
+}
+
+
+class PoliciesCase(CaseModel):
+    """What a protocol chooses where RECIST leaves a choice."""
+
+    confirm: bool = False
+    confirm_days: Annotated[Whole, Field(ge=0)] = 28
+    min_sd_days: Annotated[Whole, Field(ge=0)] = 42
+    max_ne: Annotated[Whole, Field(ge=0)] = 1
+    accept_sd: bool = False
+    continuing_response: Annotated[ContinuingResponse, Field(strict=False)] = ContinuingResponse.PER_VISIT
+    response_after_complete: Annotated[AfterComplete, Field(strict=False)] = AfterComplete.PROGRESSION
+    mrecist_5_mm: bool = False
+
+    def chosen(self) -> Policies:
+        """Return the policies in the core's own type."""
+        return Policies(**dict(self))
+
+
+_DEFAULT_POLICIES = PoliciesCase()
+
+
+class _FormCase(CaseModel):
+    criteria: Literal["recist-1.1", "mrecist"]
+    policies: PoliciesCase = _DEFAULT_POLICIES
+
+
+class LesionCase(CaseModel):
+    """A lesion for life; `axis` says which one was measured."""
+
+    id: str
+    role: Annotated[LesionRole, Field(strict=False)]
+    site: str
+    lymph_node: bool
+    axis: Literal["long", "short"] | None = None
+    slice_thickness_mm: Exact | None = None
+
+
+class VisitCase(CaseModel):
+    """One visit; a lesion that is left out was not evaluable."""
+
+    date: WholeDate
+    measurements: dict[str, Annotated[Any, WithJsonSchema(_MEASUREMENT)]]
+    new_lesion: Annotated[NewLesion, Field(strict=False)] = NewLesion.NONE
+    label: str | None = None
+    reader: str | None = None
+    markers_normal: bool | None = None
+
+
+class LesionsCase(_FormCase):
+    """Lesions over time; the first visit is the baseline."""
+
+    treatment_start: WholeDate
+    lesions: list[LesionCase]
+    visits: list[VisitCase]
+    new_therapy_date: WholeDate | None = None
+    death_date: WholeDate | None = None
+    last_contact_date: WholeDate | None = None
+
+
+_Millimetres = Annotated[Exact, Field(ge=0, le=100 * LARGEST_DIAMETER_MM)]
+
+
+class GivenSums(CaseModel):
+    """Sums of diameters that someone else has added up."""
+
+    baseline_mm: Annotated[Exact, Field(gt=0, le=100 * LARGEST_DIAMETER_MM)]
+    nadir_mm: _Millimetres
+    current_mm: _Millimetres
+    all_targets_measured: bool
+    all_targets_gone: bool
+    reappeared_after_complete_response: bool
+
+
+class SumsCase(_FormCase):
+    """Target response from given sums."""
+
+    sums: GivenSums
+
+
+class GivenResponses(CaseModel):
+    """What the target and the non-target lesions did; NA: there were none at baseline."""
+
+    target: Literal["CR", "PR", "SD", "PD", "NE", "NA"]
+    non_target: Literal["CR", "NON-CR/NON-PD", "PD", "NE", "NA"]
+    new_lesion: Annotated[NewLesion, Field(strict=False)]
+
+
+class TableCase(_FormCase):
+    """Overall response from Tables 1 and 2."""
+
+    table: GivenResponses
+
+
+class AssessmentCase(CaseModel):
+    """The overall response at one visit; ND: the visit was not done."""
+
+    date: WholeDate
+    response: Annotated[Response, Field(strict=False)]
+
+
+class AssessmentsCase(_FormCase):
+    """Best response from the overall responses at all visits; their order in the list does not matter."""
+
+    treatment_start: WholeDate
+    assessments: list[AssessmentCase]
+    new_therapy_date: WholeDate | None = None
+    death_date: WholeDate | None = None
+    last_contact_date: WholeDate | None = None
+
+
+def run(case: Any) -> dict[str, Any]:
+    """Answer one parsed case. Raises BadCase with the field, its value and what to do."""
+    if not isinstance(case, dict):
+        raise BadCase("(case)", case, "a case is one JSON object")
+    named = [name for name in _FORMS if name in case]
+    if len(named) != 1:
+        raise BadCase("(case)", named, f"give exactly one of {', '.join(_FORMS)}")
+    return _FORMS[named[0]](case)
+
+
+def _run_lesions(case: dict[str, Any]) -> dict[str, Any]:
+    judged = case_of_lesions(parse(LesionsCase, case))
+    return course_result(assess_response(judged), judged.visits)
+
+
+def _run_sums(case: dict[str, Any]) -> dict[str, Any]:
+    read = parse(SumsCase, case)
+    if read.sums.nadir_mm > read.sums.baseline_mm:
+        message = "is above the baseline, which is itself one of the sums: the smallest sum so far is needed"
+        raise BadCase("sums.nadir_mm", read.sums.nadir_mm, message)
+    criteria = criteria_of(read.criteria, read.policies.chosen())
+    return sums_result(criteria, target_response(Sums(**dict(read.sums)), criteria))
+
+
+def _run_table(case: dict[str, Any]) -> dict[str, Any]:
+    read = parse(TableCase, case)
+    overall = overall_response(
+        target=Response(read.table.target),
+        non_target=Response(read.table.non_target),
+        new_lesion=read.table.new_lesion,
+    )
+    return table_result(criteria_of(read.criteria, read.policies.chosen()), overall)
+
+
+def _run_assessments(case: dict[str, Any]) -> dict[str, Any]:
+    read = parse(AssessmentsCase, case)
+    dates = [assessment.date for assessment in read.assessments]
+    for number, on in enumerate(dates):
+        if on in dates[:number]:
+            message = "two assessments have this date: keep the one that counts"
+            raise BadCase(f"assessments.{number}.date", on, message)
+    policies = read.policies.chosen()
+    conclusion = conclude(
+        [Assessed(assessment.date, assessment.response) for assessment in read.assessments],
+        read.treatment_start,
+        policies,
+        death_on=read.death_date,
+        new_therapy_on=read.new_therapy_date,
+    )
+    early = sum(on < read.treatment_start for on in dates)
+    flags = (f"before_treatment_start: {early} assessments; check their dates",) if early else ()
+    return sequence_result(criteria_of(read.criteria, policies), conclusion, policies, flags)
+
+
+_FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "lesions": _run_lesions,
+    "sums": _run_sums,
+    "table": _run_table,
+    "assessments": _run_assessments,
+}
+
+
+def case_of_lesions(read: LesionsCase) -> ResponseCase:
+    """Turn a case of lesions into the core's type; measurements are read here, with their place for the error."""
+    return ResponseCase(
+        criteria=read.criteria,
+        lesions=tuple(Lesion(**dict(lesion)) for lesion in read.lesions),
+        visits=tuple(_visit(number, visit) for number, visit in enumerate(read.visits)),
+        treatment_start=read.treatment_start,
+        policies=read.policies.chosen(),
+        new_therapy_date=read.new_therapy_date,
+        death_date=read.death_date,
+        last_contact_date=read.last_contact_date,
+    )
+
+
+def _visit(number: int, visit: VisitCase) -> Visit:
+    measurements = {}
+    for lesion_id, value in visit.measurements.items():
+        try:
+            measurements[lesion_id] = measurement(value)
+        except ValueError as fault:
+            raise BadCase(f"visits.{number}.measurements.{lesion_id}", value, str(fault)) from None
+    return Visit(
+        on=visit.date,
+        measurements=measurements,
+        new_lesion=visit.new_lesion,
+        label=visit.label,
+        reader=visit.reader,
+        markers_normal=visit.markers_normal,
+    )
+
+
+def measurement(value: Any) -> Measurement:
+    """Read a diameter in millimetres, the parts of a split lesion, or one of the words. Raises ValueError."""
+    if value is None:
+        return NOT_EVALUABLE
+    if isinstance(value, list):
+        if len(value) < 2:  # noqa: PLR2004 - one part is no split
+            raise ValueError("a split lesion has at least two parts: give one diameter without brackets")
+        return Measurement(LesionState.MEASURED, tuple(exact(part) for part in value))
+    if isinstance(value, str):
+        if value in _WORDS:
+            return _WORDS[value]
+        if value.startswith(_MERGED):
+            return Measurement(LesionState.PRESENT, merged_into=value.removeprefix(_MERGED))
+    diameter = exact(value)
+    return Measurement(LesionState.MEASURED, (diameter,)) if diameter else _WORDS["absent"]
+
+
+SCHEMAS: dict[str, type[BaseModel] | dict[str, Any]] = {
+    "respond": TypeAdapter(LesionsCase | SumsCase | TableCase | AssessmentsCase).json_schema(),
+    "respond-result": RESULT_SCHEMA,
+}

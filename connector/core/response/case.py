@@ -1,0 +1,150 @@
+"""What tumour response is judged from: lesions, visits, and the policies a protocol may choose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from connector.core.case import LesionRole, LesionState
+
+
+class Response(StrEnum):
+    """
+    The words of a response.
+
+    NA: there are no such lesions, or (at baseline) nothing to compare with yet. ND: the visit was not done; only in
+    a given sequence of assessments, never in an answer about a visit.
+    """
+
+    CR = "CR"
+    PR = "PR"
+    SD = "SD"
+    NON_CR_NON_PD = "NON-CR/NON-PD"
+    PD = "PD"
+    NE = "NE"
+    NA = "NA"
+    ND = "ND"
+
+
+class NewLesion(StrEnum):
+    """Whether a visit shows a lesion that was not there at baseline."""
+
+    NONE = "none"
+    EQUIVOCAL = "equivocal"
+    UNEQUIVOCAL = "unequivocal"
+
+
+class ContinuingResponse(StrEnum):
+    """What a sum that drifts above 70 % of baseline means after a partial response, as long as it is not PD."""
+
+    PER_VISIT = "per_visit"  # stable disease, as the guideline's definitions read
+    CONFIRMED_PR = "confirmed_pr"  # still PR once the PR was confirmed (EORTC)
+    ANY_PR = "any_pr"  # still PR after any PR
+
+
+class AfterComplete(StrEnum):
+    """What disease after a complete response means; RECIST_1_1 Table 3, note a, allows both readings."""
+
+    PROGRESSION = "progression"
+    RECLASSIFY = "reclassify"
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Choices that a protocol makes and RECIST leaves open; the defaults are the contract's."""
+
+    confirm: bool = False
+    confirm_days: int = 28
+    min_sd_days: int = 42
+    max_ne: int = 1
+    accept_sd: bool = False
+    continuing_response: ContinuingResponse = ContinuingResponse.PER_VISIT
+    response_after_complete: AfterComplete = AfterComplete.PROGRESSION
+    mrecist_5_mm: bool = False
+
+    def as_text(self) -> dict[str, str]:
+        """Every policy by name, as text for a report."""
+        return {
+            "confirm": str(self.confirm).lower(),
+            "confirm_days": str(self.confirm_days),
+            "min_sd_days": str(self.min_sd_days),
+            "max_ne": str(self.max_ne),
+            "accept_sd": str(self.accept_sd).lower(),
+            "continuing_response": self.continuing_response.value,
+            "response_after_complete": self.response_after_complete.value,
+            "mrecist_5_mm": str(self.mrecist_5_mm).lower(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """A lesion for life. `axis` is "long" or "short" when the reader said which one was measured."""
+
+    id: str
+    role: LesionRole
+    site: str
+    lymph_node: bool = False
+    axis: str | None = None
+    slice_thickness_mm: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """
+    One lesion at one visit.
+
+    `diameters_mm` holds one diameter (node: short axis), or several when the lesion has split. A lesion that has grown
+    into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own.
+    """
+
+    state: LesionState
+    diameters_mm: tuple[Decimal, ...] = ()
+    merged_into: str | None = None
+
+
+NOT_EVALUABLE = Measurement(LesionState.NOT_EVALUABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One reading of one visit; a lesion without a measurement was not evaluable. `markers_normal` None: not known."""
+
+    on: date
+    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    new_lesion: NewLesion = NewLesion.NONE
+    label: str | None = None
+    reader: str | None = None
+    markers_normal: bool | None = None
+
+    def of(self, lesion: Lesion) -> Measurement:
+        """Return what was found of the lesion; one that was left out was not evaluable."""
+        return self.measurements.get(lesion.id, NOT_EVALUABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCase:
+    """
+    One patient's lesions over time; the first visit is the baseline.
+
+    `treatment_start` None means not known: durations are then counted from the baseline, and flagged.
+    """
+
+    criteria: str  # recist-1.1 or mrecist
+    lesions: tuple[Lesion, ...]
+    visits: tuple[Visit, ...]
+    treatment_start: date | None = None
+    policies: Policies = Policies()
+    new_therapy_date: date | None = None
+    death_date: date | None = None
+    last_contact_date: date | None = None
+
+    @property
+    def targets(self) -> tuple[Lesion, ...]:
+        """The lesions whose diameters are summed."""
+        return tuple(lesion for lesion in self.lesions if lesion.role is LesionRole.TARGET)
+
+    @property
+    def non_targets(self) -> tuple[Lesion, ...]:
+        """The lesions that are followed without measuring."""
+        return tuple(lesion for lesion in self.lesions if lesion.role is LesionRole.NON_TARGET)

@@ -1,0 +1,108 @@
+"""What a case must be before anything is judged: every impossible input is named, with its field and what to do."""
+
+from decimal import Decimal
+from typing import NoReturn
+
+from connector.core.case import LesionRole, LesionState
+from connector.core.errors import BadCase
+from connector.core.response.case import Lesion, Measurement, NewLesion, ResponseCase, Visit
+
+LARGEST_DIAMETER_MM = Decimal(1000)  # a unit error, not a lesion
+
+
+def check_case(case: ResponseCase) -> None:
+    """Refuse a case that cannot be judged. Raises BadCase."""
+    lesions = _lesions_by_id(case)
+    _check_dates(case)
+    if case.visits[0].new_lesion is not NewLesion.NONE:
+        _refuse(
+            "visits.0.new_lesion", case.visits[0].new_lesion, "the baseline has no new lesions: list it as a lesion"
+        )
+    for number, visit in enumerate(case.visits):
+        for lesion_id, measurement in visit.measurements.items():
+            field = f"visits.{number}.measurements.{lesion_id}"
+            lesion = lesions.get(lesion_id)
+            if lesion is None:
+                _refuse(field, lesion_id, "no such lesion: add it to lesions, or correct its id")
+            _check_measurement(field, lesion, measurement)
+            if measurement.merged_into is not None:
+                _check_merge(field, lesion, measurement.merged_into, lesions, visit)
+            if number == 0 and lesion.role is LesionRole.TARGET:
+                _check_baseline_target(field, measurement)
+
+
+def _refuse(field: str, value: object, message: str) -> NoReturn:
+    raise BadCase(field, value, message)
+
+
+def _lesions_by_id(case: ResponseCase) -> dict[str, Lesion]:
+    lesions: dict[str, Lesion] = {}
+    for number, lesion in enumerate(case.lesions):
+        if not lesion.id:
+            _refuse(f"lesions.{number}.id", lesion.id, "a lesion needs an id")
+        if lesion.id in lesions:
+            _refuse(f"lesions.{number}.id", lesion.id, "two lesions have this id: give each its own")
+        wrong_axis = "long" if lesion.lymph_node else "short"
+        if lesion.axis == wrong_axis and lesion.role is LesionRole.TARGET:
+            what = "a node is measured on its short axis" if lesion.lymph_node else "measure the longest diameter"
+            _refuse(f"lesions.{number}.axis", lesion.axis, f"{what}: measure it again, or make the lesion non-target")
+        if lesion.slice_thickness_mm is not None and lesion.slice_thickness_mm <= 0:
+            _refuse(f"lesions.{number}.slice_thickness_mm", lesion.slice_thickness_mm, "a thickness is above 0 mm")
+        lesions[lesion.id] = lesion
+    return lesions
+
+
+def _check_dates(case: ResponseCase) -> None:
+    if not case.visits:
+        _refuse("visits", [], "is empty: give at least the baseline")
+    before = None
+    for number, visit in enumerate(case.visits):
+        field = f"visits.{number}.date"
+        if before is not None and visit.on <= before:
+            _refuse(field, visit.on, "is not after the visit before it: put visits in order, one visit a date")
+        if number > 0 and case.treatment_start is not None and visit.on < case.treatment_start:
+            _refuse(field, visit.on, "is a second visit before treatment: keep the one that is the baseline")
+        before = visit.on
+    last = case.visits[-1].on
+    start = case.treatment_start or case.visits[0].on
+    if case.new_therapy_date is not None and case.new_therapy_date < start:
+        _refuse("new_therapy_date", case.new_therapy_date, "is before the treatment that is judged: correct it")
+    if case.death_date is not None and case.death_date < last:
+        _refuse("death_date", case.death_date, "is before the last visit: correct one of them")
+    if case.last_contact_date is not None and case.last_contact_date < last:
+        _refuse("last_contact_date", case.last_contact_date, "is before the last visit: correct one of them")
+
+
+def _check_measurement(field: str, lesion: Lesion, measurement: Measurement) -> None:
+    for diameter in measurement.diameters_mm:
+        if diameter < 0:
+            _refuse(field, diameter, "a diameter is not negative: correct it")
+        if diameter > LARGEST_DIAMETER_MM:
+            _refuse(field, diameter, "no lesion is that large: give the diameter in millimetres")
+    if lesion.role is LesionRole.TARGET and measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
+        _refuse(field, measurement.state.value, "is said of non-target lesions: give this target's diameter")
+
+
+def _check_merge(field: str, lesion: Lesion, host_id: str, lesions: dict[str, Lesion], visit: Visit) -> None:
+    value = f"merged:{host_id}"
+    host = lesions.get(host_id)
+    if host is None or host is lesion:
+        _refuse(field, value, "names no other lesion: name the one that it is measured with")
+    if visit.of(host).merged_into is not None:
+        _refuse(field, value, "names a lesion that is itself merged: name the one that carries the diameter")
+    if lesion.role is LesionRole.TARGET and host.role is not LesionRole.TARGET:
+        _refuse(field, value, "a target can only grow into a target: put the common diameter on the target")
+
+
+def _check_baseline_target(field: str, measurement: Measurement) -> None:
+    gone = measurement.state is LesionState.ABSENT or (
+        measurement.state is LesionState.MEASURED and not any(measurement.diameters_mm)
+    )
+    if gone:
+        _refuse(field, "0", "a target has a diameter at baseline: measure it, or leave it out of the targets")
+    if measurement.merged_into is not None:
+        _refuse(
+            field, f"merged:{measurement.merged_into}", "lesions that are one at baseline are one lesion: list it once"
+        )
+    if measurement.state is LesionState.TREATED_LOCALLY:
+        _refuse(field, measurement.state.value, "a lesion treated before baseline is no target: make it non-target")

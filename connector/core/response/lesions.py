@@ -1,0 +1,97 @@
+"""What the lesions of one visit add up to: a sum of diameters for the targets, a finding for each non-target."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from decimal import Decimal
+
+from connector.core.case import LesionState
+from connector.core.response.case import NOT_EVALUABLE, Lesion, Measurement, Visit
+from connector.core.response.recist_1_1 import PATHOLOGICAL_NODE_MM, TOO_SMALL_MM, Found
+
+ZERO_MM = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSum:
+    """
+    The targets of one visit: the sum over those that were measured, in millimetres, and whether that is all of them.
+
+    `there` are the targets that are seen and, for nodes, enlarged.
+    """
+
+    measured_mm: Decimal
+    complete: bool
+    there: tuple[str, ...]
+    flags: tuple[str, ...]
+
+
+def diameters_of(measurement: Measurement) -> tuple[Decimal, ...] | None:
+    """Return the diameters in millimetres, 5 mm for one too small to measure, or None when it was not evaluable."""
+    if measurement.state is LesionState.MEASURED:
+        return measurement.diameters_mm
+    if measurement.state is LesionState.TOO_SMALL:
+        return (TOO_SMALL_MM,)
+    if measurement.state is LesionState.ABSENT:
+        return ()
+    return None
+
+
+def is_disease(lesion: Lesion, diameters_mm: tuple[Decimal, ...]) -> bool:
+    """Tell whether what was measured is disease: anything at all, or a node with a short axis of 10 mm and more."""
+    if lesion.lymph_node:
+        return any(diameter >= PATHOLOGICAL_NODE_MM for diameter in diameters_mm)
+    return any(diameters_mm)
+
+
+def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated: AbstractSet[str]) -> TargetSum:
+    """
+    Add up the targets of one visit.
+
+    A target that has grown into another adds nothing and is as complete, and as gone, as the one it grew into. One that
+    was treated locally (`treated`) has left the assessment, whatever was measured afterwards.
+    """
+    measured = ZERO_MM
+    complete = True
+    there: list[str] = []
+    flags: list[str] = []
+    for lesion in targets:
+        measurement = visit.of(lesion)
+        if lesion.id in treated:
+            complete = False
+            flags.append(f"treated_locally: {lesion.id} left the assessment and is not evaluable since then")
+            continue
+        if measurement.merged_into is not None:
+            flags.append(f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it")
+            continue
+        diameters = diameters_of(measurement)
+        if diameters is None:
+            complete = False
+            flags.extend(_why_missing(lesion, measurement))
+            continue
+        measured += sum(diameters, ZERO_MM)
+        if is_disease(lesion, diameters):
+            there.append(lesion.id)
+    return TargetSum(measured, complete, tuple(there), tuple(flags))
+
+
+def _why_missing(lesion: Lesion, measurement: Measurement) -> tuple[str, ...]:
+    if measurement.state is LesionState.PRESENT:
+        return (f"target_not_measured: {lesion.id} is present without a diameter, so it is not evaluable",)
+    return (f"target_not_evaluable: {lesion.id}",)
+
+
+def non_target_found(lesion: Lesion, visit: Visit, treated: AbstractSet[str]) -> Found:
+    """Tell what became of a non-target lesion; one that has grown into another shares what is found of that one."""
+    measurement = visit.of(lesion)
+    if measurement.merged_into is not None:
+        measurement = visit.measurements.get(measurement.merged_into, NOT_EVALUABLE)
+    if measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
+        return Found.PROGRESSED
+    if lesion.id in treated:
+        return Found.NOT_EVALUABLE
+    if measurement.state is LesionState.PRESENT:
+        return Found.PERSISTS
+    diameters = diameters_of(measurement)
+    if diameters is None:
+        return Found.NOT_EVALUABLE
+    return Found.PERSISTS if is_disease(lesion, diameters) else Found.GONE

@@ -1,0 +1,172 @@
+"""RECIST 1.1 for one visit: the sum rule, the non-target rule, and the published tables as tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from enum import Enum, auto
+
+from connector.core.evidence import Citation
+from connector.core.response.case import NewLesion, Response
+
+EISENHAUER_2009 = "Eisenhauer 2009, RECIST 1.1"
+TOO_SMALL_MM = Decimal(5)  # section 4.3.2: a target too faint to measure, but there
+PATHOLOGICAL_NODE_MM = Decimal(10)  # section 3.2: below this short axis a node is normal
+LEAST_GROWTH_MM = Decimal(5)  # section 4.3.1: the sum must also have grown by this much
+TENTH = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What differs between the criteria that share this sum rule; zero growth means that any growth is enough."""
+
+    name: str
+    least_growth_mm: Decimal
+    source: Citation
+
+
+RECIST_1_1 = Criteria("recist-1.1", LEAST_GROWTH_MM, Citation(EISENHAUER_2009, "section 4.3.1"))
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """
+    The sums of the targets at one visit, in millimetres.
+
+    `current_mm` adds what was measured, all of it or a subset. `baseline_mm` and `nadir_mm` (the smallest complete sum
+    so far, baseline included) are None when the baseline was never complete.
+    """
+
+    baseline_mm: Decimal | None
+    nadir_mm: Decimal | None
+    current_mm: Decimal
+    all_targets_measured: bool
+    all_targets_gone: bool
+    reappeared_after_complete_response: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A response with the reasons for it."""
+
+    response: Response
+    reasons: tuple[str, ...]
+
+
+def change_percent(*, now_mm: Decimal | None, before_mm: Decimal | None) -> str | None:
+    """
+    Write the change from one sum to another in percent with one decimal, for reading only.
+
+    None when one of them is not known, and when the earlier one was zero.
+    """
+    if now_mm is None or not before_mm:
+        return None
+    percent = ((now_mm - before_mm) * 100 / before_mm).quantize(TENTH, ROUND_HALF_UP)
+    return "0.0" if not percent else format(percent, "f")
+
+
+def progressed(*, current_mm: Decimal, nadir_mm: Decimal, criteria: Criteria) -> bool:
+    """
+    Tell whether a sum has grown by 20 % from the nadir, and by the least growth of the criteria.
+
+    Both limits count as reached. From a nadir of zero any growth is more than 20 %. Source: RECIST_1_1, section 4.3.1.
+    """
+    growth_mm = current_mm - nadir_mm
+    # Whole multiples keep a change of exactly 20 % exact.
+    return growth_mm > 0 and 5 * growth_mm >= nadir_mm and growth_mm >= criteria.least_growth_mm
+
+
+def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - one return a response, in order
+    """
+    Compare the targets with the baseline and with the smallest sum so far.
+
+    In this order: CR (before the sum rule, because normal nodes keep a diameter), a lesion that is back after a
+    complete response, PD against the nadir also on a subset of the targets, NE when a target is missing, PR against the
+    baseline, SD. New lesions are judged elsewhere. Source: RECIST_1_1, sections 4.3.1, 4.4.2 and Table 3 note a.
+    """
+    if sums.all_targets_measured and sums.all_targets_gone:
+        return Call(Response.CR, ("every target is gone, and nodes are below 10 mm",))
+    if sums.reappeared_after_complete_response:
+        return Call(Response.PD, ("a lesion is back after a complete response",))
+    current, nadir, baseline = sums.current_mm, sums.nadir_mm, sums.baseline_mm
+    if nadir is None or baseline is None:
+        return Call(Response.NE, ("the baseline sum is not complete: there is nothing to compare with",))
+    if progressed(current_mm=current, nadir_mm=nadir, criteria=criteria):
+        part = "" if sums.all_targets_measured else "the measured targets alone: "
+        return Call(Response.PD, (part + _change(current, nadir, "the smallest sum"),))
+    if not sums.all_targets_measured:
+        return Call(Response.NE, ("a target was not evaluable, and the others alone are not progression",))
+    if 10 * current <= 7 * baseline:
+        return Call(Response.PR, (_change(current, baseline, "baseline"),))
+    return Call(
+        Response.SD,
+        ("neither PR nor PD", _change(current, baseline, "baseline"), _change(current, nadir, "the smallest sum")),
+    )
+
+
+def _change(current_mm: Decimal, reference_mm: Decimal, reference: str) -> str:
+    percent = change_percent(now_mm=current_mm, before_mm=reference_mm)
+    amount = f"{current_mm - reference_mm} mm" if percent is None else f"{percent} %"
+    return f"{current_mm} mm, changed by {amount} from {reference} ({reference_mm} mm)"
+
+
+class Found(Enum):
+    """What became of one non-target lesion."""
+
+    GONE = auto()
+    PERSISTS = auto()
+    PROGRESSED = auto()
+    NOT_EVALUABLE = auto()
+
+
+def non_target_response(  # noqa: PLR0911 - one return a finding, in order
+    found: Sequence[Found], *, markers_normal: bool | None, markers_were_raised: bool, reappeared: bool = False
+) -> Call:
+    """
+    Judge the lesions that are followed without measuring, with the tumour markers.
+
+    A marker that was raised must be normal for CR; it never makes a progression. One lesion that persists is enough for
+    NON-CR/NON-PD, whatever was not evaluated. Source: RECIST_1_1, sections 4.3.3 and 4.3.4.
+    """
+    if Found.PROGRESSED in found:
+        return Call(Response.PD, ("a non-target lesion has unequivocally progressed",))
+    if reappeared:
+        return Call(Response.PD, ("a non-target lesion is back after a complete response",))
+    if Found.PERSISTS in found:
+        return Call(Response.NON_CR_NON_PD, ("a non-target lesion persists",))
+    if markers_normal is False:
+        return Call(Response.NON_CR_NON_PD, ("a tumour marker is above normal",))
+    if Found.NOT_EVALUABLE in found:
+        return Call(Response.NE, ("a non-target lesion was not evaluable",))
+    if not found:
+        return Call(Response.NA, ())
+    if markers_were_raised and markers_normal is None:
+        return Call(Response.NE, ("a tumour marker was raised before, and is not known now",))
+    return Call(Response.CR, ("every non-target lesion is gone",))
+
+
+_CR, _PR, _SD, _PD, _NE, _NA = Response.CR, Response.PR, Response.SD, Response.PD, Response.NE, Response.NA
+_NON = Response.NON_CR_NON_PD
+
+# Rows: target response. Columns: non-target response, in the order of _COLUMNS. NA as a column: no non-target disease
+# at baseline, which reads as CR.
+_COLUMNS = (_CR, _NON, _PD, _NE, _NA)
+TABLE_1 = {
+    _CR: (_CR, _PR, _PD, _PR, _CR),
+    _PR: (_PR, _PR, _PD, _PR, _PR),
+    _SD: (_SD, _SD, _PD, _SD, _SD),
+    _PD: (_PD, _PD, _PD, _PD, _PD),
+    _NE: (_NE, _NE, _PD, _NE, _NE),
+}
+TABLE_2 = (_CR, _NON, _PD, _NE, _NA)  # no target disease at baseline
+
+
+def overall_response(*, target: Response, non_target: Response, new_lesion: NewLesion) -> Response:
+    """
+    Look the overall response up in Table 1, or in Table 2 when there is no target disease (`target` NA).
+
+    An equivocal new lesion does not count until it is confirmed. Source: RECIST_1_1, Tables 1 and 2.
+    """
+    if new_lesion is NewLesion.UNEQUIVOCAL:
+        return _PD
+    row = TABLE_2 if target is _NA else TABLE_1[target]
+    return row[_COLUMNS.index(non_target)]

@@ -1,0 +1,182 @@
+"""Every visit in turn: what it shows, compared with the baseline and with what earlier visits showed."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from connector.core.assessment import VisitResponse
+from connector.core.case import LesionState
+from connector.core.response.best_response import Assessed, confirming
+from connector.core.response.case import (
+    AfterComplete,
+    ContinuingResponse,
+    Lesion,
+    NewLesion,
+    Policies,
+    Response,
+    ResponseCase,
+    Visit,
+)
+from connector.core.response.flags import baseline_date_flags, follow_up_flags
+from connector.core.response.lesions import TargetSum, non_target_found, target_sum
+from connector.core.response.measurable import baseline_flags
+from connector.core.response.recist_1_1 import (
+    Call,
+    Criteria,
+    Found,
+    Sums,
+    change_percent,
+    non_target_response,
+    overall_response,
+    target_response,
+)
+
+_RESPONDING = frozenset({Response.CR, Response.PR})
+
+
+def follow(case: ResponseCase, criteria: Criteria) -> tuple[tuple[VisitResponse, ...], tuple[Assessed, ...]]:
+    """Judge every visit of a checked case in order; the second part is the sequence of overall responses."""
+    course = Course(case, criteria)
+    visits = [course.baseline(case.visits[0])]
+    visits.extend(course.follow_up(visit) for visit in case.visits[1:])
+    return tuple(visits), tuple(course.assessed)
+
+
+@dataclass(slots=True)
+class Course:
+    """What a visit needs to know of those before it; grows visit by visit."""
+
+    case: ResponseCase
+    criteria: Criteria
+    targets: tuple[Lesion, ...] = field(init=False)
+    non_targets: tuple[Lesion, ...] = field(init=False)
+    baseline_mm: Decimal | None = None
+    nadir_mm: Decimal | None = None  # over complete sums only
+    complete_response: bool = False
+    markers_were_raised: bool = False
+    equivocal_on: date | None = None
+    treated: set[str] = field(default_factory=set)
+    target_history: list[Assessed] = field(default_factory=list)
+    assessed: list[Assessed] = field(default_factory=list)
+    before: Visit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.targets, self.non_targets = self.case.targets, self.case.non_targets
+        self.before = self.case.visits[0]
+
+    def baseline(self, visit: Visit) -> VisitResponse:
+        """Add up the first visit; later ones are compared with it, and it has no response itself."""
+        total = self._total(visit)
+        if self.targets and total.complete:
+            self.baseline_mm = self.nadir_mm = total.measured_mm
+        flags = (*baseline_flags(self.case.lesions, visit), *baseline_date_flags(self.case))
+        self._remember(visit)
+        return VisitResponse(
+            on=visit.on,
+            sum_mm=self.baseline_mm,
+            nadir_mm=None,
+            change_from_baseline_percent=None,
+            change_from_nadir_percent=None,
+            target_response=Response.NA,
+            non_target_response=Response.NA,
+            overall_response=Response.NA,
+            reasons=("baseline: later visits are compared with this one",),
+            flags=flags,
+            label=visit.label,
+        )
+
+    def follow_up(self, visit: Visit) -> VisitResponse:
+        """Judge one later visit, and remember it for the next."""
+        total = self._total(visit)
+        found = [non_target_found(lesion, visit, self.treated) for lesion in self.non_targets]
+        target = self._judge_targets(visit, total)
+        non_target = non_target_response(
+            found,
+            markers_normal=visit.markers_normal,
+            markers_were_raised=self.markers_were_raised,
+            reappeared=self._disease_is_progression and Found.PERSISTS in found,
+        )
+        overall = overall_response(target=target.response, non_target=non_target.response, new_lesion=visit.new_lesion)
+        sum_mm = total.measured_mm if self.targets and total.complete else None
+        shown = VisitResponse(
+            on=visit.on,
+            sum_mm=sum_mm,
+            nadir_mm=self.nadir_mm,
+            change_from_baseline_percent=change_percent(now_mm=sum_mm, before_mm=self.baseline_mm),
+            change_from_nadir_percent=change_percent(now_mm=sum_mm, before_mm=self.nadir_mm),
+            target_response=target.response,
+            non_target_response=non_target.response,
+            overall_response=overall,
+            reasons=(*target.reasons, *non_target.reasons, *_new_lesion_reason(visit)),
+            flags=(
+                *total.flags,
+                *follow_up_flags(self.case, visit, self.before, equivocal_on=self.equivocal_on, nadir_mm=self.nadir_mm),
+            ),
+            label=visit.label,
+        )
+        seen = bool(total.there) or Found.PERSISTS in found or Found.PROGRESSED in found
+        self.assessed.append(Assessed(visit.on, overall, seen))
+        self.complete_response = self.complete_response or overall is Response.CR
+        if sum_mm is not None and self.nadir_mm is not None:
+            self.nadir_mm = min(self.nadir_mm, sum_mm)
+        self._remember(visit)
+        return shown
+
+    @property
+    def _disease_is_progression(self) -> bool:
+        policy = self.case.policies.response_after_complete
+        return self.complete_response and policy is AfterComplete.PROGRESSION
+
+    def _total(self, visit: Visit) -> TargetSum:
+        self.treated.update(
+            lesion_id
+            for lesion_id, measurement in visit.measurements.items()
+            if measurement.state is LesionState.TREATED_LOCALLY
+        )
+        return target_sum(self.targets, visit, self.treated)
+
+    def _judge_targets(self, visit: Visit, total: TargetSum) -> Call:
+        if not self.targets:
+            return Call(Response.NA, ())
+        sums = Sums(
+            baseline_mm=self.baseline_mm,
+            nadir_mm=self.nadir_mm,
+            current_mm=total.measured_mm,
+            all_targets_measured=total.complete,
+            all_targets_gone=not total.there,
+            reappeared_after_complete_response=self._disease_is_progression and bool(total.there),
+        )
+        call = target_response(sums, self.criteria)
+        still_responding = call.response is Response.SD and continues(self.target_history, self.case.policies)
+        self.target_history.append(Assessed(visit.on, call.response))
+        if still_responding:
+            policy = self.case.policies.continuing_response.value
+            return Call(Response.PR, (f"PR continues until progression, by the policy {policy}", *call.reasons))
+        return call
+
+    def _remember(self, visit: Visit) -> None:
+        self.markers_were_raised = self.markers_were_raised or visit.markers_normal is False
+        if visit.new_lesion is NewLesion.EQUIVOCAL and self.equivocal_on is None:
+            self.equivocal_on = visit.on
+        self.before = visit
+
+
+def continues(history: list[Assessed], policies: Policies) -> bool:
+    """
+    Tell whether an earlier partial response of the targets is still counted while their sum is neither PR nor PD.
+
+    `history` holds the earlier target responses as measured. A progression ends what was before it.
+    Source: EORTC, RECIST 1.1 questions and clarifications; RECIST_1_1 itself reads visit by visit.
+    """
+    if policies.continuing_response is ContinuingResponse.PER_VISIT:
+        return False
+    since = 1 + max((index for index, one in enumerate(history) if one.response is Response.PD), default=-1)
+    recent = history[since:]
+    responding = [index for index, one in enumerate(recent) if one.response in _RESPONDING]
+    if policies.continuing_response is ContinuingResponse.ANY_PR:
+        return bool(responding)
+    return any(confirming(recent, index, policies) is not None for index in responding)
+
+
+def _new_lesion_reason(visit: Visit) -> tuple[str, ...]:
+    return ("an unequivocal new lesion",) if visit.new_lesion is NewLesion.UNEQUIVOCAL else ()
