@@ -84,7 +84,7 @@ def constants_for(profile: str = DEFAULT_PROFILE, *, nuclide_name: str = "Y-90")
     if nuclide_name == "Y-90":
         return YTTRIUM_PROFILES[profile]
     data = nuclide(nuclide_name)
-    energy = round(data.energy_per_activity_j_gbq, 3)
+    energy = round(data.energy_per_activity_j_gbq, 6)
     return Constants(
         f"{profile} ({data.name}: icrp107)", data.name, energy, energy, data.half_life_h, source=data.source
     )
