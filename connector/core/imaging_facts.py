@@ -14,8 +14,9 @@ def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[F
     """
     Derive liver facts from one time point; a fact the images do not settle is left out, never guessed.
 
-    The lesion count counts what was measured or segmented. Lobes are named only when every lesion's lobe is known, or
-    when both lobes are seen; the burden only when the whole liver was segmented.
+    A segmentation counts every lesion. A measurement report lists at most two targets of an organ (RECIST 1.1, section
+    4.1.2), so from a report alone only a single lesion is a count. Lobes are named only when every lesion's lobe is
+    known, or when both lobes are seen; the burden only when the whole liver was segmented.
     """
     origin = time_point.study_instance_uid
     on = time_point.studied_on
@@ -28,10 +29,12 @@ def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[F
     if today >= on:
         add("liver_imaging_age_days", (today - on).days)
     if liver:
-        add("liver_lesion_count", len(liver))
+        if len(liver) == 1 or any(lesion.segment_number is not None for lesion in liver):
+            add("liver_lesion_count", len(liver))
         diameters = tuple(sorted((lesion.long_axis_mm for lesion in liver if lesion.long_axis_mm), reverse=True))
         if len(diameters) == len(liver):
-            add("liver_lesion_diameters_mm", diameters)
+            if "liver_lesion_count" in facts:
+                add("liver_lesion_diameters_mm", diameters)
             add("liver_lesion_largest_diameter_mm", diameters[0])
         lobes = _lobes(liver)
         if lobes:

@@ -18,7 +18,7 @@ def _lesion(number: int, **values: object) -> LesionMeasurement:
     return LesionMeasurement(
         **{
             "tracking_uid": f"2.25.{number}", "tracking_id": f"T{number}", "site": "liver", "site_code": None,
-            "lymph_node": False, "origin": "1.2", "observed_on": DAY, "long_axis_mm": Decimal(number), **values,
+            "segment_number": number, "lymph_node": False, "origin": "1.2", "observed_on": DAY, "long_axis_mm": Decimal(number), **values,
         }
     )  # fmt: skip
 
@@ -45,6 +45,24 @@ def _values(*lesions: LesionMeasurement, today: date = DAY, **values: object) ->
         ([_lesion(18, liver_lobe="left"), _lesion(9, liver_lobe="right")], "liver_lobes_involved", "bilobar", "both"),
         ([_lesion(18, liver_lobe="left"), _lesion(9, liver_lobe="left")], "liver_lobes_involved", "unilobar", "one"),
         ([_lesion(18, liver_lobe="left"), _lesion(9)], "liver_lobes_involved", None, "one lesion's lobe is not known"),
+        (
+            [_lesion(18, segment_number=None)],
+            "liver_lesion_count",
+            1,
+            "a report of one lesion has not reached its limit",
+        ),
+        (
+            [_lesion(18, segment_number=None), _lesion(24, segment_number=None)],
+            "liver_lesion_count",
+            None,
+            "a report of two may have left others out",
+        ),
+        (
+            [_lesion(18, segment_number=None), _lesion(24, segment_number=None)],
+            "liver_lesion_largest_diameter_mm",
+            Decimal(24),
+            "but not the largest",
+        ),
         ([], "liver_lesion_count", None, "no segmentation says nothing of lesions"),
     ],
 )
