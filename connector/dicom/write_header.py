@@ -297,7 +297,7 @@ def file_meta_of(document: Dataset) -> FileMetaDataset:
     meta.MediaStorageSOPClassUID = document.SOPClassUID
     meta.MediaStorageSOPInstanceUID = document.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     return meta
 

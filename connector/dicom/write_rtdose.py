@@ -178,9 +178,11 @@ def _add_grid(document: Dataset, grid: VolumeGeometry) -> None:
     document.ImageOrientationPatient = [_number(x) for x in (*grid.column_step_direction, *grid.row_step_direction)]
     document.PixelSpacing = [_number(between_rows), _number(between_columns)]
     document.SliceThickness = _number(between_planes)
-    document.Rows, document.Columns, document.NumberOfFrames = rows, columns, planes
-    document.FrameIncrementPointer = Tag("GridFrameOffsetVector")
-    document.GridFrameOffsetVector = [_number(index * between_planes) for index in range(planes)]
+    document.Rows, document.Columns = rows, columns
+    if planes > 1:  # a single plane is no multi-frame image, and the offset vector has at least two values
+        document.NumberOfFrames = planes
+        document.FrameIncrementPointer = Tag("GridFrameOffsetVector")
+        document.GridFrameOffsetVector = [_number(index * between_planes) for index in range(planes)]
 
 
 def _add_pixel_description(document: Dataset, dose: DoseReport, bits: Literal[16, 32]) -> None:

@@ -56,7 +56,8 @@ def make_study(
         path = folder / f"ct{number}.dcm"
         image.save_as(path, enforce_file_format=True)
         paths.append(path)
-    segmentation = _segmentation(images)
+    # highdicom does not know every character set, so the segmentation is made from slices of a plain name.
+    segmentation = _segmentation([_slice(number, "Test^Lesion", "ISO_IR 100") for number in range(slices)])
     segmentation.save_as(folder / "seg.dcm")
     return [*paths, folder / "seg.dcm"]
 

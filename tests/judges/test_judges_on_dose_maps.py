@@ -1,0 +1,42 @@
+"""What outside judges say of the RT Dose we write: its header, its geometry, and its mean dose."""
+
+import numpy as np
+import pytest
+import written_cases as cases
+from judge_dicom import dciodvfy, missing_judges, plastimatch_statistics, run
+
+from connector.dicom.write_rtdose import DoseMapWriter
+
+GRIDS = {
+    "as the CT": cases.geometry(),
+    "oblique": cases.geometry((7, 20, 24), oblique=True),
+    "one plane": cases.geometry((1, 20, 24)),
+}
+
+
+def write(folder, grid, bits):
+    assert not missing_judges(), f"install these judges first: {missing_judges()}"
+    paths = cases.make_study(folder)
+    random = np.random.default_rng(7)
+    gray = random.gamma(2.0, 40.0, grid.shape).astype(np.float32)
+    request = cases.request(cases.assessment(dose=cases.dose(grid, gray)), paths)
+    path = folder / "dose.dcm"
+    path.write_bytes(DoseMapWriter(bits).write(request)[0].content)
+    return path, gray
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+def test_dciodvfy_finds_no_error(grid, bits, tmp_path):
+    path, _ = write(tmp_path, grid, bits)
+    assert dciodvfy(path, tmp_path) == []
+    assert f"US {bits}" in run(["dcmdump", "+P", "BitsStored", path])
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+@pytest.mark.parametrize("name", ["as the CT", "oblique"])
+def test_plastimatch_reads_the_same_mean_and_maximum(name, bits, tmp_path):
+    path, gray = write(tmp_path, GRIDS[name], bits)
+    read = plastimatch_statistics(path, tmp_path)
+    assert read["AVE"] == pytest.approx(gray.mean(dtype=np.float64), rel=1e-3)
+    assert read["MAX"] == pytest.approx(gray.max(), rel=1e-4)
