@@ -102,6 +102,7 @@ class TimePoint:
     liver_tumour_volume_ml: Decimal | None = None
     accession_number: str | None = None
     new_lesion: str = "none"  # none, equivocal, unequivocal
+    label: str | None = None  # what the report calls this time point (TID 1502)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

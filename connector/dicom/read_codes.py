@@ -54,7 +54,7 @@ _NOT_THE_ORGAN = re.compile(r"parathyroid|bone marrow|spinal (cord|canal)|minus|
 _LOBE_WORDS = re.compile(r"\b(left|right)\b.*\blobe\b|\b(left|right) (hemi-?)?liver\b")
 
 # Names of hand-drawn structures, as a last resort where no code is given.
-_LESION_NAMES = re.compile(r"\b(gtv|lesions?|tumou?rs?|mets?|metastas[ie]s|neoplasms?|nodules?|hcc)(?![a-z])")
+_LESION_NAMES = re.compile(r"\b(gtv|lesions?|tumou?rs?|mets?|metastas[ie]s|neoplasms?|nodules?|hcc)(?![a-z]| bed\b)")
 
 
 def code_of(item: Dataset | None) -> Code | None:

@@ -107,12 +107,16 @@ def read_measurements(header: Header, observed_on: date) -> Measurements:
     )
 
 
-def joined(known: LesionMeasurement, more: LesionMeasurement) -> LesionMeasurement:
-    """Complete one description of a lesion by another of the same study; where both speak, the first one stands."""
+def joined(known: LesionMeasurement, more: LesionMeasurement, *, compare: bool = True) -> LesionMeasurement:
+    """
+    Complete one description of a lesion by another of the same study; where both speak, the first one stands.
+
+    With `compare` a difference is flagged: two reports must agree, a caliper and a segmentation never quite do.
+    """
     differ = [
         name
         for name in ("long_axis_mm", "short_axis_mm", "role")
-        if getattr(known, name) is not None and getattr(more, name) not in {None, getattr(known, name)}
+        if compare and getattr(known, name) is not None and getattr(more, name) not in {None, getattr(known, name)}
     ]
     flags = [f"{name} differs between two descriptions of this lesion in one study: check" for name in differ]
     return replace(

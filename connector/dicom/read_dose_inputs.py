@@ -1,0 +1,105 @@
+"""What a dose map starts from: one activity series, and the regions to report, all on one grid and of one patient."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from connector.core.case import ActivityMap, PatientIdentity, Region, VolumeGeometry
+from connector.core.errors import ImpossibleInput
+from connector.core.geometry.resampling import resample_nearest
+from connector.core.geometry.volumes import volume_ml
+from connector.core.matching import same_patient
+from connector.dicom.headers import Header, identity, name_of, read_headers
+from connector.dicom.read_activity import ACTIVITY_CLASSES, activity_of
+from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, read_segmentation
+from connector.dicom.read_structures import STRUCTURE_SET, read_structures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DoseInputs:
+    """Activity at the administration, regions on its grid, whose they are, and what a reader must be told."""
+
+    activity: ActivityMap
+    regions: tuple[Region, ...]
+    identity: PatientIdentity
+    warnings: tuple[str, ...]
+
+
+def read_dose_inputs(
+    activity_dir: Path, region_paths: Sequence[Path], administered_at: datetime | None = None
+) -> DoseInputs:
+    """
+    Read the one PET or NM series under a folder, and segmentations or structure sets of the same patient.
+
+    Regions on other grids are carried to the activity's grid (nearest voxel); what that loses is told in the warnings.
+    Raises ImpossibleInput for no or several series, two patients, regions in another frame of reference, or a region
+    file that cannot be used.
+    """
+    paths = [path for path in sorted(activity_dir.rglob("*")) if path.is_file()]
+    if not paths:
+        raise ImpossibleInput("the activity folder holds no files: give the folder of one PET or NM series")
+    headers, skipped = read_headers(paths)
+    images = [header for header in headers if header.sop_class_uid in ACTIVITY_CLASSES]
+    series = {header.series_instance_uid for header in images}
+    if len(series) != 1:
+        raise ImpossibleInput(f"the activity folder holds {len(series)} PET or NM series: give exactly one")
+    region_headers = [_region_header(path) for path in region_paths]
+    identities = [identity(header.dataset) for header in (*images, *region_headers)]
+    if not same_patient(identities):
+        raise ImpossibleInput("the activity and the regions are not of one patient: check the files")
+    # A file that cannot be read may be a slice; the geometry check notices one inside, and this line one at the end.
+    warnings = [f"file {each.where} was not used: {each.reason}" for each in skipped]
+    warnings += [
+        f"file {name_of(each.path, paths)} is no PET or NM image: not used" for each in headers if each not in images
+    ]
+    activity = activity_of(images, administered_at)
+    regions: list[Region] = []
+    for header in region_headers:
+        found, told = regions_of(header)
+        warnings += told
+        regions += found
+    placed, told = on_grid(regions, activity.geometry)
+    return DoseInputs(activity, placed, identities[0], tuple(warnings + told))
+
+
+def _region_header(path: Path) -> Header:
+    headers, skipped = read_headers([path])
+    if skipped:
+        raise ImpossibleInput(f"region file {path.name}: {skipped[0].reason}")
+    return headers[0]
+
+
+def regions_of(header: Header, images: Sequence[Header] = ()) -> tuple[list[Region], list[str]]:
+    """Read the regions of a segmentation or structure set, and what was left out. Raises ImpossibleInput."""
+    if header.sop_class_uid in {SEGMENTATION, LABEL_MAP_SEGMENTATION}:
+        segmentation = read_segmentation(header)
+        return [each.region for each in segmentation.segments], [each.reason for each in segmentation.skipped]
+    if header.sop_class_uid == STRUCTURE_SET:
+        structures = read_structures(header, images)
+        return list(structures.regions), [each.reason for each in structures.skipped]
+    raise ImpossibleInput(f"regions come from a segmentation or a structure set, not from {header.dataset.Modality}")
+
+
+def on_grid(regions: Sequence[Region], geometry: VolumeGeometry) -> tuple[tuple[Region, ...], list[str]]:
+    """
+    Carry regions to a grid, and tell for each what that did to its volume.
+
+    A region of which nothing is left is dropped and told. Raises ImpossibleInput for another frame of reference.
+    """
+    placed, told = [], []
+    for region in regions:
+        carried = resample_nearest(region.mask, region.geometry, geometry)
+        before = volume_ml(int(np.count_nonzero(region.mask)), region.geometry)
+        after = volume_ml(int(np.count_nonzero(carried.mask)), geometry)
+        if carried.outside_fraction > 0:
+            told.append(f"{region.name}: {100 * carried.outside_fraction:.1f} % of the region lies outside the image")
+        if after != before:
+            told.append(f"{region.name}: {before} mL as drawn, {after} mL on the grid of the activity")
+        if carried.mask.any():
+            placed.append(replace(region, mask=carried.mask, geometry=geometry))
+        else:
+            told.append(f"{region.name}: nothing of it is left on the grid of the activity, it is not reported")
+    return tuple(placed), told

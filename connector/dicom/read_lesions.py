@@ -1,0 +1,112 @@
+"""Segments of lesions become lesion measurements: diameters, volume, organ, and one lesion for each tracking UID."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+
+import numpy as np
+
+from connector.core.case import LesionMeasurement, LesionState, Region
+from connector.core.geometry.diameters import lesion_diameters
+from connector.core.geometry.grids import bounding_box, subgrid
+from connector.core.geometry.volumes import lobe_of, overlap_fraction, pieces, volume_ml
+from connector.dicom.identity import uid_from
+from connector.dicom.read_codes import lobe_of_site
+from connector.dicom.read_segmentation import Segment
+
+# A lesion belongs to the liver when at least this part of its voxels lies in the segmented liver.
+_MOSTLY = Fraction(1, 2)
+
+
+def lesions_of_segments(
+    segments: Sequence[Segment], liver: Region | None, observed_on: date
+) -> tuple[list[LesionMeasurement], list[Region]]:
+    """
+    Measure every segment that is a lesion; also returns the regions of those in the liver.
+
+    A segment with a tracking UID is one lesion. Without one, each connected piece is a lesion of its own, because many
+    programs put all metastases into one segment. The lobe is told only when both lobes are segmented or coded.
+    """
+    lobes = {lobe: each.region for each in segments if (lobe := lobe_of_site(each.type_code)) is not None}
+    found: list[LesionMeasurement] = []
+    of_liver: list[Region] = []
+    for segment in segments:
+        if segment.region.kind != "lesion":
+            continue
+        parts = [segment.region] if segment.region.tracking_uid else _parts(segment.region)
+        for number, part in enumerate(parts, 1):
+            lesion = _measured(segment, part, number if len(parts) > 1 else None, observed_on)
+            lesion = _located(lesion, segment, part, liver, lobes)
+            found.append(lesion)
+            if lesion.site == "liver":
+                of_liver.append(part)
+    return found, of_liver
+
+
+def _parts(region: Region) -> list[Region]:
+    """Split a region into its connected pieces, the largest first."""
+    labels, sizes = pieces(region.mask)
+    if len(sizes) == 1:
+        return [region]
+    parts = []
+    for label in range(1, len(sizes) + 1):
+        mask = labels == label
+        box = bounding_box(mask)
+        assert box is not None  # noqa: S101 - a label has voxels
+        cut = mask[box].copy()
+        planes, rows, columns = cut.shape
+        start = (box[0].start, box[1].start, box[2].start)
+        grid = subgrid(region.geometry, start=start, shape=(planes, rows, columns))
+        parts.append(replace(region, mask=cut, geometry=grid))
+    return parts
+
+
+def _measured(segment: Segment, part: Region, piece: int | None, observed_on: date) -> LesionMeasurement:
+    region = segment.region
+    diameters = lesion_diameters(part.mask, part.geometry)
+    assert diameters is not None  # noqa: S101 - segments without voxels were set aside when read
+    flags = []
+    if region.tracking_uid is None:
+        flags.append("the segment gives no tracking UID: the lesion cannot be found again in other studies")
+    if piece is not None:
+        flags.append("one of several separate pieces of one segment: counted as a lesion of its own")
+    if diameters.pieces_in_plane > 1:
+        flags.append(f"{diameters.pieces_in_plane} separate pieces in the measured plane: the longest was measured")
+    suffix = () if piece is None else (str(piece),)
+    label = segment.tracking_id or region.name
+    return LesionMeasurement(
+        tracking_uid=region.tracking_uid or uid_from("lesion", region.origin, str(region.number), *suffix),
+        tracking_id=label if piece is None else f"{label} {piece}",
+        site=segment.site,
+        site_code=segment.site_code,
+        lymph_node=segment.site == "lymph_node",
+        origin=region.origin,
+        observed_on=observed_on,
+        state=LesionState.MEASURED,
+        long_axis_mm=diameters.long_axis_mm,
+        short_axis_mm=diameters.short_axis_mm,
+        volume_ml=volume_ml(int(np.count_nonzero(part.mask)), part.geometry),
+        segment_number=region.number,
+        slice_thickness_mm=segment.slice_thickness_mm,
+        flags=tuple(flags),
+    )
+
+
+def _located(
+    lesion: LesionMeasurement, segment: Segment, part: Region, liver: Region | None, lobes: dict[str, Region]
+) -> LesionMeasurement:
+    """Complete the organ and the lobe from other segments of the study."""
+    if lesion.site == "other" and liver is not None and _inside(part, liver):
+        flag = "the organ is taken from the segmented liver around the lesion"
+        lesion = replace(lesion, site="liver", flags=(*lesion.flags, flag))
+    if lesion.site != "liver":
+        return lesion
+    lobe = lobe_of_site(segment.site_code) or lobe_of(part, left=lobes.get("left"), right=lobes.get("right"))
+    return replace(lesion, liver_lobe=lobe)
+
+
+def _inside(part: Region, liver: Region) -> bool:
+    if part.geometry.frame_of_reference_uid != liver.geometry.frame_of_reference_uid:
+        return False
+    return overlap_fraction(part, liver) >= _MOSTLY

@@ -1,0 +1,294 @@
+"""All DICOM files of one patient become time points, lesions, regions and an activity map; no file is lost silently."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from connector.core.case import (
+    ActivityMap,
+    Identifier,
+    ImagingReading,
+    LesionMeasurement,
+    PatientIdentity,
+    Region,
+    TimePoint,
+)
+from connector.core.errors import ImpossibleInput
+from connector.core.evidence import Skipped
+from connector.core.geometry.volumes import liver_burden
+from connector.core.matching import same_patient
+from connector.core.nuclides import NUCLIDES
+from connector.dicom.headers import Header, identity, name_of, read_headers, studied_on
+from connector.dicom.identity import OUR_MANUFACTURER
+from connector.dicom.read_activity import (
+    ACTIVITY_CLASSES,
+    NUCLEAR_MEDICINE,
+    activity_of,
+    is_aggregated_albumin,
+    nuclide_of,
+)
+from connector.dicom.read_dose_inputs import on_grid
+from connector.dicom.read_lesions import lesions_of_segments
+from connector.dicom.read_measurements import Measurements, joined, read_measurements
+from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, read_segmentation
+from connector.dicom.read_sources import check_sources, source_images
+from connector.dicom.read_structures import STRUCTURE_SET, read_structures
+from connector.dicom.read_values import text
+
+_SEGMENTATIONS = frozenset({SEGMENTATION, LABEL_MAP_SEGMENTATION})
+_REPORTS = frozenset({
+    "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
+    "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
+    "1.2.840.10008.5.1.4.1.1.88.34",  # Comprehensive 3D SR
+    "1.2.840.10008.5.1.4.1.1.88.35",  # Extensible SR
+})  # fmt: skip
+# The modality that names a time point, in order: what lesions are measured on comes first.
+_MAIN_MODALITIES = ("CT", "MR", "PT", "NM")
+
+
+@dataclass(slots=True)
+class _Study:
+    """One study while it is read."""
+
+    headers: list[Header]
+    studied_on: date
+    segments: list[Segment] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
+    reports: list[Measurements] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+
+    def skip(self, header: Header, reason: str) -> None:
+        self.skipped.append(Skipped(header.sop_instance_uid, reason))
+
+
+class DicomImaging:
+    """Reads DICOM files into our types; see `ports.ImagingSource`."""
+
+    def read(self, paths: Sequence[Path], study_instance_uid: str | None = None) -> ImagingReading:
+        """
+        Read files of ONE patient, any mix of studies and kinds.
+
+        The named study (default: the latest) is assessed and gives activity and regions; earlier ones are its priors;
+        what is later than the named one is set aside. Regions lie on the activity's grid when there is one, else on
+        grids of their own. A file that cannot be used is a line in `skipped`. Raises ImpossibleInput for two patients,
+        no usable file, or a named study that is not there.
+        """
+        headers, skipped = read_headers(paths)
+        if not headers:
+            reason = f"the first because: {skipped[0].reason}" if skipped else "there are none"
+            raise ImpossibleInput(f"none of the {len(paths)} files can be used, {reason}")
+        patient = _one_patient(headers)
+        studies = _studies(headers, skipped)
+        assessed, priors = _choose(studies, study_instance_uid, skipped)
+        points = [_read_study(study, assessed=study is assessed) for study in (*priors, assessed)]
+        activity = _activity(assessed)
+        regions = _regions(assessed, activity)
+        for study in (*priors, assessed):
+            skipped += study.skipped
+        names = {header.sop_instance_uid: name_of(header.path, paths) for header in headers}
+        return ImagingReading(
+            identity=patient,
+            time_points=tuple(points),
+            activity=activity,
+            regions=regions,
+            skipped=tuple(replace(each, where=names.get(each.where, each.where)) for each in skipped),
+        )
+
+
+def _one_patient(headers: Sequence[Header]) -> PatientIdentity:
+    """
+    Join what the files say of their patient. Raises ImpossibleInput when they are not of one.
+
+    A file without issuer is taken to come from the issuer that all others name: reports and segmentations of other
+    products often leave it out. Name, birth date and sex must still not contradict.
+    """
+    found = list(dict.fromkeys(identity(header.dataset) for header in headers))
+    issuers = {each.identifiers[0].system for each in found} - {None}
+    if len(issuers) == 1:
+        issuer = next(iter(issuers))
+        found = [replace(each, identifiers=_issued(each.identifiers, issuer)) for each in found]
+    if not all(same_patient((one, other)) for one in found for other in found):
+        raise ImpossibleInput(
+            "the files are of more than one patient: read one patient at a time, and correct identities in the PACS"
+        )
+    return PatientIdentity(
+        identifiers=tuple(dict.fromkeys(each for one in found for each in one.identifiers)),
+        family_name=next((each.family_name for each in found if each.family_name), None),
+        given_name=next((each.given_name for each in found if each.given_name), None),
+        birth_date=next((each.birth_date for each in found if each.birth_date), None),
+        sex=next((each.sex for each in found if each.sex), None),
+    )
+
+
+def _issued(identifiers: tuple[Identifier, ...], issuer: str | None) -> tuple[Identifier, ...]:
+    first, *others = identifiers
+    return (replace(first, system=issuer), *others)
+
+
+def _studies(headers: Sequence[Header], skipped: list[Skipped]) -> list[_Study]:
+    """Group files by study, in order of date; a study without any date cannot be put in order and is set aside."""
+    grouped: dict[str, list[Header]] = {}
+    for header in headers:
+        grouped.setdefault(header.study_instance_uid, []).append(header)
+    studies = []
+    for uid, members in grouped.items():
+        on = studied_on(members)
+        if on is None:
+            skipped.append(Skipped(uid, "the study has no date: it cannot be put in order with the others"))
+        else:
+            studies.append(_Study(members, on))
+    if not studies:
+        raise ImpossibleInput("no study has a date: fill Study Date (0008,0020) and send them again")
+    return sorted(studies, key=lambda study: (study.studied_on, _time(study), study.headers[0].study_instance_uid))
+
+
+def _time(study: _Study) -> str:
+    return min(text(header.dataset.get("StudyTime")) for header in study.headers)
+
+
+def _choose(
+    studies: list[_Study], study_instance_uid: str | None, skipped: list[Skipped]
+) -> tuple[_Study, list[_Study]]:
+    uids = [study.headers[0].study_instance_uid for study in studies]
+    if study_instance_uid is not None and study_instance_uid not in uids:
+        raise ImpossibleInput("the named study is not among the files: give its files too")
+    at = len(uids) - 1 if study_instance_uid is None else uids.index(study_instance_uid)
+    skipped += [Skipped(uid, "the study is later than the assessed one: not used") for uid in uids[at + 1 :]]
+    return studies[at], studies[:at]
+
+
+def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
+    for header in study.headers:
+        try:
+            _read_object(study, header, assessed=assessed)
+        except ImpossibleInput as fault:
+            study.skip(header, str(fault))
+    livers = [each.region for each in study.segments if each.region.kind == "liver"]
+    if len(livers) > 1:
+        study.skipped.append(
+            Skipped(study.headers[0].study_instance_uid, f"{len(livers)} segments are the whole liver: no volume taken")
+        )
+    liver = livers[0] if len(livers) == 1 else None
+    measured, of_liver = lesions_of_segments(study.segments, liver, study.studied_on)
+    volume = next((report.liver_volume_ml for report in study.reports if report.liver_volume_ml), None)
+    tumour = None
+    if liver is not None:
+        burden = liver_burden(liver, of_liver)
+        volume = burden.liver_volume_ml if burden else volume
+        tumour = burden.tumour_volume_ml if burden and of_liver else None
+    accessions = (text(each.dataset.get("AccessionNumber")) for each in study.headers)
+    return TimePoint(
+        study_instance_uid=study.headers[0].study_instance_uid,
+        studied_on=study.studied_on,
+        modality=_modality(study.headers),
+        lesions=_lesions(study.reports, measured),
+        liver_volume_ml=volume,
+        liver_tumour_volume_ml=tumour,
+        accession_number=next(
+            filter(None, (text(each.dataset.get("AccessionNumber")) for each in study.headers)), None
+        ),
+        new_lesion=next((report.new_lesion for report in study.reports if report.new_lesion), "none"),
+        label=next((report.time_point_label for report in study.reports if report.time_point_label), None),
+    )
+
+
+def _read_object(study: _Study, header: Header, *, assessed: bool) -> None:
+    """Read what one file adds to its study. Raises ImpossibleInput when it cannot be used."""
+    kind = header.sop_class_uid
+    ours = text(header.dataset.get("Manufacturer")) == OUR_MANUFACTURER
+    if ours and (assessed or kind not in _REPORTS):
+        raise ImpossibleInput("our own earlier document: an assessment never stands on itself")
+    if kind in _REPORTS:
+        report = read_measurements(header, study.studied_on)
+        study.skipped += report.skipped
+        # Our report of a prior speaks only where no other report does: it was made from them.
+        study.reports = [*study.reports, report] if ours else [report, *study.reports]
+    elif kind in _SEGMENTATIONS:
+        check_sources(header, study.headers)
+        segmentation = read_segmentation(header)
+        study.skipped += segmentation.skipped
+        study.segments += segmentation.segments
+    elif kind == STRUCTURE_SET:
+        if assessed:
+            structures = read_structures(header, source_images(header, study.headers))
+            study.skipped += structures.skipped
+            study.regions += structures.regions
+    elif not _is_image(header):
+        raise ImpossibleInput(f"{header.dataset.SOPClassUID.name} is not read: it holds nothing to assess")
+
+
+def _is_image(header: Header) -> bool:
+    """Whether the object is an image of the patient, which segmentations and contours may be drawn on."""
+    name = str(header.dataset.SOPClassUID.name)
+    return name.endswith("Image Storage") and not name.startswith(("Secondary", "Multi-frame", "RT "))
+
+
+def _modality(headers: Sequence[Header]) -> str:
+    found = [text(header.dataset.get("Modality")) for header in headers]
+    return next((each for each in _MAIN_MODALITIES if each in found), found[0])
+
+
+def _lesions(reports: Sequence[Measurements], measured: Sequence[LesionMeasurement]) -> tuple[LesionMeasurement, ...]:
+    """Take reported lesions, completed by segments with the same tracking UID; segments alone when none is reported."""
+    lesions: dict[str, LesionMeasurement] = {}
+    for report in reports:
+        for lesion in report.lesions:
+            known = lesions.get(lesion.tracking_uid)
+            lesions[lesion.tracking_uid] = joined(known, lesion) if known else lesion
+    if not lesions:
+        return tuple(measured)
+    by_uid = {lesion.tracking_uid: lesion for lesion in measured}
+    return tuple(joined(each, by_uid[uid], compare=False) if uid in by_uid else each for uid, each in lesions.items())
+
+
+def _activity(study: _Study) -> ActivityMap | None:
+    """
+    Read the study's one activity series.
+
+    Only nuclides that are given as treatment count, and Tc-99m when it is aggregated albumin. Quantitative PET goes
+    before counts. Several series of equal rank are ambiguous, and none of them is used.
+    """
+    series: dict[str, list[Header]] = {}
+    for header in study.headers:
+        if header.sop_class_uid in ACTIVITY_CLASSES:
+            series.setdefault(header.series_instance_uid, []).append(header)
+    candidates: list[ActivityMap] = []
+    for members in series.values():
+        try:
+            _check_treatment(members[0])
+            candidates.append(activity_of(members))
+        except ImpossibleInput as fault:
+            study.skip(members[0], f"the series of {len(members)} images gives no activity map: {fault}")
+    best = [each for each in candidates if each.quantitative] or candidates
+    if len(best) > 1:
+        study.skipped += [
+            Skipped(each.sop_instance_uids[0], "several series could be the activity map: send one, or use dose map")
+            for each in best
+        ]
+        return None
+    return best[0] if best else None
+
+
+def _check_treatment(header: Header) -> None:
+    name = nuclide_of(header.dataset, [])
+    if name not in NUCLIDES:
+        raise ImpossibleInput(f"{name} is not a nuclide of treatment")
+    if header.sop_class_uid == NUCLEAR_MEDICINE and name == "Tc-99m" and not is_aggregated_albumin(header.dataset):
+        raise ImpossibleInput("Tc-99m other than aggregated albumin tells nothing of a later treatment")
+
+
+def _regions(study: _Study, activity: ActivityMap | None) -> tuple[Region, ...]:
+    regions = [*(segment.region for segment in study.segments), *study.regions]
+    if activity is None:
+        return tuple(regions)
+    placed: list[Region] = []
+    for region in regions:
+        try:
+            carried, told = on_grid([region], activity.geometry)
+        except ImpossibleInput as fault:
+            study.skipped.append(Skipped(region.origin, f"{region.name}: {fault}"))
+            continue
+        placed += carried
+        study.skipped += [Skipped(region.origin, each) for each in told if not carried or "outside" in each]
+    return tuple(placed)
