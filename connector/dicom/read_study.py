@@ -185,9 +185,7 @@ def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
         lesions=_lesions(study.reports, measured),
         liver_volume_ml=volume,
         liver_tumour_volume_ml=tumour,
-        accession_number=next(
-            filter(None, (text(each.dataset.get("AccessionNumber")) for each in study.headers)), None
-        ),
+        accession_number=next(filter(None, accessions), None),
         new_lesion=next((report.new_lesion for report in study.reports if report.new_lesion), "none"),
         label=next((report.time_point_label for report in study.reports if report.time_point_label), None),
     )
