@@ -12,19 +12,27 @@ from typing import TYPE_CHECKING, Any
 from pydicom import Dataset
 from pynetdicom import AE, _config, evt
 
-from connector.core.errors import ConnectorError, ImpossibleInput, TryLater
+from connector.core.errors import ConnectorError, ImpossibleInput
 from connector.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from connector.dicom.receive_commitment import (
     INVALID_ARGUMENT,
     NOT_AUTHORISED,
-    PROCESSING_FAILURE,
     STORAGE_COMMITMENT,
     SUCCESS,
     CommitmentDesk,
     CommitmentResult,
     read_result,
 )
-from connector.dicom.receive_intake import Intake, WrongObject, require_uids
+from connector.dicom.receive_intake import (
+    CANNOT_UNDERSTAND,
+    DOES_NOT_MATCH_SOP_CLASS,
+    OUT_OF_RESOURCES,
+    PROCESSING_FAILURE,
+    STORED,
+    Intake,
+    refusal_status,
+    require_uids,
+)
 from connector.dicom.receive_transport import Server, Session, Transport, acknowledge_promptly
 from connector.dicom.store_file import FileStore
 from connector.logs import get_logger
@@ -35,13 +43,14 @@ if TYPE_CHECKING:
 
 log = get_logger("dicom.receive")
 
-# PS3.4, table B.2-1.
-OUT_OF_RESOURCES = 0xA700
-DOES_NOT_MATCH_SOP_CLASS = 0xA900
-CANNOT_UNDERSTAND = 0xC000
-
 _VERIFICATION = "1.2.840.10008.1.1"
 MAXIMUM_PDU_BYTES = 128 * 1024  # measured: larger and unlimited PDUs are slower
+_COMMENTS = {
+    OUT_OF_RESOURCES: "out of resources, send again later",
+    DOES_NOT_MATCH_SOP_CLASS: "data set is not the announced object",
+    CANNOT_UNDERSTAND: "cannot read the data set",
+    PROCESSING_FAILURE: "processing failure",
+}
 _ALIVE_SECONDS = 5.0
 
 
@@ -168,20 +177,13 @@ class Listener:
                 source=event.assoc.requestor.ae_title.strip(),
                 association_id=session.association_id,
             )
-        except TryLater as fault:
-            log.warning("store_try_later", reason=str(fault), **fields)
-            return _failure(OUT_OF_RESOURCES, "out of resources, send again later")
-        except WrongObject:
-            log.warning("store_refused", reason="not_the_announced_object", **fields)
-            return _failure(DOES_NOT_MATCH_SOP_CLASS, "data set is not the announced object")
-        except ImpossibleInput as fault:
-            log.warning("store_refused", reason=str(fault), **fields)
-            return _failure(CANNOT_UNDERSTAND, "cannot read data set")
         except Exception as fault:  # noqa: BLE001 - whatever went wrong, the sender must hear that it is not stored
-            log.warning("store_failed", exception_type=type(fault).__name__, **fields)
-            return _failure(PROCESSING_FAILURE, "processing failure")
+            status = refusal_status(fault)
+            told = str(fault) if isinstance(fault, ConnectorError) else type(fault).__name__
+            log.warning("store_refused", reason=told, status=f"{status:04X}", **fields)
+            return _failure(status, _COMMENTS[status])
         session.stored += 1
-        return SUCCESS
+        return STORED
 
     def _on_commitment_request(self, event: Any) -> tuple[int, None]:
         """Take a request to keep instances for good (EVT_N_ACTION)."""

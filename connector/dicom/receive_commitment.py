@@ -13,6 +13,7 @@ from pynetdicom.association import Association
 
 from connector.core.errors import ConnectorError, ImpossibleInput
 from connector.dicom.receive_head import is_uid
+from connector.dicom.receive_intake import PROCESSING_FAILURE
 from connector.logs import get_logger
 
 log = get_logger("dicom.commitment")
@@ -21,7 +22,6 @@ STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
 SUCCESS = 0x0000
-PROCESSING_FAILURE = 0x0110
 NO_SUCH_OBJECT = 0x0112
 NO_SUCH_ACTION = 0x0123
 INVALID_ARGUMENT = 0x0115

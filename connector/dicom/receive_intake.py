@@ -21,11 +21,34 @@ if TYPE_CHECKING:
 
 log = get_logger("dicom.receive")
 
-_LONG_VRS = ("OB", "UN")
+# PS3.4, table B.2-1, and PS3.18, table I.2-2: the same codes by C-STORE and over HTTP.
+STORED = 0x0000
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH_SOP_CLASS = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+OTHER_STUDY = 0xC001  # ours, within "cannot understand"
+PROCESSING_FAILURE = 0x0110
 
 
 class WrongObject(ImpossibleInput):
-    """The data set is of another SOP class or instance than the sender announced."""
+    """The data set is of another SOP class or instance, or of another study, than the sender announced."""
+
+    def __init__(self, message: str, *, other_study: bool = False) -> None:
+        super().__init__(message)
+        self.other_study = other_study
+
+
+def refusal_status(fault: Exception) -> int:
+    """The status that tells a sender why an instance was not stored, and so whether to send it again."""
+    match fault:
+        case TryLater():
+            return OUT_OF_RESOURCES
+        case WrongObject():
+            return OTHER_STUDY if fault.other_study else DOES_NOT_MATCH_SOP_CLASS
+        case ImpossibleInput():
+            return CANNOT_UNDERSTAND
+        case _:
+            return PROCESSING_FAILURE
 
 
 class Intake:
@@ -59,6 +82,7 @@ class Intake:
         transfer_syntax_uid: str,
         source: str,
         association_id: str = "",
+        study_instance_uid: str | None = None,
     ) -> tuple[Head, ReceiptOutcome]:
         """
         Make an object durable, record it, and tell what the ledger did; afterwards the sender may be told "stored".
@@ -70,6 +94,8 @@ class Intake:
             head = _head(incoming, transfer_syntax_uid)
             if (head.sop_class_uid, head.sop_instance_uid) != (sop_class_uid, sop_instance_uid):
                 raise WrongObject("the data set is of another SOP class or instance than its message says")
+            if study_instance_uid not in {None, head.study_instance_uid}:
+                raise WrongObject("the instance is of another study than its address says", other_study=True)
             stored = incoming.commit(study_instance_uid=head.study_instance_uid, sop_instance_uid=head.sop_instance_uid)
         finally:
             incoming.close()
@@ -153,7 +179,7 @@ def file_meta(
 
 
 def _element(number: int, vr: str, value: bytes) -> bytes:
-    if vr in _LONG_VRS:
+    if vr == "OB":
         return struct.pack("<HH2sHL", 0x0002, number, vr.encode(), 0, len(value)) + value
     return struct.pack("<HH2sH", 0x0002, number, vr.encode(), len(value)) + value
 
@@ -161,6 +187,3 @@ def _element(number: int, vr: str, value: bytes) -> bytes:
 def _padded(text: str, pad: bytes) -> bytes:
     octets = text.encode("ascii", "replace")
     return octets + pad * (len(octets) % 2)
-
-
-__all__ = ["Intake", "TryLater", "WrongObject", "file_meta", "require_uids"]

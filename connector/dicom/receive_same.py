@@ -54,7 +54,8 @@ def _tags(dataset: Dataset, beside: frozenset[int]) -> set[int]:
 
 def _same_element(first: Dataset, second: Dataset, tag: int) -> bool:
     # As sent, two encodings of one value mostly have the same octets, also where only one of them names the VR.
-    if _octets(first, tag) is not None and _octets(first, tag) == _octets(second, tag):
+    sent = _as_sent(first, tag)
+    if sent is not None and sent == _as_sent(second, tag):
         return True
     one: Any = first[tag]
     other: Any = second[tag]
@@ -65,10 +66,11 @@ def _same_element(first: Dataset, second: Dataset, tag: int) -> bool:
     return bool(_content(one.value) == _content(other.value))
 
 
-def _octets(dataset: Dataset, tag: int) -> bytes | None:
-    element = dataset.get_item(tag)
+def _as_sent(dataset: Dataset, tag: int) -> tuple[bytes, bool] | None:
+    """Octets and byte order of a value that nobody decoded yet, but for sequences."""
+    element: Any = dataset.get_item(tag)
     if isinstance(element, RawDataElement) and element.VR != "SQ" and element.value is not None:
-        return element.value.rstrip(b"\0 ")
+        return element.value, element.is_little_endian
     return None
 
 
