@@ -40,11 +40,14 @@ def sentence(fault: BadCase) -> str:
     return " ".join(f"{fault.field} = {value}: {fault.message}".split())
 
 
+case_argument = click.argument("case", metavar="CASE.json")
+debug_option = click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
+_lines_option = click.option("--lines", is_flag=True, help="One JSON case a line in, one result a line out.")
+
+
 def case_command(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the argument and the options that all case commands share."""
-    command = click.option("--debug", is_flag=True, help="Show the traceback of a failure.")(command)
-    command = click.option("--lines", is_flag=True, help="One JSON case a line in, one result a line out.")(command)
-    return click.argument("case", metavar="CASE.json")(command)
+    return case_argument(_lines_option(debug_option(command)))
 
 
 def run_cases(run: Run, case: str, *, lines: bool, debug: bool = False) -> None:

@@ -1,9 +1,12 @@
 """The commands on tumour response: judge a case, and export it for a trial."""
 
+from pathlib import Path
+
 import click
 
-from connector.cli.case_io import case_command, run_cases
+from connector.cli.case_io import case_argument, case_command, debug_option, run_cases
 from connector.contract.respond import run
+from connector.contract.respond_sdtm import export as sdtm_tables
 
 
 @click.command()
@@ -11,3 +14,31 @@ from connector.contract.respond import run
 def respond(case: str, *, lines: bool, debug: bool) -> None:
     """Judge tumour response from a JSON case: RECIST 1.1 or mRECIST."""
     run_cases(run, case, lines=lines, debug=debug)
+
+
+@click.group()
+def response() -> None:
+    """What else can be done with a response case."""
+
+
+@response.command()
+@click.option("--sdtm", is_flag=True, required=True, help="CDISC SDTM: tu.csv, tr.csv and rs.csv.")
+@click.option("--study", required=True, help="STUDYID of the trial.")
+@click.option("--subject", required=True, help="USUBJID of the patient; a pseudonym.")
+@click.option("--out", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder.")
+@debug_option
+@case_argument
+def export(case: str, *, sdtm: bool, study: str, subject: str, folder: Path, debug: bool) -> None:  # noqa: ARG001 - the flag names the format
+    """Write a case of lesions, judged, as the tables of a trial."""
+
+    def write(parsed: object) -> dict[str, object]:
+        tables = sdtm_tables(parsed, study=study, subject=subject)
+        folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for domain, text in tables.items():
+            path = folder / f"{domain.lower()}.csv"
+            path.write_text(text, encoding="utf-8", newline="")
+            written.append(str(path))
+        return {"written": written}
+
+    run_cases(write, case, lines=False, debug=debug)

@@ -12,6 +12,7 @@ from connector.core.errors import BadCase
 from connector.core.response import assess_response, criteria_of
 from connector.core.response.best_response import Assessed
 from connector.core.response.case import (
+    ABSENT,
     NOT_EVALUABLE,
     AfterComplete,
     ContinuingResponse,
@@ -268,7 +269,7 @@ def measurement(value: Any) -> Measurement:
         if value.startswith(_MERGED):
             return Measurement(LesionState.PRESENT, merged_into=value.removeprefix(_MERGED))
     diameter = exact(value)
-    return Measurement(LesionState.MEASURED, (diameter,)) if diameter else _WORDS["absent"]
+    return Measurement(LesionState.MEASURED, (diameter,)) if diameter else ABSENT
 
 
 SCHEMAS: dict[str, type[BaseModel] | dict[str, Any]] = {

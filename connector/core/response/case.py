@@ -103,6 +103,7 @@ class Measurement:
     merged_into: str | None = None
 
 
+ABSENT = Measurement(LesionState.ABSENT)
 NOT_EVALUABLE = Measurement(LesionState.NOT_EVALUABLE)
 
 
