@@ -36,13 +36,14 @@ def canonical_json(value: Any) -> bytes:
     return "".join(_spell(value)).encode("utf-8")
 
 
-def content_digest(resource: Mapping[str, Any]) -> str:
+def content_digest(resource: Mapping[str, Any], types: Mapping[str, str] | None = None) -> str:
     """
     Digest of what a resource says, without id, meta and narrative, which servers may add or change.
 
-    Numbers are compared by value, since servers drop trailing zeros (1.50 comes back as 1.5).
+    Numbers are compared by value, since servers drop trailing zeros (1.50 comes back as 1.5). Of a reference only the
+    type counts, since a server turns our urns into its own ids; `types` tells the type behind each urn.
     """
-    said = {key: _by_value(value) for key, value in resource.items() if key not in _UNDIGESTED}
+    said = {key: _by_value(value, types or {}) for key, value in resource.items() if key not in _UNDIGESTED}
     return sha256(canonical_json(said)).hexdigest()
 
 
@@ -72,11 +73,21 @@ def _spell(value: Any) -> list[str]:
     return [json.dumps(value, ensure_ascii=False)]
 
 
-def _by_value(value: Any) -> Any:
+def _by_value(value: Any, types: Mapping[str, str]) -> Any:
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, (int, Decimal, float)):
         return Decimal(str(value)).normalize()
     if isinstance(value, Mapping):
-        return {key: _by_value(member) for key, member in value.items()}
-    return [_by_value(member) for member in value]
+        return {
+            key: _type_of(member, types) if key == "reference" and isinstance(member, str) else _by_value(member, types)
+            for key, member in value.items()
+        }
+    return [_by_value(member, types) for member in value]
+
+
+def _type_of(reference: str, types: Mapping[str, str]) -> str:
+    if reference in types:
+        return types[reference]
+    path = reference.split("?", maxsplit=1)[0].split("/_history/", maxsplit=1)[0].split("/")
+    return path[-2] if len(path) > 1 else path[0]

@@ -1,0 +1,54 @@
+"""Writes what asks the board to act: an issue for each rule that excludes a treatment, and the task to review."""
+
+from connector.core.assessment import Reason, Selection
+from connector.fhir.identity import CODE_SYSTEM
+from connector.fhir.write_care_plan import DISCLAIMER
+from connector.fhir.write_resource import Case, Resource, new, reference_to
+
+REVIEW = "Review the treatment proposal of the software in the tumour board"
+
+
+def write_issues(case: Case, selection: Selection) -> list[Resource]:
+    """One DetectedIssue for each rule that excludes a treatment."""
+    blocked: dict[str, tuple[Reason, list[str]]] = {}
+    for option in selection.options:
+        if option.verdict == "excluded":
+            for reason in option.because:
+                blocked.setdefault(reason.rule, (reason, []))[1].append(option.modality)
+    return [_issue(case, reason, modalities) for _, (reason, modalities) in sorted(blocked.items())]
+
+
+def _issue(case: Case, reason: Reason, modalities: list[str]) -> Resource:
+    detail = f"{reason.text}: excludes {', '.join(modalities)}"
+    return new(
+        "DetectedIssue",
+        case.of_study(f"issue:{reason.rule}"),
+        says=[detail, str(reason.source)],
+        status="preliminary",
+        code={"coding": [{"system": CODE_SYSTEM, "code": reason.rule}], "text": reason.text},
+        severity="high",
+        patient=case.subject,
+        identifiedDateTime=case.day,
+        author=case.device,
+        detail=f"{detail} ({reason.source})",
+    )
+
+
+def write_task(case: Case, plan: Resource, owner: str | None) -> Resource:
+    """The request to review one result; `owner` is the board's reference in the EHR, when it is configured."""
+    return new(
+        "Task",
+        case.of_result("review"),
+        says=[REVIEW],
+        status="requested",
+        intent="proposal",
+        priority="routine",
+        code={"text": REVIEW},
+        description=DISCLAIMER,
+        focus=reference_to(plan),
+        **{"for": case.subject},
+        authoredOn=case.day,
+        lastModified=case.day,
+        requester=case.device,
+        owner={"reference": owner} if owner else None,
+    )

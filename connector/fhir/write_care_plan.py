@@ -1,0 +1,110 @@
+"""Writes the draft CarePlan: what fits, in which order and why; a proposal that only a clinician can activate."""
+
+from connector.core.assessment import FollowUp, Option, Reason, Selection
+from connector.fhir.identity import MODALITY_SYSTEM
+from connector.fhir.write_resource import Case, Resource, concept, new, reference_to
+from connector.terminology import Concept
+
+_CANCER_CARE_PLAN = Concept("395082007", "SCT", "Cancer care plan")
+_OFFERED = ("preferred", "possible", "relative_contraindication")
+_VERDICTS = {
+    "preferred": "preferred",
+    "possible": "possible",
+    "relative_contraindication": "possible in spite of a relative contraindication",
+    "excluded": "excluded",
+    "cannot_decide": "cannot be decided",
+}
+_STATUS = {
+    "recommend": "A treatment is proposed",
+    "cannot_decide": "Cannot decide: facts are missing",
+    "excluded_all": "Every locoregional treatment is excluded",
+    "contradictory_data": "The facts contradict each other; nothing is preferred",
+}
+DISCLAIMER = "Draft by software for a tumour board; not a clinical decision."
+
+
+def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]) -> Resource:
+    """The proposal of one study; a changed result of the study replaces it in place while it is an untouched draft."""
+    offered = sorted(
+        (option for option in selection.options if option.verdict in _OFFERED),
+        key=lambda option: (option.rank or 0, option.modality),
+    )
+    condition = case.record.references.get("condition.liver_metastases")
+    title = "Metastases of thyroid cancer: proposed treatment for the tumour board"
+    notes = _notes(case, selection)
+    return new(
+        "CarePlan",
+        case.of_study("plan"),
+        says=[title, _STATUS.get(selection.status, selection.status), *map(_line, offered), *notes],
+        status="draft",
+        intent="proposal",
+        category=[concept(_CANCER_CARE_PLAN)],
+        title=title,
+        description=f"{_STATUS.get(selection.status, selection.status)}. {DISCLAIMER}",
+        subject=case.subject,
+        period={"start": case.study_day},  # the day of the images it stands on: a later study's plan supersedes it
+        created=case.day,
+        author=case.device,
+        addresses=[{"reference": condition}] if condition else None,
+        supportingInfo=[reference_to(resource) for resource in supporting],
+        activity=[*map(_activity, offered), *map(_follow_up, selection.follow_up)],
+        note=[{"text": note} for note in notes],
+    )
+
+
+def _activity(option: Option) -> Resource:
+    return {
+        "detail": {
+            "kind": "ServiceRequest",
+            "code": {
+                "coding": [{"system": MODALITY_SYSTEM, "code": option.modality}],
+                "text": option.modality.replace("_", " "),
+            },
+            "status": "not-started",
+            "doNotPerform": False,
+            "description": "\n".join([_line(option), *map(_because, option.because)]),
+        }
+    }
+
+
+def _follow_up(follow_up: FollowUp) -> Resource:
+    when = follow_up.due_on.isoformat() if follow_up.due_on else None
+    schedule: Resource = {"scheduledPeriod": {"start": when}} if when else {"scheduledString": follow_up.when}
+    return {
+        "detail": {
+            "kind": "ServiceRequest",
+            "code": {"text": follow_up.what},
+            "status": "not-started",
+            "doNotPerform": False,
+            **schedule,
+            "description": f"{follow_up.when} ({follow_up.rule}; {follow_up.source})",
+        }
+    }
+
+
+def _notes(case: Case, selection: Selection) -> list[str]:
+    notes = [DISCLAIMER, *(f"Cannot decide: {need}" for need in case.assessment.needs)]
+    if selection.missing:
+        notes.append("Missing facts: " + ", ".join(selection.missing))
+    if selection.contradictions:
+        notes.append("Contradictory facts: " + ", ".join(selection.contradictions))
+    notes += [
+        "\n".join([_line(option), *map(_because, option.because)])
+        for option in selection.options
+        if option.verdict not in _OFFERED
+    ]
+    notes += [f"Alert: {_because(alert)}" for alert in selection.alerts]
+    notes += [f"Measure: {_because(measure)}" for measure in selection.measures]
+    if selection.conflicts:
+        notes.append("Sources that disagree: " + ", ".join(selection.conflicts))
+    return [*notes, *(f"Note: {warning}" for warning in case.assessment.warnings)]
+
+
+def _line(option: Option) -> str:
+    rank = f", rank {option.rank}" if option.rank is not None else ""
+    needs = f"; needs {', '.join(option.needs)}" if option.needs else ""
+    return f"{option.modality.replace('_', ' ')}: {_VERDICTS.get(option.verdict, option.verdict)}{rank}{needs}"
+
+
+def _because(reason: Reason) -> str:
+    return f"{reason.text} ({reason.rule}; {reason.source})"
