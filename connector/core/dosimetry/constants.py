@@ -8,7 +8,7 @@ from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 from connector.core.nuclides import NUCLIDES, nuclide
 
-# Rows that the papers print differently from what is used here: 64.2 h stands in one of them for Y-90.
+# One of the papers prints 64.2 h for Y-90; the images are brought to the administration with 64.1 h, and so is all else.
 REVIEW_OF_2024 = Citation("Current status of yttrium-90 microspheres radioembolization", "Tables 1 and 2")
 GLASS_INSERT = Citation("TheraSphere package insert (USA, v12)", "Description and Dose calculation")
 HOLMIUM_PRACTICE = Citation("Slicer Radioembolization Dosimetry (MIT), nuclide table", "60 Gy per 3.78 GBq/kg")
@@ -65,7 +65,6 @@ YTTRIUM_PROFILES = {
         _yttrium("seed", "49.67", "50", "64.1", REVIEW_OF_2024),
         _yttrium("icrp107", "49.77", "49.77", "64.1", ICRP_PROFILE),
         _yttrium("glass-insert", "50", "50", "64.1", GLASS_INSERT),
-        _yttrium("review-64.2h", "49.67", "50", "64.2", REVIEW_OF_2024),
     )
 }
 DEFAULT_PROFILE = "seed"

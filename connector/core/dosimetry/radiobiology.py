@@ -23,9 +23,9 @@ class Tissue:
     source: Citation
 
 
-_MGH = "MGHPhysicsResearch/MIRDCalculation (MIT), tissue tables"
-LIVER = Tissue(2.5, 2.5, 1.0, Citation(_MGH, "liver: alpha/beta 2.5 Gy, repair half-time 2.5 h; mean dose decides"))
-TUMOUR = Tissue(10.0, 1.5, -10.0, Citation(_MGH, "tumour: alpha/beta 10 Gy, repair half-time 1.5 h; a = -10 by custom"))
+_CREMONESI = "Cremonesi et al., Eur J Nucl Med Mol Imaging 2008;35:2088"
+LIVER = Tissue(2.5, 2.5, 1.0, Citation(_CREMONESI, "non-tumoural liver: alpha/beta 2.5 Gy, repair 2.5 h; a = 1"))
+TUMOUR = Tissue(10.0, 1.5, -10.0, Citation(_CREMONESI, "tumour: alpha/beta 10 Gy, repair 1.5 h; a = -10 by custom"))
 KIDNEY = Tissue(2.6, 2.8, 1.0, Citation("PyTheranostics (Apache-2.0)", "kidney: alpha/beta 2.6 Gy, repair 2.8 h"))
 TISSUE_OF_KIND = {"liver": LIVER, "lesion": TUMOUR}
 

@@ -12,9 +12,9 @@ from connector.core.case import ActivityMap, Region, VolumeGeometry
 from connector.core.dosimetry.constants import Constants, is_planned_for
 from connector.core.dosimetry.dvh import DoseVolume, dose_volumes
 from connector.core.dosimetry.radiobiology import TISSUE_OF_KIND, Tissue, geud_gy, mean_bed_gy
-from connector.core.dosimetry.region_grid import mask_on_grid
 from connector.core.errors import ImpossibleInput
-from connector.core.nuclides import NUCLIDES, remaining_fraction
+from connector.core.geometry.resampling import resample_nearest
+from connector.core.nuclides import NUCLIDES
 from connector.core.units import GBQ_PER_L_PER_BQ_PER_ML
 
 LOCAL_DEPOSITION = "local_deposition"
@@ -63,12 +63,12 @@ def local_deposition(
     """
     Absorbed dose in Gy when every decay gives its energy where it happens.
 
-    D = k c / density, with the concentration c brought back to the administration by 2^(t/T) and permanent trapping
-    assumed. Lung regions have the lung's density; a voxel in lung and liver is liver. `scale_to_gbq` is the activity at
-    administration that the perfused liver (all liver and lesion regions; the whole map when there is no liver region)
-    really holds: it is applied once and recorded, and is needed for counts and for Tc-99m. Negative voxels are set to 0
-    and counted in the warnings. Raises ImpossibleInput, naming what is needed. Source: EANM standard operating
-    procedure for microspheres (Levillain 2021) and the reference in `constants`.
+    D = k c / density, with permanent trapping assumed and the map's concentration c at the administration: the reader
+    brought it there, and it is not done twice. Lung regions have the lung's density; a voxel in lung and liver is
+    liver. `scale_to_gbq` is the activity at administration that the perfused liver (all liver and lesion regions; the
+    whole map when there is no liver region) really holds: it is applied once and recorded, and is needed for counts and
+    for Tc-99m. Negative voxels are set to 0 and counted in the warnings. Raises ImpossibleInput, naming what is needed.
+    Source: EANM standard operating procedure for microspheres (Levillain 2021) and the reference in `constants`.
     """
     deposit = deposit_locally(activity, regions, constants=constants, scale_to_gbq=scale_to_gbq)
     return report(activity, regions, deposit, method=LOCAL_DEPOSITION, constants=constants, options=options)
@@ -79,22 +79,15 @@ def deposit_locally(
 ) -> Deposit:
     """Make the local dose map; see `local_deposition`."""
     _check(activity, constants, scale_to_gbq)
-    masks = tuple(mask_on_grid(region, activity.geometry) for region in regions)
+    masks = tuple(_on_grid(region, activity.geometry) for region in regions)
     concentration, warnings = _without_negatives(activity.concentration_bq_per_ml)
-    back = float(remaining_fraction(hours=Decimal(str(-activity.decay_hours)), half_life_h=constants.half_life_h))
-    # A surrogate's image is a share of the activity to come, not a decaying activity.
-    decay = back if activity.quantitative and activity.nuclide not in SURROGATES else 1.0
     scale = 1.0
     if scale_to_gbq is not None:
-        found = _activity_gbq(concentration, _perfused(regions, masks), activity.geometry) * decay
+        found = _activity_gbq(concentration, _perfused(regions, masks), activity.geometry)
         scale, warning = _scale(activity, found, float(scale_to_gbq))
         warnings += warning
-    gy_per_bq_ml = (
-        float(constants.energy_per_activity_j_gbq * GBQ_PER_L_PER_BQ_PER_ML / constants.tissue_density_kg_l)
-        * decay
-        * scale
-    )
-    dose = np.multiply(concentration, np.float32(gy_per_bq_ml), dtype=np.float32)
+    gy_per_bq_ml = constants.energy_per_activity_j_gbq * GBQ_PER_L_PER_BQ_PER_ML / constants.tissue_density_kg_l
+    dose = np.multiply(concentration, np.float32(float(gy_per_bq_ml) * scale), dtype=np.float32)
     lung = _lung(regions, masks)
     if lung is not None:
         dose[lung] *= np.float32(constants.tissue_density_kg_l / constants.lung_density_kg_l)
@@ -110,12 +103,14 @@ def report(
     constants: Constants,
     options: RegionOptions = DEFAULT_OPTIONS,
 ) -> DoseReport:
-    """Make the statistics of every region. Raises ImpossibleInput for a region without a voxel in the map."""
-    volumes = dose_volumes(deposit.dose_gy, deposit.masks)
-    doses = tuple(
-        _region_dose(region, volume, activity.geometry, constants, options)
-        for region, volume in zip(regions, volumes, strict=True)
-    )
+    """Make the statistics of every region; one without a voxel in the map is left out, and said."""
+    doses: list[RegionDose] = []
+    missed: list[str] = []
+    for region, volume in zip(regions, dose_volumes(deposit.dose_gy, deposit.masks), strict=True):
+        if volume is None:
+            missed.append(f"region {region.number} has no voxel on the grid of the activity: it is not reported")
+        else:
+            doses.append(_region_dose(region, volume, activity.geometry, constants, options))
     return DoseReport(
         method=method,
         constants=constants.as_text(),
@@ -125,11 +120,11 @@ def report(
         decay_hours=activity.decay_hours,
         dose_gy=deposit.dose_gy,
         geometry=activity.geometry,
-        regions=doses,
+        regions=tuple(doses),
         study_instance_uid=activity.study_instance_uid,
         series_instance_uid=activity.series_instance_uid,
         sop_instance_uids=activity.sop_instance_uids,
-        warnings=activity.warnings + deposit.warnings,
+        warnings=(*activity.warnings, *deposit.warnings, *missed),
     )
 
 
@@ -157,10 +152,14 @@ def _check(activity: ActivityMap, constants: Constants, scale_to_gbq: Decimal | 
         )
     if scale_to_gbq is not None and scale_to_gbq <= 0:
         raise ImpossibleInput(f"scale_to_gbq = {scale_to_gbq}: an activity above 0 GBq is needed")
-    if not np.isfinite(activity.decay_hours):
-        raise ImpossibleInput("the time between administration and image is not known: give --administered-at")
     if activity.concentration_bq_per_ml.shape != activity.geometry.shape:
         raise ImpossibleInput("the activity and its geometry have different shapes: the series was read in part")
+
+
+def _on_grid(region: Region, grid: VolumeGeometry) -> NDArray[np.bool_]:
+    if region.geometry is grid:
+        return region.mask
+    return resample_nearest(region.mask, region.geometry, grid).mask
 
 
 def _without_negatives(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
@@ -219,13 +218,8 @@ def _scale(activity: ActivityMap, found_gbq: float, wanted_gbq: float) -> tuple[
 
 
 def _region_dose(
-    region: Region, volume: DoseVolume | None, geometry: VolumeGeometry, constants: Constants, options: RegionOptions
+    region: Region, volume: DoseVolume, geometry: VolumeGeometry, constants: Constants, options: RegionOptions
 ) -> RegionDose:
-    if volume is None:
-        raise ImpossibleInput(
-            f"region {region.number} holds no voxel of the activity map: "
-            "check that it was drawn on this patient's position, and that it is larger than a voxel"
-        )
     levels = options.levels_of.get(region.name, options.dose_levels_gy)
     dose = RegionDose(
         name=region.name,
