@@ -13,58 +13,86 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CONNECTOR_", secrets_dir=None, extra="ignore")
 
     data_dir: Path = Field(
-        Path("connector-data"), description="Folder for received instances, documents waiting, and the SQLite ledger."
+        default=Path("connector-data"),
+        description="Folder for received instances, documents waiting, and the SQLite ledger.",
     )
-    database_url: str = Field("", description="SQLAlchemy URL of the ledger; empty: SQLite in the data folder.")
-    broker_url: str = Field("memory://", description="Celery broker; `memory://` is for `serve` only, else redis://.")
+    database_url: str = Field(default="", description="SQLAlchemy URL of the ledger; empty: SQLite in the data folder.")
+    broker_url: str = Field(
+        default="memory://", description="Celery broker; `memory://` is for `serve` only, else redis://."
+    )
 
-    ae_title: str = Field("CONNECTOR", max_length=16, description="Our AE title; a called AE title must equal it.")
-    dicom_host: str = Field("127.0.0.1", description="Address the DICOM listener binds.")
-    dicom_port: int = Field(11112, ge=0, le=65535, description="Port of the DICOM listener.")
+    ae_title: str = Field(
+        default="CONNECTOR", max_length=16, description="Our AE title; a called AE title must equal it."
+    )
+    dicom_host: str = Field(default="127.0.0.1", description="Address the DICOM listener binds.")
+    dicom_port: int = Field(default=11112, ge=0, le=65535, description="Port of the DICOM listener.")
     allowed_calling_ae_titles: str = Field(
-        "", description="Comma-separated AE titles that may send; empty: every one (set it in production)."
+        default="", description="Comma-separated AE titles that may send; empty: every one (set it in production)."
     )
-    maximum_associations: int = Field(64, ge=1, description="Associations served at once; the next is rejected.")
-    disk_reserve_mb: int = Field(2048, ge=0, description="Free disk space in MB below which storage answers A700.")
+    maximum_associations: int = Field(
+        default=64, ge=1, description="Associations served at once; the next is rejected."
+    )
+    disk_reserve_mb: int = Field(
+        default=2048, ge=0, description="Free disk space in MB below which storage answers A700."
+    )
     quiet_seconds: float = Field(
-        30.0, ge=0, description="Seconds without a new instance after which a study counts as complete."
+        default=30.0, ge=0, description="Seconds without a new instance after which a study counts as complete."
     )
-    tls_certificate_file: Path | None = Field(None, description="PEM certificate; with a key, DICOM and HTTP use TLS.")
-    tls_key_file: Path | None = Field(None, description="PEM private key of the certificate.")
-    tls_client_ca_file: Path | None = Field(None, description="PEM CA that DICOM senders' certificates must chain to.")
+    tls_certificate_file: Path | None = Field(
+        default=None, description="PEM certificate; with a key, DICOM and HTTP use TLS."
+    )
+    tls_key_file: Path | None = Field(default=None, description="PEM private key of the certificate.")
+    tls_client_ca_file: Path | None = Field(
+        default=None, description="PEM CA that DICOM senders' certificates must chain to."
+    )
 
-    http_host: str = Field("127.0.0.1", description="Address the HTTP door binds.")
-    http_port: int = Field(8080, ge=0, le=65535, description="Port of the HTTP door.")
-    stow_token: SecretStr = Field(SecretStr(""), description="Bearer token that STOW-RS clients send; empty: STOW off.")
+    http_host: str = Field(default="127.0.0.1", description="Address the HTTP door binds.")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="Port of the HTTP door.")
+    stow_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token that STOW-RS clients send; empty: STOW off."
+    )
     hook_secret: SecretStr = Field(
-        SecretStr(""), description="Secret in the X-Connector-Secret header of rest-hooks; empty: the hook is off."
+        default=SecretStr(""),
+        description="Secret in the X-Connector-Secret header of rest-hooks; empty: the hook is off.",
     )
 
-    pacs_host: str = Field("", description="Host of the PACS; empty: DICOM objects stay in the ledger's outbox.")
-    pacs_port: int = Field(104, ge=1, le=65535, description="Port of the PACS.")
-    pacs_ae_title: str = Field("PACS", max_length=16, description="AE title of the PACS.")
-    pacs_storage_commitment: bool = Field(False, description="Ask the PACS to commit what it was sent.")
-    pacs_tls_ca_file: Path | None = Field(None, description="PEM CA of the PACS; set: the connection uses TLS.")
-    rt_dose_bits: Literal[16, 32] = Field(32, description="Bits of a stored RT Dose pixel; 16 for old workstations.")
+    pacs_host: str = Field(
+        default="", description="Host of the PACS; empty: DICOM objects stay in the ledger's outbox."
+    )
+    pacs_port: int = Field(default=104, ge=1, le=65535, description="Port of the PACS.")
+    pacs_ae_title: str = Field(default="PACS", max_length=16, description="AE title of the PACS.")
+    pacs_storage_commitment: bool = Field(default=False, description="Ask the PACS to commit what it was sent.")
+    pacs_tls_ca_file: Path | None = Field(default=None, description="PEM CA of the PACS; set: the connection uses TLS.")
+    rt_dose_bits: Literal[16, 32] = Field(
+        default=32, description="Bits of a stored RT Dose pixel; 16 for old workstations."
+    )
 
-    ehr_url: str = Field("", description="Base URL of the FHIR R4 server; empty: no EHR, DICOM objects only.")
-    ehr_token_url: str = Field("", description="Token endpoint; empty: asked from .well-known/smart-configuration.")
-    ehr_client_id: str = Field("", description="SMART Backend Services client id; empty: no sign-in.")
-    ehr_private_key_file: Path | None = Field(None, description="PEM private key for the client assertion.")
-    ehr_key_id: str = Field("", description="`kid` of that key as registered with the EHR.")
-    ehr_algorithm: Literal["RS384", "ES384"] = Field("RS384", description="Signature of the client assertion.")
-    ehr_scope: str = Field("system/*.cruds", description="Scopes asked for, separated by blanks.")
-    ehr_poll_seconds: float = Field(60.0, gt=0, description="Seconds between two looks for new Observations.")
-    ehr_follow_days: int = Field(365, ge=1, description="Days after a study for which new Observations are looked for.")
+    ehr_url: str = Field(default="", description="Base URL of the FHIR R4 server; empty: no EHR, DICOM objects only.")
+    ehr_token_url: str = Field(
+        default="", description="Token endpoint; empty: asked from .well-known/smart-configuration."
+    )
+    ehr_client_id: str = Field(default="", description="SMART Backend Services client id; empty: no sign-in.")
+    ehr_private_key_file: Path | None = Field(default=None, description="PEM private key for the client assertion.")
+    ehr_key_id: str = Field(default="", description="`kid` of that key as registered with the EHR.")
+    ehr_algorithm: Literal["RS384", "ES384"] = Field(default="RS384", description="Signature of the client assertion.")
+    ehr_scope: str = Field(default="system/*.cruds", description="Scopes asked for, separated by blanks.")
+    ehr_poll_seconds: float = Field(default=60.0, gt=0, description="Seconds between two looks for new Observations.")
+    ehr_follow_days: int = Field(
+        default=365, ge=1, description="Days after a study for which new Observations are looked for."
+    )
     patient_issuers: str = Field(
-        "", description="IssuerOfPatientID to FHIR identifier system: `ISSUER=system`, several with commas."
+        default="", description="IssuerOfPatientID to FHIR identifier system: `ISSUER=system`, several with commas."
     )
 
-    sweep_seconds: float = Field(1.0, gt=0, description="Seconds between two sweeps of the ledger for due work.")
-    lease_seconds: float = Field(900.0, gt=0, description="Seconds a worker may hold one piece of work.")
-    maximum_attempts: int = Field(12, ge=1, description="Tries of one delivery before it is parked for a person.")
+    sweep_seconds: float = Field(
+        default=1.0, gt=0, description="Seconds between two sweeps of the ledger for due work."
+    )
+    lease_seconds: float = Field(default=900.0, gt=0, description="Seconds a worker may hold one piece of work.")
+    maximum_attempts: int = Field(
+        default=12, ge=1, description="Tries of one delivery before it is parked for a person."
+    )
     console_token: SecretStr = Field(
-        SecretStr(""), description="Bearer token for the console and /metrics; empty: loopback callers only."
+        default=SecretStr(""), description="Bearer token for the console and /metrics; empty: loopback callers only."
     )
 
     @field_validator("patient_issuers")

@@ -159,6 +159,11 @@ class Desk:
             ).all()
         return [Followed(row.case_ref, row.record_reference, row.seen_until, row.newest) for row in rows]
 
+    def look_now(self) -> None:
+        """Have every followed patient's record looked at in the next round: somebody hinted at news."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(t.patient).values(polled_at=0.0))
+
     def looked(self, followed: Followed, *, seen_until: str | None, changed: bool) -> None:
         """Note a look at a record; when something changed the newest study is assessed again."""
         with self._engine.begin() as connection:

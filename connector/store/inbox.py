@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,16 @@ class SqlInbox:
         with self._engine.begin() as connection:
             for table in (t.association_study, t.association):
                 connection.execute(sa.delete(table).where(table.c.association_id == association_id))
+
+    def held(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
+        """Which of these instances we keep, with their SOP classes: what a storage commitment promises."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                sa.select(t.instance.c.sop_instance_uid, t.instance.c.sop_class_uid).where(
+                    t.instance.c.sop_instance_uid.in_(sop_instance_uids)
+                )
+            ).all()
+        return {row.sop_instance_uid: row.sop_class_uid for row in rows}
 
     def _write(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 """The HTTP door: health, readiness, metrics and the console page; the rooms' own doors are mounted beside them."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -59,7 +59,7 @@ class LedgerCollector:
 
 
 def make_web(
-    *, desk: StatusDesk, checks: dict[str, Check], doors: Sequence[BaseRoute], console_token: str
+    *, desk: StatusDesk, checks: Mapping[str, Check], doors: Sequence[BaseRoute], console_token: str
 ) -> Starlette:
     """Build the ASGI application; `checks` return None when well, else a sentence for the operator."""
     registry = CollectorRegistry()

@@ -1,0 +1,320 @@
+"""The composition root: settings in, adapters out; the only file that knows both rooms."""
+
+import hmac
+import os
+import secrets
+import shutil
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import sqlalchemy as sa
+from starlette.applications import Starlette
+
+from connector.core.errors import BadCase, ConnectorError
+from connector.dicom.pacs import PacsDestination
+from connector.dicom.read_study import DicomImaging
+from connector.dicom.receive import Listener
+from connector.dicom.receive_same import same_dataset
+from connector.dicom.receive_stow import stow_routes
+from connector.dicom.write_rtdose import DoseMapWriter
+from connector.dicom.write_sr import ReportWriter
+from connector.fhir.deliver import EhrDestination
+from connector.fhir.ehr import EhrClient, SmartCredentials
+from connector.fhir.read_bundle import BundleRecordSource
+from connector.fhir.read_ehr import EhrRecordSource
+from connector.fhir.receive import poll
+from connector.fhir.receive_hook import hook_route
+from connector.fhir.write_transaction import TransactionWriter
+from connector.flow import Flow
+from connector.ports import Destination, Writer
+from connector.settings import Settings
+from connector.steps import Look, Steps
+from connector.store.desk import Desk
+from connector.store.durable import write_durably
+from connector.store.engine import migrate, open_ledger
+from connector.store.inbox import SqlInbox
+from connector.store.ledger import SqlLedger
+from connector.web.access import bearer_matches
+from connector.web.pages import Check, make_web
+
+
+def _writers(settings: Settings) -> Sequence[Writer]:
+    """Every output; a new one is one line here."""
+    return (ReportWriter(), DoseMapWriter(bits=settings.rt_dose_bits), TransactionWriter())
+
+
+def file_flow(bundle: Any, patient_issuers: str) -> Flow:
+    """Make a flow over files, for `connector process`. Raises BadCase when the issuers cannot be read."""
+    try:
+        settings = Settings(patient_issuers=patient_issuers)
+    except ValueError as fault:
+        raise BadCase(
+            "CONNECTOR_PATIENT_ISSUERS", patient_issuers, "write ISSUER=system, several with commas"
+        ) from fault
+    return Flow(
+        imaging=DicomImaging(),
+        record=BundleRecordSource(bundle),
+        writers=_writers(settings),
+        issuers=settings.issuers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The ledger and its desk, for the operator's commands."""
+
+    ledger: SqlLedger
+    desk: Desk
+
+
+@contextmanager
+def open_operation(settings: Settings) -> Iterator[Operation]:
+    """Open the ledger for one command."""
+    engine = _engine(settings)
+    try:
+        ledger = _ledger(settings, engine)
+        yield Operation(ledger, Desk(ledger))
+    finally:
+        engine.dispose()
+
+
+def migrate_ledger(settings: Settings, revision: str) -> str:
+    """Bring the ledger to a revision."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return migrate(settings.ledger_url, revision)
+
+
+def _engine(settings: Settings) -> sa.Engine:
+    migrate_ledger(settings, "head")
+    return open_ledger(settings.ledger_url)
+
+
+def _ledger(settings: Settings, engine: sa.Engine) -> SqlLedger:
+    return SqlLedger(engine, outbox_dir=settings.data_dir / "outbox", lease_seconds=settings.lease_seconds)
+
+
+def case_key(settings: Settings) -> bytes:
+    """The secret that makes case references opaque; made once, kept in the data folder that all processes share."""
+    path = settings.data_dir / "case.key"
+    if not path.exists():
+        candidate = settings.data_dir / f".case.key-{secrets.token_hex(8)}"
+        write_durably(candidate, secrets.token_hex(32).encode("ascii"))
+        # Several processes may start together: the first link wins and all read the same key.
+        with suppress(FileExistsError):
+            os.link(candidate, path)
+        candidate.unlink()
+    return path.read_bytes()
+
+
+class App:
+    """All parts over one ledger; each is made when asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self._engine = _engine(settings)
+        self._key = case_key(settings)
+        self.ledger = _ledger(settings, self._engine)
+        self.desk = Desk(self.ledger)
+        self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
+        self._ehr = _ehr_client(settings)
+        self.destinations = self._destinations()
+        self.steps = Steps(
+            ledger=self.ledger,
+            desk=self.desk,
+            flow=Flow(
+                imaging=DicomImaging(),
+                record=EhrRecordSource(self._ehr) if self._ehr else None,
+                writers=_writers(settings),
+                issuers=settings.issuers,
+            ),
+            destinations=self.destinations,
+            look=self._look(),
+            quiet_seconds=settings.quiet_seconds,
+            maximum_attempts=settings.maximum_attempts,
+            poll_seconds=settings.ehr_poll_seconds,
+            follow_days=settings.ehr_follow_days,
+        )
+
+    def close(self) -> None:
+        """Let go of the database and of connections."""
+        self.inbox.close()
+        if self._ehr is not None:
+            self._ehr.close()
+        self._engine.dispose()
+
+    def listener(self, *, reuse_port: bool = False) -> Listener:
+        """The DICOM listener, not started."""
+        settings = self.settings
+        return Listener(
+            inbox=self.inbox,
+            folder=settings.data_dir / "inbox",
+            ae_title=settings.ae_title,
+            host=settings.dicom_host,
+            port=settings.dicom_port,
+            allowed_calling_ae_titles=settings.calling_ae_titles,
+            maximum_associations=settings.maximum_associations,
+            disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
+            tls=_server_tls(settings),
+            held=self.inbox.held,
+            reuse_port=reuse_port,
+        )
+
+    def web(self) -> Starlette:
+        """The HTTP door: STOW-RS and the rest-hook where they have a secret, health, metrics, console."""
+        settings = self.settings
+        doors = []
+        stow_token = settings.stow_token.get_secret_value()
+        if stow_token:
+            doors += stow_routes(
+                self.inbox,
+                settings.data_dir / "inbox",
+                authorise=lambda request: "client" if bearer_matches(request, stow_token) else None,
+                disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
+            )
+        hook_secret = settings.hook_secret.get_secret_value()
+        if hook_secret:
+            doors.append(hook_route(secret=hook_secret, hint=self.desk.look_now))
+        return make_web(
+            desk=self.desk,
+            checks=self.checks(),
+            doors=doors,
+            console_token=settings.console_token.get_secret_value(),
+        )
+
+    def checks(self) -> Mapping[str, Check]:
+        """What must be well before work is taken: the database and the disk."""
+        return {"database": self._check_database, "disk": self._check_disk}
+
+    def _check_database(self) -> str | None:
+        try:
+            with self._engine.connect() as connection:
+                connection.execute(sa.text("SELECT 1"))
+        except sa.exc.SQLAlchemyError as fault:
+            return f"does not answer ({type(fault).__name__}): check CONNECTOR_DATABASE_URL"
+        return None
+
+    def _check_disk(self) -> str | None:
+        free_mb = shutil.disk_usage(self.settings.data_dir).free // 2**20
+        if free_mb < self.settings.disk_reserve_mb:
+            return f"{free_mb} MB free, {self.settings.disk_reserve_mb} MB are kept in reserve: make room"
+        return None
+
+    def _case_ref(self, patient_key: str) -> str:
+        return hmac.new(self._key, patient_key.encode("utf-8"), sha256).hexdigest()[:32]
+
+    def _destinations(self) -> dict[str, Destination]:
+        found: dict[str, Destination] = {}
+        if self.settings.pacs_host:
+            found["pacs"] = _pacs(self.settings)
+        if self._ehr is not None:
+            found["ehr"] = EhrDestination(self._ehr)
+        return found
+
+    def _look(self) -> Look | None:
+        client = self._ehr
+        if client is None:
+            return None
+
+        def look(record_reference: str, seen_until: str | None) -> tuple[bool, str | None]:
+            changed, mark = poll(client, record_reference, seen_until)
+            return bool(changed), mark
+
+        return look
+
+
+def build(settings: Settings) -> App:
+    """Make everything the settings ask for."""
+    return App(settings)
+
+
+def check_all(settings: Settings) -> dict[str, str | None]:
+    """Try every neighbour; None is well, else what was wrong and what to do."""
+    app = build(settings)
+    try:
+        results = {name: check() for name, check in app.checks().items()}
+    finally:
+        app.close()
+    results["pacs"] = _try(_pacs(settings).echo) if settings.pacs_host else "not set: CONNECTOR_PACS_HOST"
+    client = _ehr_client(settings)
+    results["ehr"] = _try(client.check) if client else "not set: CONNECTOR_EHR_URL"
+    results["broker"] = _check_broker(settings)
+    if not settings.calling_ae_titles:
+        results["senders"] = "not set: CONNECTOR_ALLOWED_CALLING_AE_TITLES, so every calling AE title may send"
+    return results
+
+
+def _try(step: Any) -> str | None:
+    try:
+        step()
+    except ConnectorError as fault:
+        return str(fault)
+    return None
+
+
+def _check_broker(settings: Settings) -> str | None:
+    if settings.broker_url.startswith("memory:"):
+        return None
+    from kombu.connection import Connection  # noqa: PLC0415 - only here is a broker spoken to directly
+
+    try:
+        with Connection(settings.broker_url, connect_timeout=3) as connection:
+            connection.ensure_connection(max_retries=1, timeout=3)
+    except OSError as fault:
+        return f"does not answer ({type(fault).__name__}): check CONNECTOR_BROKER_URL"
+    return None
+
+
+def _pacs(settings: Settings) -> PacsDestination:
+    return PacsDestination(
+        host=settings.pacs_host,
+        port=settings.pacs_port,
+        called_ae_title=settings.pacs_ae_title,
+        calling_ae_title=settings.ae_title,
+        storage_commitment=settings.pacs_storage_commitment,
+        tls=_client_tls(settings),
+    )
+
+
+def _ehr_client(settings: Settings) -> EhrClient | None:
+    if not settings.ehr_url:
+        return None
+    credentials = None
+    if settings.ehr_client_id:
+        if settings.ehr_private_key_file is None:
+            raise BadCase("CONNECTOR_EHR_PRIVATE_KEY_FILE", None, "is needed with CONNECTOR_EHR_CLIENT_ID: name a PEM")
+        credentials = SmartCredentials(
+            client_id=settings.ehr_client_id,
+            private_key_pem=settings.ehr_private_key_file.read_text(),
+            key_id=settings.ehr_key_id,
+            algorithm=settings.ehr_algorithm,
+            scope=settings.ehr_scope,
+            token_url=settings.ehr_token_url or None,
+        )
+    return EhrClient(settings.ehr_url, credentials=credentials)
+
+
+def _server_tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195
+    context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    if settings.tls_client_ca_file is not None:
+        context.load_verify_locations(settings.tls_client_ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _client_tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.pacs_tls_ca_file is None:
+        return None
+    context = ssl.create_default_context(cafile=str(settings.pacs_tls_ca_file))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195
+    if settings.tls_certificate_file is not None:
+        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+    return context
