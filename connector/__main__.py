@@ -7,6 +7,7 @@ import click
 
 from connector import __version__
 from connector.cli import operate, service
+from connector.cli.demo import demo
 from connector.cli.dose import dose
 from connector.cli.process import process
 from connector.cli.respond import respond, response
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 for command in (
-    respond, response, dose, select, process, rules, schema,
+    demo, respond, response, dose, select, process, rules, schema,
     service.serve, service.listen, service.worker, service.beat, service.web,
     operate.check, operate.status, operate.replay, operate.release, operate.study, operate.migrate,
 ):  # fmt: skip

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -25,8 +25,8 @@ def drop_unlisted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
     return kept
 
 
-def configure(*, debug: bool = False, human: bool = False) -> None:
-    """Send log lines to stderr: JSON for machines, coloured text when a person watches a terminal."""
+def configure(*, debug: bool = False, human: bool = False, to: TextIO | None = None) -> None:
+    """Send log lines to stderr (or `to`): JSON for machines, coloured text when a person watches a terminal."""
     renderer: Any = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(sort_keys=True)
     structlog.configure(
         processors=[
@@ -36,7 +36,7 @@ def configure(*, debug: bool = False, human: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=to or sys.stderr),
         cache_logger_on_first_use=False,
     )
     # Libraries may put names or URLs into their messages: only their warnings pass, and only by logger and level.

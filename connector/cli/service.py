@@ -28,7 +28,7 @@ def _settings() -> "Settings":
         raise CaseError(f"{name}: {first['msg']}: `connector check --explain` lists every setting") from None
 
 
-def _until_stopped() -> None:
+def until_stopped() -> None:
     """Wait for SIGINT or SIGTERM."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +51,7 @@ def serve() -> None:
     with Service(settings) as service:
         click.echo(f"DICOM {settings.ae_title} on {settings.dicom_host}:{service.dicom_port}", err=True)
         click.echo(f"HTTP http://{settings.http_host}:{service.http_port}/", err=True)
-        _until_stopped()
+        until_stopped()
 
 
 @click.command()
@@ -64,7 +64,7 @@ def listen(processes: int) -> None:
     """
     from connector.service import listen as run  # noqa: PLC0415 - keeps --help fast
 
-    run(_settings(), processes=processes, wait=_until_stopped)
+    run(_settings(), processes=processes, wait=until_stopped)
 
 
 @click.command()
@@ -101,4 +101,4 @@ def web() -> None:
     """
     from connector.service import web as run  # noqa: PLC0415 - keeps --help fast
 
-    run(_settings(), wait=_until_stopped)
+    run(_settings(), wait=until_stopped)

@@ -63,7 +63,7 @@ def make_web(
 ) -> Starlette:
     """Build the ASGI application; `checks` return None when well, else a sentence for the operator."""
     registry = CollectorRegistry()
-    registry.register(LedgerCollector(desk))  # type: ignore[arg-type] # the library's protocol class is nominal
+    registry.register(LedgerCollector(desk))
     templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
     templates.filters["clock"] = lambda at: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
 

@@ -1,0 +1,61 @@
+"""`connector demo`: see the main job happen on this machine."""
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from connector.cli.case_io import RunFailed
+
+if TYPE_CHECKING:
+    from connector.demo.run import Arrived
+
+
+@click.command()
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=Path("connector-demo"), show_default=True,
+    help="Where the demo keeps everything; replaced at every run.",
+)  # fmt: skip
+@click.option("--stay", is_flag=True, help="Keep running afterwards, to look at the console; stop with Ctrl-C.")
+def demo(folder: Path, *, stay: bool) -> None:
+    """
+    Run the whole job on a bundled case: real C-STORE and HTTP in, SR, RT Dose and FHIR drafts out.
+
+    The patient is fictitious; the CT is a real, openly licensed one. Nothing leaves this machine.
+
+    Example: connector demo --stay
+    """
+    from connector import logs  # noqa: PLC0415 - keeps --help fast
+    from connector.cli.service import until_stopped  # noqa: PLC0415
+    from connector.demo.run import demonstration  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    if folder.exists() and not (folder / "service").exists() and any(folder.iterdir()):
+        raise RunFailed(f"--folder {folder}: holds other files: name a new folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with (folder / "service.log").open("w") as log_file:
+        logs.configure(to=log_file)
+        try:
+            with (
+                console.status("Starting") as status,
+                demonstration(folder.absolute(), status.update) as (service, arrived),
+            ):
+                status.stop()
+                _show(Console(), arrived, folder)
+                if stay:
+                    console.print(f"Console: http://127.0.0.1:{service.http_port}/   stop with Ctrl-C")
+                    until_stopped()
+        except TimeoutError as fault:
+            raise RunFailed(f"{fault} (log: {folder / 'service.log'})") from None
+
+
+def _show(console: Console, arrived: "list[Arrived]", folder: Path) -> None:
+    table = Table("Where", "What", "Count", "Look at", title="What arrived in the demo's archive")
+    for row in arrived:
+        table.add_row(row.where, row.what, str(row.count), row.look_at)
+    console.print(table)
+    console.print(f"Everything the demo made is in {folder}/; its log is {folder}/service.log")

@@ -1,0 +1,119 @@
+"""`connector demo`: the service and an archive on this machine, a bundled case in, a table of what came out."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from pydantic import SecretStr
+
+from connector.demo.archive import ARCHIVE_AE_TITLE, Archive
+from connector.demo.case import build
+from connector.dicom.pacs import PacsDestination
+from connector.ports import Document
+from connector.service import Service
+from connector.settings import Settings
+
+_LONGEST_SECONDS = 120.0
+_FHIR_OUT = ("CarePlan", "RiskAssessment", "Observation", "BodyStructure", "Device", "Task", "Provenance")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One thing that reached the archive, and where to look at it."""
+
+    where: str
+    what: str
+    count: int
+    look_at: str
+
+
+Tell = Callable[[str], None]
+
+
+def _settings(folder: Path, archive: Archive, issuer: str) -> Settings:
+    return Settings(
+        data_dir=folder / "service",
+        ae_title="CONNECTOR",
+        dicom_port=0,
+        http_port=0,
+        quiet_seconds=1.0,
+        sweep_seconds=0.2,
+        disk_reserve_mb=64,
+        pacs_host="127.0.0.1",
+        pacs_port=archive.dicom_port,
+        pacs_ae_title=ARCHIVE_AE_TITLE,
+        ehr_url=archive.fhir_url,
+        patient_issuers=issuer,
+        stow_token=SecretStr(""),
+    )
+
+
+@contextmanager
+def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arrived]]]:
+    """
+    Run the whole job once in `folder` and yield the running service with what arrived.
+
+    The record goes in by HTTP, then the studies by C-STORE, oldest first. Raises TimeoutError when nothing came out.
+    """
+    tell("Building the bundled case")
+    case = build(folder / "case")
+    with Archive(folder / "archive") as archive:
+        settings = _settings(folder, archive, case.patient_issuers)
+        with Service(settings) as service:
+            tell("Sending the record by HTTP")
+            httpx.post(archive.fhir_url, json=case.bundle).raise_for_status()
+            for number, study in enumerate(case.studies, 1):
+                tell(f"Sending study {number} of {len(case.studies)} by C-STORE")
+                _send(study, service.dicom_port)
+                tell(f"Waiting for the answer to study {number}")
+                _wait_for(number, archive)
+            _wait_until_idle(service)
+            yield service, _arrived(archive, folder)
+
+
+def _send(paths: tuple[Path, ...], port: int) -> None:
+    sender = PacsDestination(host="127.0.0.1", port=port, called_ae_title="CONNECTOR", calling_ae_title="DEMO")
+    for path in paths:
+        sender.deliver(Document("image", "pacs", path.name, path.read_bytes(), ""))
+
+
+def _wait_for(reports: int, archive: Archive) -> None:
+    end = time.monotonic() + _LONGEST_SECONDS
+    while _count(archive, "SR") < reports or len(archive.records.search("CarePlan", [])) < reports:
+        if time.monotonic() > end:
+            raise TimeoutError("no answer came: `connector status` in the demo's folder tells why")
+        time.sleep(0.1)
+
+
+def _wait_until_idle(service: Service) -> None:
+    end = time.monotonic() + _LONGEST_SECONDS
+    while time.monotonic() < end:
+        jobs = service.app.desk.status()["jobs"]
+        if not any(name.endswith((".due", ".leased")) for name in jobs):
+            return
+        time.sleep(0.1)
+
+
+def _count(archive: Archive, modality: str) -> int:
+    return sum(receipt.modality == modality for receipt in list(archive.shelf.receipts.values()))
+
+
+def _arrived(archive: Archive, folder: Path) -> list[Arrived]:
+    kinds = {"SR": "measurement reports (SR)", "RTDOSE": "dose maps (RT Dose)"}
+    rows = [
+        Arrived("PACS", text, _count(archive, modality), str(folder / "archive")) for modality, text in kinds.items()
+    ]
+    for kind in _FHIR_OUT:
+        ours = [one for one in archive.records.search(kind, []) if _is_ours(one)]
+        if ours:
+            rows.append(Arrived("EHR", kind, len(ours), f"{archive.fhir_url}/{kind}"))
+    return rows
+
+
+def _is_ours(resource: dict[str, object]) -> bool:
+    meta = resource.get("meta")
+    tags = meta.get("tag", []) if isinstance(meta, dict) else []
+    return bool(tags) or resource["resourceType"] in ("Device", "Provenance", "CarePlan", "RiskAssessment")
