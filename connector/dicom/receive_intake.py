@@ -91,6 +91,7 @@ class Intake:
         ledger); then nothing of it is kept.
         """
         try:
+            incoming.require_whole()
             head = _head(incoming, transfer_syntax_uid)
             if (head.sop_class_uid, head.sop_instance_uid) != (sop_class_uid, sop_instance_uid):
                 raise WrongObject("the data set is of another SOP class or instance than its message says")

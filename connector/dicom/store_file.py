@@ -111,17 +111,21 @@ class Incoming(io.BytesIO):
         return (self._part, self._meta_size) if self._part is not None else None
 
     def write(self, octets: Any) -> int:
-        """Append bytes of the data set; a full disk is told by `commit`, as the sender can only be answered then."""
+        """Append bytes; a full disk is told by `require_whole`, as the sender can only be answered at the end."""
         count = super().write(octets)
         if self.tell() >= (_WRITE_BYTES if self._part is not None else _SPILL_BYTES):
             self._spill()
         return count
 
+    def require_whole(self) -> None:
+        """Raise TryLater when the disk did not take everything that was written so far."""
+        if self._fault is not None:
+            raise self._fault
+
     def commit(self, *, study_instance_uid: str, sop_instance_uid: str) -> StoredFile:
         """Make the object durable under its final name. Raises TryLater when the disk refuses."""
         try:
-            if self._fault is not None:
-                raise self._fault
+            self.require_whole()
             if self._part is None:
                 self._store.require_room(self.tell())
             self._flush()

@@ -1,0 +1,377 @@
+"""STOW-RS: the multipart scanner under any chunking, and what each request is answered."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import anyio
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import Dataset, dcmread
+from starlette.applications import Starlette
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from receive_case import MemoryInbox, as_file, files_in, make_image
+
+from connector.core.errors import ImpossibleInput
+from connector.dicom.receive_multipart import MultipartScanner, PartBegan, PartData, PartEnded, read_content_type
+from connector.dicom.receive_part10 import read_file_meta
+from connector.dicom.receive_stow import stow_routes
+
+BOUNDARY = "b0unDary"
+
+
+def multipart(*parts: bytes, content_type: str = "application/dicom") -> bytes:
+    head = f"--{BOUNDARY}\r\nContent-Type: {content_type}\r\n\r\n".encode()
+    return b"".join(head + part + b"\r\n" for part in parts) + f"--{BOUNDARY}--".encode()
+
+
+def scan(*chunks: bytes, boundary: str = BOUNDARY) -> list[tuple[dict[str, str], bytes]]:
+    """All parts of a body that comes in these chunks."""
+    scanner, parts, open_part = MultipartScanner(boundary), [], False
+    for chunk in chunks:
+        for piece in scanner.feed(chunk):
+            match piece:
+                case PartBegan(headers):
+                    assert not open_part
+                    parts.append((headers, b""))
+                    open_part = True
+                case PartData(octets):
+                    assert open_part
+                    parts[-1] = (parts[-1][0], parts[-1][1] + octets)
+                case PartEnded():
+                    open_part = False
+    scanner.finish()
+    assert not open_part
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("body", "parts", "why"),
+    [
+        (b"--b0unDary\r\n\r\nAB\r\n--b0unDary--", [({}, b"AB")], "no headers"),
+        (b"pre\r\n--b0unDary\r\nA: 1\r\n\r\nX\r\n--b0unDary--epi", [({"a": "1"}, b"X")], "preamble and epilogue"),
+        (b"--b0unDary \t\r\nA:1\r\n\r\nX\r\n--b0unDary--", [({"a": "1"}, b"X")], "padding behind the boundary"),
+        (b"--b0unDary\r\nA: 1\r\n 2\r\n\r\nX\r\n--b0unDary--", [({"a": "1 2"}, b"X")], "a folded header"),
+        (b"--b0unDary\r\nA: 1\r\n\r\n\r\n--b0unDary--", [({"a": "1"}, b"")], "an empty body"),
+        (b"--b0unDary\r\nA: 1\r\n\r\n--b0unDary--", [({"a": "1"}, b"")], "no body at all"),
+        (b"--b0unDary\r\n\r\n--b0unDary--", [({}, b"")], "neither headers nor body"),
+        (b"--b0unDary\r\n\r\n\r\n\r\n\r\n--b0unDary--", [({}, b"\r\n\r\n")], "line breaks are content"),
+        (b"--b0unDary\r\n\r\nX\r\n--b0unDaryZ\r\n--b0unDary--", [({}, b"X\r\n--b0unDaryZ")], "a longer line is none"),
+        (b"--b0unDary\r\n\r\nX\n--b0unDary\r\n--b0unDary--", [({}, b"X\n--b0unDary")], "half a line break is none"),
+        (b"--b0unDary\r\n\r\nX\r\n--b0unDar\r\n--b0unDary--", [({}, b"X\r\n--b0unDar")], "a shorter line is none"),
+        (b"--b0unDary\r\n\r\n\r\r\n--b0unDary--", [({}, b"\r")], "a lone carriage return in front of the boundary"),
+        (b"--b0unDary\r\n\r\nA\r\n--b0unDary\r\n\r\nB\r\n--b0unDary--", [({}, b"A"), ({}, b"B")], "two parts"),
+        (b"--b0unDary--", [], "no part"),
+    ],
+)
+def test_parts_are_cut_at_boundaries(body: bytes, parts: list[Any], why: str) -> None:
+    assert scan(body) == parts, why
+    assert scan(*(body[at : at + 1] for at in range(len(body)))) == parts, f"{why}, octet by octet"
+
+
+PIECES = st.sampled_from(
+    [b"\r", b"\n", b"\r\n", b"-", b"--", b"b0unDary", b"\r\n--b0unDar", b"\r\n--b0unDaryX", b"A", b"\0"]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(PIECES, max_size=8).map(b"".join), max_size=4), st.data())
+def test_any_chunking_gives_the_same_parts(parts: list[bytes], data: st.DataObject) -> None:
+    parts = [part for part in parts if f"\r\n--{BOUNDARY}".encode() not in b"\r\n" + part + b"\r\n--"]
+    body = multipart(*parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=12)))
+    chunks = [body[a:b] for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True)]
+    assert [octets for _, octets in scan(*chunks)] == parts
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES | st.binary(max_size=6), max_size=30))
+def test_any_body_gives_parts_or_its_own_error(chunks: list[bytes]) -> None:
+    with suppress(ImpossibleInput):
+        scan(b"--b0unDary\r\n", *chunks)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_file_meta_is_read_or_refused(octets: bytes) -> None:
+    with suppress(ImpossibleInput):
+        read_file_meta(bytes(128) + b"DICM" + octets)
+
+
+@pytest.mark.parametrize(
+    ("header", "media_type", "parameters"),
+    [
+        ('multipart/related; type="application/dicom"; boundary="a b"', "multipart/related",
+         {"type": "application/dicom", "boundary": "a b"}),
+        ("Multipart/Related;Boundary=xYz", "multipart/related", {"boundary": "xYz"}),
+        ("application/dicom", "application/dicom", {}),
+        ("", "", {}),
+        ("nonsense", "", {}),
+    ],
+)  # fmt: skip
+def test_content_types_are_read(header: str, media_type: str, parameters: dict[str, str]) -> None:
+    read = read_content_type(header)
+    assert (read.media_type, read.parameters) == (media_type, parameters)
+
+
+class Door:
+    """A STOW-RS service over a ledger in memory."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.inbox, self.folder = MemoryInbox(), folder
+        self.app = Starlette(
+            routes=stow_routes(
+                self.inbox,
+                folder,
+                authorise=lambda request: "lab" if request.headers.get("x-key") else None,
+                **settings,
+            )
+        )
+
+    def post(self, body: Any, **named: Any) -> httpx.Response:
+        return anyio.run(lambda: self.send(body, **named))
+
+    async def send(
+        self, body: Any, *, study: str = "", content_type: str | None = None, key: str = "1", **headers: str
+    ) -> httpx.Response:
+        content_type = content_type or f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
+        path = f"/dicom-web/studies/{study}" if study else "/dicom-web/studies"
+        sent = {"content-type": content_type, "x-key": key} | headers
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://lab") as client:
+            return await client.post(path, content=body, headers=sent)
+
+
+async def in_chunks(body: bytes, size: int) -> AsyncIterator[bytes]:
+    for at in range(0, len(body), size):
+        yield body[at : at + size]
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[Door]:
+    yield Door(tmp_path)
+    assert not files_in(tmp_path / ".incoming"), "nothing half-kept"
+
+
+def reasons(answer: Any) -> list[int]:
+    found = json.loads(answer.content)
+    items = [*found.get("00081198", {}).get("Value", []), *found.get("0008119A", {}).get("Value", [])]
+    return [item["00081197"]["Value"][0] for item in items]
+
+
+def stored(answer: Any) -> list[str]:
+    items = json.loads(answer.content).get("00081199", {}).get("Value", [])
+    return [item["00081155"]["Value"][0] for item in items]
+
+
+def test_instances_are_stored_with_their_data_sets(door: Door) -> None:
+    images = [make_image(), make_image(rows=40_000)]  # the second is larger than memory may hold: 5 MB
+    answer = door.post(multipart(*map(as_file, images)))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/dicom+json"
+    assert stored(answer) == [image.SOPInstanceUID for image in images]
+    for image in images:
+        receipt = door.inbox.receipts[image.SOPInstanceUID]
+        assert receipt.source == "stow:lab"
+        assert receipt.patient_id == "PHANTOM-1"
+        assert receipt.size_bytes == receipt.path.stat().st_size
+        assert dcmread(receipt.path) == image
+
+
+def test_a_single_instance_may_come_without_multipart(door: Door) -> None:
+    image = make_image()
+    answer = door.post(as_file(image), content_type="application/dicom")
+    assert (answer.status_code, stored(answer)) == (200, [image.SOPInstanceUID])
+
+
+def test_some_stored_is_202_and_tells_each(door: Door) -> None:
+    image = make_image()
+    other = make_image()
+    announced = other.SOPInstanceUID.encode()
+    mislabelled = as_file(other).replace(announced, announced[::-1], 1)  # in the file meta only
+    answer = door.post(multipart(as_file(image), b"no DICOM at all" * 20, mislabelled))
+    assert answer.status_code == 202
+    assert stored(answer) == [image.SOPInstanceUID]
+    assert sorted(reasons(answer)) == [0xA900, 0xC000]
+
+
+def test_none_stored_is_409(door: Door) -> None:
+    answer = door.post(multipart(b"no DICOM at all" * 20))
+    assert (answer.status_code, reasons(answer)) == (409, [0xC000])
+
+
+def test_a_part_of_another_type_is_not_stored(door: Door) -> None:
+    answer = door.post(multipart(as_file(make_image()), content_type="image/jpeg"))
+    assert (answer.status_code, reasons(answer)) == (409, [0xC000])
+
+
+def test_an_instance_of_another_study_than_the_address_is_not_stored(door: Door) -> None:
+    mine, foreign = make_image(), make_image()
+    answer = door.post(multipart(as_file(mine), as_file(foreign)), study=mine.StudyInstanceUID)
+    assert answer.status_code == 202
+    assert (stored(answer), reasons(answer)) == ([mine.SOPInstanceUID], [0xC001])
+
+
+def test_the_same_again_is_success_and_keeps_one_file(door: Door) -> None:
+    octets = multipart(as_file(make_image()))
+    assert [door.post(octets).status_code for _ in range(2)] == [200, 200]
+    assert len(files_in(door.folder)) == 1
+
+
+def test_other_content_under_the_same_uid_is_kept_aside(door: Door) -> None:
+    first = make_image()
+    second = make_image(SOPInstanceUID=first.SOPInstanceUID)
+    assert [door.post(multipart(as_file(image))).status_code for image in (first, second)] == [200, 200]
+    assert len(files_in(door.folder)) == 2
+    assert len(door.inbox.conflicts) == 1
+
+
+def test_a_ledger_that_is_away_is_503_and_nothing_is_kept(door: Door) -> None:
+    door.inbox.away = True
+    answer = door.post(multipart(as_file(make_image())))
+    assert (answer.status_code, reasons(answer)) == (503, [0xA700])
+    assert answer.headers["retry-after"]
+    assert not files_in(door.folder)
+
+
+def test_a_full_disk_is_503(tmp_path: Path) -> None:
+    door = Door(tmp_path, disk_reserve_bytes=2**62)
+    answer = door.post(multipart(as_file(make_image()), as_file(make_image(rows=40_000))))
+    assert (answer.status_code, reasons(answer)) == (503, [0xA700, 0xA700])
+    assert not files_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "why"),
+    [
+        (b"", None, 400, "empty"),
+        (b"--b0unDary--", None, 400, "no part"),
+        (multipart(b"x")[:-4], None, 400, "no closing boundary"),
+        (b"--b0unDary\r\nA" + b"a" * 20_000, None, 400, "headers without end"),
+        (b"x", "multipart/related; type=application/dicom", 400, "no boundary"),
+        (b"x", "multipart/form-data; boundary=x", 415, "a form"),
+        (b"x", 'multipart/related; type="application/dicom+json"; boundary=x', 415, "metadata and bulk data"),
+        (b"x", "application/json", 415, "JSON"),
+        (b"\0" * 20_001, "application/dicom", 413, "more than a request may hold"),
+        (multipart(b"\0" * 10_001), None, 413, "more than an instance may hold"),
+    ],
+)
+def test_requests_that_are_wrong_as_a_whole(
+    tmp_path: Path, body: bytes, content_type: str | None, status: int, why: str
+) -> None:
+    door = Door(tmp_path, largest_request_bytes=20_000 if status == 413 else 10**9, largest_instance_bytes=10_000)
+    assert door.post(body, content_type=content_type).status_code == status, why
+    assert door.post(in_chunks(body, 700), content_type=content_type).status_code == status, f"{why}, in chunks"
+    assert not files_in(tmp_path)
+
+
+def test_the_study_in_the_address_must_be_a_uid(door: Door) -> None:
+    assert door.post(multipart(as_file(make_image())), study="abc").status_code == 400
+
+
+def test_who_does_not_sign_in_is_401(door: Door) -> None:
+    assert door.post(multipart(as_file(make_image())), key="").status_code == 401
+    assert not files_in(door.folder)
+
+
+def test_compressed_requests_are_415(door: Door) -> None:
+    assert door.post(b"x", **{"content-encoding": "gzip"}).status_code == 415
+
+
+def test_the_answer_comes_as_xml_when_asked(door: Door) -> None:
+    image = make_image()
+    answer = door.post(multipart(as_file(image), b"?" * 200), accept="application/dicom+xml")
+    assert answer.headers["content-type"] == "application/dicom+xml"
+    space = "{http://dicom.nema.org/PS3.19/models/NativeDICOM}"
+    values = [node.text for node in ET.fromstring(answer.content).iter(f"{space}Value")]  # noqa: S314 - our own answer
+    assert values == [image.SOPClassUID, image.SOPInstanceUID, "49152"]
+
+
+def test_the_json_answer_is_a_dicom_data_set(door: Door) -> None:
+    image = make_image()
+    answer = Dataset.from_json(json.loads(door.post(multipart(as_file(image))).content))
+    assert answer.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == image.SOPInstanceUID
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [("*/*", 200), ("application/json", 200), ("text/html, application/dicom+xml;q=0.5", 200), ("text/html", 406)],
+)
+def test_answers_come_in_what_is_acceptable(door: Door, accept: str, status: int) -> None:
+    assert door.post(multipart(as_file(make_image())), accept=accept).status_code == status
+
+
+def test_too_many_uploads_at_once_are_told_to_wait(tmp_path: Path) -> None:
+    door, octets, statuses = Door(tmp_path, maximum_uploads=1), multipart(as_file(make_image())), []
+
+    async def two() -> None:
+        began, go_on = anyio.Event(), anyio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield octets[:100]
+            began.set()
+            await go_on.wait()
+            yield octets[100:]
+
+        async def first() -> None:
+            statuses.append((await door.send(slowly())).status_code)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first)
+            await began.wait()
+            statuses.append((await door.send(octets)).status_code)
+            go_on.set()
+
+    anyio.run(two)
+    assert statuses == [503, 200]
+    assert door.post(octets).status_code == 200, "the place is free again"
+
+
+def test_a_sender_that_stalls_is_408(tmp_path: Path) -> None:
+    door = Door(tmp_path, idle_seconds=0.05)
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield multipart(as_file(make_image()))[:500]
+        await anyio.sleep_forever()
+
+    assert door.post(stalls()).status_code == 408
+    assert not files_in(tmp_path)
+
+
+def test_a_sender_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    door = Door(tmp_path)
+    large = multipart(as_file(make_image(rows=60_000)))
+
+    async def breaks_off() -> None:
+        messages = [
+            {"type": "http.request", "body": large[: len(large) // 2], "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return messages.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        headers = [(b"content-type", f"multipart/related; boundary={BOUNDARY}".encode()), (b"x-key", b"1")]
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/dicom-web/studies",
+            "headers": headers,
+            "query_string": b"",
+        }
+        await door.app(scope, receive, send)
+        assert sent[0]["status"] == 400
+
+    anyio.run(breaks_off)
+    assert not files_in(tmp_path)
