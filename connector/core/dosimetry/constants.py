@@ -8,10 +8,9 @@ from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 from connector.core.nuclides import NUCLIDES, nuclide
 
-# One of the papers prints 64.2 h for Y-90; the images are brought to the administration with 64.1 h, and so is all else.
+# One paper prints 64.2 h for Y-90; images are brought to the administration with 64.1 h, and all else uses that too.
 REVIEW_OF_2024 = Citation("Current status of yttrium-90 microspheres radioembolization", "Tables 1 and 2")
 GLASS_INSERT = Citation("TheraSphere package insert (USA, v12)", "Description and Dose calculation")
-HOLMIUM_PRACTICE = Citation("Slicer Radioembolization Dosimetry (MIT), nuclide table", "60 Gy per 3.78 GBq/kg")
 ICRP_PROFILE = Citation("ICRP Publication 107", "mean electron energy and half-life")
 
 # Volume to mass of liver in glass practice; 1.05 to 1.06 is also in use, so every result prints it. Needs confirmation
