@@ -23,7 +23,8 @@ from connector.dicom.receive_stow import stow_routes
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
 from connector.fhir.deliver import EhrDestination
-from connector.fhir.ehr import EhrClient, SmartCredentials
+from connector.fhir.ehr import EhrClient
+from connector.fhir.ehr_token import SmartCredentials
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
@@ -222,7 +223,8 @@ class App:
 
         def look(record_reference: str, seen_until: str | None) -> tuple[bool, str | None]:
             changed, mark = poll(client, record_reference, seen_until)
-            return bool(changed), mark
+            # The first look sets the mark; what came between the assessment and this look would else be missed.
+            return bool(changed) or seen_until is None, mark or "-"
 
         return look
 

@@ -118,7 +118,7 @@ patient = sa.Table(
     metadata,
     sa.Column("case_ref", sa.String(64), primary_key=True),
     sa.Column("record_reference", sa.String(128), nullable=False),  # the EHR's, e.g. Patient/17
-    sa.Column("seen_until", sa.String(40)),  # high-water mark of the last look for Observations
+    sa.Column("seen_until", sa.Text),  # high-water mark of the last look for Observations
     sa.Column("polled_at", sa.Float, nullable=False),
 )
 

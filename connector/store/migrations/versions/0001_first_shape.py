@@ -99,7 +99,7 @@ def upgrade() -> None:
         "patient",
         sa.Column("case_ref", sa.String(length=64), nullable=False),
         sa.Column("record_reference", sa.String(length=128), nullable=False),
-        sa.Column("seen_until", sa.String(length=40), nullable=True),
+        sa.Column("seen_until", sa.Text(), nullable=True),
         sa.Column("polled_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("case_ref", name=op.f("pk_patient")),
     )
