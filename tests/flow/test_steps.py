@@ -1,0 +1,220 @@
+"""Each step ends in the ledger: done, due again, parked or set aside, with a reason and never with patient data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from ledger_case import Bench, receipt
+
+from connector.core.case import (
+    Identifier,
+    ImagingReading,
+    LesionMeasurement,
+    PatientIdentity,
+    RecordReading,
+    TimePoint,
+)
+from connector.core.errors import ImpossibleInput, Refused, TryLater
+from connector.core.evidence import Observed
+from connector.flow import Flow
+from connector.ports import Delivery, Document, WriteRequest
+from connector.steps import Steps
+
+IMAGES = PatientIdentity((Identifier("P1", "TEST"),), "DEMO", "ANNA", date(1960, 1, 2), "F")
+RECORD = PatientIdentity((Identifier("P1", "urn:test"),), "Demo", "Anna", date(1960, 1, 2), "F")
+
+
+@dataclass
+class Images:
+    """One liver lesion of a given size on the day of the study."""
+
+    diameter_mm: int = 20
+    fault: Exception | None = None
+
+    def read(self, paths: Sequence[Path], study_instance_uid: str | None = None) -> ImagingReading:
+        assert paths == (Path("/in/a"),) or Path("/in/9") in paths
+        if self.fault:
+            raise self.fault
+        lesion = LesionMeasurement(
+            "2.25.1", "T01", "liver", None, lymph_node=False, origin="1.2.3.1", observed_on=date(2026, 1, 1),
+            long_axis_mm=Decimal(self.diameter_mm), segment_number=1,
+        )  # fmt: skip
+        return ImagingReading(IMAGES, (TimePoint(study_instance_uid or "1.2.3", date(2026, 1, 1), "CT", (lesion,)),))
+
+
+@dataclass
+class Record:
+    """The record of the same patient, or of somebody who contradicts."""
+
+    identity: PatientIdentity = RECORD
+    fault: Exception | None = None
+
+    def read(self, identifiers: Sequence[Identifier]) -> RecordReading:
+        assert identifiers == (Identifier("P1", "urn:test"),)
+        if self.fault:
+            raise self.fault
+        return RecordReading(self.identity, "Patient/1", {"histology": Observed("MTC", "Condition/1/_history/1")})
+
+
+class Words:
+    """One document for each destination, with the assessment's digest as its identity."""
+
+    def write(self, request: WriteRequest) -> Sequence[Document]:
+        identity = request.assessment.input_digest[:16]
+        return [
+            Document(kind, destination, f"{kind}-{identity}", b"x", request.assessment.study_instance_uid)
+            for kind, destination in (("sr", "pacs"), ("fhir", "ehr"))
+        ]
+
+
+@dataclass
+class Door:
+    """A destination that remembers what arrived, or fails as told."""
+
+    fault: Exception | None = None
+    arrived: list[str] = field(default_factory=list)
+
+    def deliver(self, document: Document) -> Delivery:
+        if self.fault:
+            raise self.fault
+        self.arrived.append(document.identity)
+        return Delivery()
+
+
+@dataclass
+class House:
+    bench: Bench
+    images: Images
+    record: Record
+    door: Door
+    steps: Steps
+
+    def run_all(self) -> None:
+        for job_id, _ in self.steps.sweep():
+            for following in self.steps.run(job_id):
+                self.steps.run(following)
+
+    def status(self) -> dict:
+        return self.bench.desk.status()
+
+
+@pytest.fixture
+def house(bench: Bench) -> House:
+    images, record, door = Images(), Record(), Door()
+    looks = iter([(True, "mark"), (False, "mark")])
+    steps = Steps(
+        ledger=bench.ledger, desk=bench.desk,
+        flow=Flow(imaging=images, record=record, writers=[Words()], issuers={"TEST": "urn:test"}),
+        destinations={"pacs": door, "ehr": door}, look=lambda _reference, _mark: next(looks),
+        quiet_seconds=30, maximum_attempts=3, now=bench.clock,
+    )  # fmt: skip
+    bench.inbox.receive(receipt())
+    bench.clock.seconds += 31
+    return House(bench, images, record, door, steps)
+
+
+def test_a_quiet_study_is_assessed_and_delivered(house: House) -> None:
+    house.run_all()
+    assert len(house.door.arrived) == 2
+    assert house.status()["jobs"] == {"assess.done": 1, "deliver.done": 2}
+    assert house.status()["waiting"] == []
+
+
+def test_the_same_input_again_makes_nothing_new(house: House) -> None:
+    house.run_all()
+    house.bench.ledger.complete_study("1.2.3", "operator")
+    house.run_all()
+    assert len(house.door.arrived) == 2
+
+
+def test_a_changed_input_makes_new_documents(house: House) -> None:
+    house.run_all()
+    house.images.diameter_mm = 30
+    house.bench.ledger.complete_study("1.2.3", "operator")
+    house.run_all()
+    assert len(set(house.door.arrived)) == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "reason", "why"),
+    [
+        (ImpossibleInput("two patients in one study"), "set_aside", "two patients", "a person must look"),
+        (TryLater("the EHR is away"), "due", "the EHR is away", "it may answer later"),
+        (Refused("403"), "parked", "403", "it will not answer, however often asked"),
+        (RuntimeError("Anna Demo 1960"), "parked", "unexpected RuntimeError at", "a fault of ours"),
+        (OSError(28, "No space left"), "due", "ledger or disk away", "room can be made"),
+    ],
+)
+def test_each_failure_has_one_reaction(house: House, fault, state, reason, why) -> None:
+    house.images.fault = fault
+    house.run_all()
+    (waiting,) = house.status()["waiting"]
+    assert (waiting["state"], waiting["id"]) == (state, "1.2.3"), why
+    assert reason in waiting["reason"]
+    assert "Anna" not in waiting["reason"], "the text of a foreign exception may hold patient data"
+    assert house.door.arrived == []
+
+
+def test_a_delivery_that_never_succeeds_is_parked_and_replayed(house: House) -> None:
+    house.door.fault = TryLater("A700: out of resources")
+    house.run_all()
+    for _ in range(3):
+        house.bench.clock.seconds += 1000
+        house.run_all()
+    assert {row["state"] for row in house.status()["waiting"]} == {"parked"}
+    assert "gave up after 3 tries" in house.status()["waiting"][0]["reason"]
+    house.door.fault = None
+    assert house.bench.desk.replay("all") == 2
+    house.run_all()
+    assert len(house.door.arrived) == 2
+
+
+def test_without_a_destination_the_document_is_parked_with_the_setting_to_make(house: House) -> None:
+    house.steps._destinations = {"pacs": house.door}
+    house.run_all()
+    assert "CONNECTOR_EHR_URL" in house.status()["waiting"][0]["reason"]
+
+
+def test_a_contradicting_patient_is_set_aside_until_a_person_releases(house: House) -> None:
+    house.record.identity = PatientIdentity((Identifier("P1", "urn:test"),), "Demo", "Anna", date(1960, 1, 2), "M")
+    house.run_all()
+    (waiting,) = house.status()["waiting"]
+    assert waiting["state"] == "set_aside"
+    assert "contradict in sex" in waiting["reason"]
+    assert house.door.arrived == []
+    house.bench.desk.release("1.2.3", by="operator")
+    house.run_all()
+    assert len(house.door.arrived) == 2
+
+
+def test_an_older_study_that_comes_late_asks_for_the_newest_again(house: House) -> None:
+    house.run_all()
+    house.bench.inbox.receive(receipt("9.1", study="9", date="20250101", path="/in/9"))
+    house.bench.clock.seconds += 31
+    house.run_all()
+    asked = house.bench.ledger.jobs.take_due()
+    assert len(asked) == 1, "the newest study is compared with what came late"
+    assert house.bench.ledger.jobs.claim(asked[0][0]).ref == "1.2.3"
+
+
+def test_new_observations_ask_for_a_new_assessment(house: House) -> None:
+    house.run_all()
+    assert house.steps.look_for_observations() == 1
+    assert house.status()["jobs"]["assess.due"] == 1
+    assert house.steps.look_for_observations() == 0, "not before its turn"
+    house.bench.clock.seconds += 61
+    assert house.steps.look_for_observations() == 0, "nothing changed"
+
+
+def test_a_record_that_is_away_is_looked_at_again(house: House) -> None:
+    house.run_all()
+
+    def away(_reference: str, _mark: str | None) -> tuple[bool, str | None]:
+        raise TryLater("503")
+
+    house.steps._look = away
+    assert house.steps.look_for_observations() == 0
+    assert len(house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)) == 1
