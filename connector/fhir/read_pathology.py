@@ -66,6 +66,9 @@ def read_pathology(observations: Sequence[Json], notes: RecordNotes) -> None:
 _STAGING = ((_T, _T_WORDS, "pt_stage"), (_N, _N_WORDS, "n_stage"), (_M, _M_WORDS, "m_stage"))
 
 
+READ_CODES = _T | _N | _M | _VARIANT
+
+
 def _note_category(observation: Json, words: Mapping[str, str], fact: str, notes: RecordNotes) -> None:
     concept = items(observation, "valueCodeableConcept")
     spoken = {code for _, code in codings(concept)} | {str(concept.get("text", ""))}

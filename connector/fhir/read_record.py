@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from connector.core.case import RecordReading
+from connector.fhir.identity import FACT_SYSTEM
+from connector.fhir.observation_codes import OBSERVATION_CODES
 from connector.fhir.read_allergies import read_allergies
 from connector.fhir.read_conditions import read_conditions
 from connector.fhir.read_medications import read_medications
 from connector.fhir.read_observations import read_observations
-from connector.fhir.read_pathology import read_pathology
+from connector.fhir.read_pathology import READ_CODES, read_pathology
 from connector.fhir.read_patient import read_identity
 from connector.fhir.read_procedures import read_procedures
 from connector.fhir.read_stated_facts import read_stated_facts
 from connector.fhir.record_notes import RecordNotes
-from connector.fhir.resource import Json, patient_of, reference_of
+from connector.fhir.resource import Json, codings, patient_of, reference_of
 
 READ_TYPES = (
     "Observation",
@@ -55,6 +57,12 @@ def read_record(resources: Iterable[Json], *, patient: Json, patient_reference: 
         skipped=tuple(sorted(set(notes.skipped), key=lambda one: (one.where, one.reason))),
         series=dict(sorted(notes.series.items())),
     )
+
+
+def is_read(observation: Json) -> bool:
+    """Whether an Observation carries a code from which a fact may be read."""
+    codes = set(codings(observation.get("code")))
+    return bool(codes & (OBSERVATION_CODES["(any)"] | READ_CODES)) or any(system == FACT_SYSTEM for system, _ in codes)
 
 
 def _own(resources: Iterable[Json], patient: str, notes: RecordNotes) -> Mapping[str, Sequence[Json]]:

@@ -16,9 +16,6 @@ def write_provenance(case: Case, targets: list[Resource]) -> Resource:
             "target": [reference_to(target) for target in targets],
             "recorded": f"{case.day}T00:00:00Z",
             "reason": [{"coding": [AI_ASSERTED]}],
-            "activity": {
-                "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-DataOperation", "code": "CREATE"}]
-            },
             "agent": [
                 {
                     "type": {

@@ -1,0 +1,169 @@
+"""Speaks FHIR R4 to one EHR: search, read, write; every failure leaves as TryLater, Changed or Refused."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from connector.core.errors import Refused
+from connector.fhir.capabilities import Capabilities, fhir_version, read_capabilities
+from connector.fhir.ehr_answers import raise_for_answer, send
+from connector.fhir.ehr_token import SmartCredentials, TokenSource
+from connector.fhir.identity import canonical_json
+from connector.fhir.resource import items, members, reference_of
+
+__all__ = ["EhrClient", "SmartCredentials"]
+
+_FHIR_JSON = "application/fhir+json"
+_MOST_PAGES = 500  # a page link that never ends is a fault of the server
+_UNAUTHORISED = 401
+
+Json = dict[str, Any]
+
+
+class EhrClient:
+    """A client for one server; safe to share between threads."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        credentials: SmartCredentials | None = None,
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._base = httpx.URL(base_url.rstrip("/"))
+        self._http = httpx.Client(timeout=timeout_seconds, transport=transport)
+        self._tokens = TokenSource(self._http, str(self._base), credentials, clock) if credentials else None
+        self._statement: Json | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def check(self) -> str:
+        """Read the server's statement and sign in; returns what it is. Raises TryLater or Refused."""
+        self.capabilities()
+        if self._tokens is not None:
+            self._tokens.token()
+        return fhir_version(self._statement or {})
+
+    def capabilities(self) -> Capabilities:
+        """What the server offers, asked once. Raises TryLater or Refused."""
+        with self._lock:
+            if self._statement is None:
+                self._statement = self._json(self._send("GET", "metadata", what="read /metadata"))
+            return read_capabilities(self._statement)
+
+    def search(self, resource_type: str, parameters: Sequence[tuple[str, str]]) -> list[Json]:
+        """
+        Every match over all pages; one that stands on two pages counts once, in its latest version.
+
+        Raises TryLater or Refused; Refused too when a page link leads to another server, since the token goes with it.
+        """
+        found: dict[str, Json] = {}
+        what = f"search {resource_type}"
+        page = self._json(self._send("GET", resource_type, parameters=parameters, what=what))
+        for _ in range(_MOST_PAGES):
+            for entry in members(page, "entry"):
+                resource = items(entry, "resource")
+                if resource.get("resourceType") == resource_type and items(entry, "search").get("mode") != "outcome":
+                    _keep_latest(found, dict(resource))
+            following = [link.get("url") for link in members(page, "link") if link.get("relation") == "next"]
+            if not following:
+                return list(found.values())
+            page = self._json(self._send("GET", self._same_server(str(following[0])), what=f"{what}, next page"))
+        raise Refused(f"the EHR's pages do not end ({what}): tell its administrator")
+
+    def read(self, reference: str) -> Json:
+        """One resource by `Type/id`. Raises TryLater or Refused."""
+        return self._json(self._send("GET", reference, what=f"read {reference.split('/', maxsplit=1)[0]}"))
+
+    def transaction(self, bundle: Mapping[str, Any]) -> Json:
+        """Do a transaction; its answer. Raises TryLater (it may have been done: look first), Changed or Refused."""
+        return self._json(self._send("POST", "", body=bundle, what="transaction"))
+
+    def create(self, resource: Mapping[str, Any], *, if_none_exist: str | None = None) -> Json:
+        """Create a resource unless one meets the condition; what then stands. Raises TryLater, Changed or Refused."""
+        headers = {"Prefer": "return=representation"}
+        if if_none_exist:
+            headers["If-None-Exist"] = if_none_exist
+        kind = str(resource["resourceType"])
+        return self._stored(self._send("POST", kind, body=resource, headers=headers, what=f"create {kind}"), resource)
+
+    def update(self, resource: Mapping[str, Any], *, if_match: str) -> Json:
+        """Replace a resource that still has the version. Raises TryLater, Changed or Refused."""
+        kind = str(resource["resourceType"])
+        headers = {"If-Match": f'W/"{if_match}"', "Prefer": "return=representation"}
+        response = self._send("PUT", reference_of(resource), body=resource, headers=headers, what=f"update {kind}")
+        return self._stored(response, resource)
+
+    def _send(
+        self,
+        method: str,
+        path: str | httpx.URL,
+        *,
+        what: str,
+        parameters: Sequence[tuple[str, str]] = (),
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        url = path if isinstance(path, httpx.URL) else httpx.URL(f"{self._base}/{path}".rstrip("/"))
+        if parameters:
+            url = url.copy_merge_params(httpx.QueryParams(list(parameters)))
+        content = canonical_json(body) if body is not None else None
+        kinds = {"Accept": _FHIR_JSON, **({"Content-Type": _FHIR_JSON} if content else {})}
+
+        def ask(token: str | None) -> httpx.Response:
+            signed = {"Authorization": f"Bearer {token}"} if token else {}
+            request = httpx.Request(method, url, content=content, headers={**kinds, **(headers or {}), **signed})
+            return send(self._http, request, what=what)
+
+        token = self._tokens.token() if self._tokens else None
+        response = ask(token)
+        if response.status_code == _UNAUTHORISED and self._tokens and token:
+            self._tokens.invalidate(token)  # once: a second 401 is not about the token's age
+            response = ask(self._tokens.token())
+        raise_for_answer(response, what=what)
+        return response
+
+    def _same_server(self, link: str) -> httpx.URL:
+        url = self._base.join(link) if "://" in link else httpx.URL(f"{self._base}/{link.lstrip('/')}")
+        if (url.scheme, url.host, url.port) != (self._base.scheme, self._base.host, self._base.port):
+            raise Refused("the EHR's page link leads to another server: have its public base URL set")
+        return url
+
+    def _stored(self, response: httpx.Response, sent: Mapping[str, Any]) -> Json:
+        """What stands after a write: the body, or what was sent with the id from Location."""
+        if response.content:
+            stored = self._json(response)
+            if stored.get("resourceType") == sent["resourceType"]:
+                return stored
+        parts = response.headers.get("Location", "").split("/_history/")[0].rstrip("/").split("/")
+        resource_id = sent.get("id") or (parts[-1] if len(parts) > 1 else None)
+        if not resource_id:
+            raise Refused(f"the EHR does not say where it put the {sent['resourceType']}: neither body nor Location")
+        return {**sent, "id": resource_id}
+
+    @staticmethod
+    def _json(response: httpx.Response) -> Json:
+        try:
+            answer = json.loads(response.content, parse_float=Decimal)
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise Refused("the EHR did not answer with a FHIR resource in JSON: check CONNECTOR_EHR_URL")
+        return answer
+
+
+def _keep_latest(found: dict[str, Json], resource: Json) -> None:
+    before = found.get(reference_of(resource))
+    updated = str(items(resource, "meta").get("lastUpdated", ""))
+    if before is None or updated >= str(items(before, "meta").get("lastUpdated", "")):
+        found[reference_of(resource)] = resource

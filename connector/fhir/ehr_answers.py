@@ -1,0 +1,90 @@
+"""How an answer of the EHR, or none, becomes one of the three reactions; nothing of the request enters a text."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+
+import httpx
+
+from connector.core.errors import Refused, TryLater
+
+# httpx logs every URL at INFO, and a URL may hold a patient's identifier.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class Changed(TryLater):
+    """The resource has another version than the one that was read (409 or 412): read it again."""
+
+
+class _Reaction(Enum):
+    LATER = "later"
+    CHANGED = "changed"
+    REFUSED = "refused"
+
+
+# RFC 9110 and FHIR R4 http.html 3.1.0. Not in the table: 5xx is the server's own trouble and may pass, 4xx is a no.
+_REACTIONS: Mapping[int, _Reaction] = {
+    408: _Reaction.LATER,  # the server waited too long for us
+    409: _Reaction.CHANGED,  # version conflict in HAPI and Millennium
+    412: _Reaction.CHANGED,  # version conflict in FHIR
+    423: _Reaction.LATER,  # locked by another writer
+    425: _Reaction.LATER,
+    429: _Reaction.LATER,
+    501: _Reaction.REFUSED,  # the server will never do it
+    505: _Reaction.REFUSED,
+}
+_HINTS: Mapping[int, str] = {
+    401: "check the client id, the key and its registration",
+    403: "the client lacks the scope, or the record is restricted; ask the EHR's administrator",
+    404: "the EHR does not have it, or does not offer this resource type",
+    405: "the EHR does not offer this interaction",
+    413: "the EHR takes less at once",
+    422: "the EHR's own rules do not allow the resource",
+}
+_OK = range(200, 300)
+
+
+def send(http: httpx.Client, request: httpx.Request, *, what: str) -> httpx.Response:
+    """Send one request. Raises TryLater when nothing came back: it may have been done all the same."""
+    try:
+        return http.send(request)
+    except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as fault:
+        raise TryLater(f"the EHR did not answer ({what}: {type(fault).__name__})") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        raise Refused(f"the EHR cannot be asked ({what}: {type(fault).__name__}): check CONNECTOR_EHR_URL") from None
+
+
+def raise_for_answer(response: httpx.Response, *, what: str) -> None:
+    """Raise for an answer that is no success: TryLater, Changed or Refused."""
+    if response.status_code not in _OK:
+        raise failure(response.status_code, what=what, retry_after=response.headers.get("Retry-After"))
+
+
+def failure(status: int, *, what: str, retry_after: str | None = None) -> TryLater | Refused:
+    """The failure that a status stands for; also for a status inside a batch or transaction answer."""
+    reaction = _REACTIONS.get(status)
+    if reaction is None:
+        reaction = _Reaction.LATER if status >= 500 else _Reaction.REFUSED  # noqa: PLR2004 - the class of server faults
+    if reaction is _Reaction.CHANGED:
+        return Changed(f"the EHR has another version ({what}: status {status})")
+    if reaction is _Reaction.LATER:
+        return TryLater(f"the EHR is busy ({what}: status {status})", seconds_of(retry_after))
+    hint = _HINTS.get(status, "see the EHR's own log")
+    return Refused(f"the EHR refused ({what}: status {status}): {hint}")
+
+
+def seconds_of(retry_after: str | None, now: datetime | None = None) -> float | None:
+    """Retry-After in seconds, from a number or an HTTP date (RFC 9110, section 10.2.3); None when it says neither."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        until = parsedate_to_datetime(retry_after)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,132 @@
+"""Signs in by SMART Backend Services: a fresh assertion for every token, one request at a time, renewed in time."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import jwt
+
+from connector.core.errors import Refused
+from connector.fhir.ehr_answers import raise_for_answer, send
+
+_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# SMART App Launch 2.2, asymmetric client authentication: `exp` no more than five minutes ahead; one minute of clock
+# difference is left to the server.
+ASSERTION_SECONDS = 240
+RENEW_AT_FRACTION = 0.8
+_DEFAULT_LIFETIME_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class SmartCredentials:
+    """A registered backend client; `token_url` None is asked from the server's smart-configuration."""
+
+    client_id: str
+    private_key_pem: str = field(repr=False)
+    key_id: str
+    algorithm: str  # RS384 or ES384
+    scope: str
+    token_url: str | None = None
+
+
+class TokenSource:
+    """Keeps one access token for all threads; a token in hand is used until most of its life is over."""
+
+    def __init__(
+        self, http: httpx.Client, base_url: str, credentials: SmartCredentials, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._http = http
+        self._base_url = base_url
+        self._credentials = credentials
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token: str | None = None
+        self._renew_at = 0.0
+        self._token_url = credentials.token_url
+
+    def token(self) -> str:
+        """A token that is good for a while. Raises TryLater or Refused."""
+        with self._lock:
+            if self._token is None or self._clock() >= self._renew_at:
+                self._token = self._ask()
+            return self._token
+
+    def invalidate(self, token: str) -> None:
+        """Forget a token that the server no longer takes; one that another thread has renewed meanwhile stays."""
+        with self._lock:
+            if self._token == token:
+                self._token = None
+
+    def _ask(self) -> str:
+        started = self._clock()
+        url = self._endpoint()
+        response = send(
+            self._http,
+            httpx.Request(
+                "POST",
+                url,
+                data={
+                    "grant_type": "client_credentials",
+                    "scope": self._credentials.scope,
+                    "client_assertion_type": _ASSERTION_TYPE,
+                    "client_assertion": self._assertion(url),
+                },
+                headers={"Accept": "application/json"},
+            ),
+            what="sign in",
+        )
+        raise_for_answer(response, what="sign in")
+        answer = _json_object(response, "the token endpoint")
+        token = answer.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise Refused("the token endpoint gave no access_token: check the client's registration")
+        lifetime = answer.get("expires_in")
+        seconds = float(lifetime) if isinstance(lifetime, (int, float)) and lifetime > 0 else _DEFAULT_LIFETIME_SECONDS
+        self._renew_at = started + seconds * RENEW_AT_FRACTION
+        return token
+
+    def _assertion(self, url: str) -> str:
+        now = int(self._clock())
+        claims = {
+            "iss": self._credentials.client_id,
+            "sub": self._credentials.client_id,
+            "aud": url,
+            "iat": now,
+            "exp": now + ASSERTION_SECONDS,
+            "jti": str(uuid.uuid4()),  # a used one is refused as a replay
+        }
+        try:
+            return jwt.encode(
+                claims,
+                self._credentials.private_key_pem,
+                algorithm=self._credentials.algorithm,
+                headers={"kid": self._credentials.key_id, "typ": "JWT"},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError) as fault:
+            kind = type(fault).__name__
+            raise Refused(f"the private key does not sign {self._credentials.algorithm} ({kind}): check it") from None
+
+    def _endpoint(self) -> str:
+        if self._token_url is None:
+            request = httpx.Request("GET", f"{self._base_url}/.well-known/smart-configuration")
+            response = send(self._http, request, what="read the SMART configuration")
+            raise_for_answer(response, what="read the SMART configuration")
+            found = _json_object(response, "the SMART configuration").get("token_endpoint")
+            if not isinstance(found, str):
+                raise Refused("the SMART configuration names no token_endpoint: set CONNECTOR_EHR_TOKEN_URL")
+            self._token_url = found
+        return self._token_url
+
+
+def _json_object(response: httpx.Response, what: str) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Refused(f"{what} did not answer with a JSON object: check its address")
+    return answer

@@ -1,0 +1,51 @@
+"""Looks for news in a patient's record; a poll is the truth, a subscription only a hint."""
+
+from datetime import datetime, timedelta
+
+from connector.fhir.ehr import EhrClient
+from connector.fhir.read_record import is_read
+from connector.fhir.resource import items, moment, origin_of, timing
+
+# A transaction becomes visible after its time stamp; what was seen twice is harmless, what was missed is not.
+OVERLAP = timedelta(minutes=10)
+
+
+def poll(client: EhrClient, patient_reference: str, since: str | None) -> tuple[list[str], str | None]:
+    """
+    Observations of the patient that are new or changed, and the new mark.
+
+    `since` is the mark of the last poll, None for the first one, which only sets the mark. By `_lastUpdated` where the
+    server offers it, else by the day of the observation. Returned are references with version, so that the same change
+    is told again at most while it lies in the overlap. Raises TryLater or Refused.
+    """
+    by_update = client.capabilities().searches_by("Observation", "_lastUpdated")
+    parameters = [("patient", patient_reference.removeprefix("Patient/")), ("_count", "100")]
+    seen_until, seen = _parsed(since)
+    if seen_until is not None:
+        if by_update:
+            parameters.append(("_lastUpdated", f"gt{(seen_until - OVERLAP).isoformat(timespec='seconds')}"))
+        else:
+            parameters.append(("date", f"ge{(seen_until - timedelta(days=1)).date().isoformat()}"))
+    found = [one for one in client.search("Observation", parameters) if is_read(one)]
+    versions = {origin_of(one): _stamp(one, by_update=by_update) for one in found}
+    known = [stamp for stamp in versions.values() if stamp]
+    latest = max([*known, *([seen_until] if seen_until else [])], default=None)
+    if latest is None:
+        return [], since
+    horizon = latest - OVERLAP if by_update else latest - timedelta(days=1)
+    recent = sorted(origin for origin, stamp in versions.items() if stamp and stamp >= horizon)
+    changed = [] if since is None else sorted(origin for origin in versions if origin not in seen)
+    return changed, "|".join([latest.isoformat(), *recent])
+
+
+def _parsed(mark: str | None) -> tuple[datetime | None, frozenset[str]]:
+    if not mark:
+        return None, frozenset()
+    stamp, *seen = mark.split("|")
+    return moment(stamp), frozenset(seen)
+
+
+def _stamp(observation: dict[str, object], *, by_update: bool) -> datetime | None:
+    if by_update:
+        return moment(items(observation, "meta").get("lastUpdated"))
+    return moment(timing(observation, "effective")) or moment(observation.get("issued"))

@@ -1,0 +1,234 @@
+"""Compares a document with what the EHR holds and says what to write: no network, so every case can be tested."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from connector.core.errors import Refused
+from connector.fhir.identity import IDENTIFIER_SYSTEM, content_digest, written_digest
+from connector.fhir.resource import Json, items, members, patient_of, reference_of, short_reference
+from connector.fhir.write_transaction import tagged
+
+Resource = dict[str, Any]
+
+# What a resource of ours becomes when the newer result no longer says it.
+RETIRED_STATUS = {
+    "CarePlan": "revoked",
+    "Task": "cancelled",
+    "DetectedIssue": "cancelled",
+    "Observation": "entered-in-error",
+}
+_OPEN_STATUS = {"CarePlan": "draft", "Task": "requested", "DetectedIssue": "preliminary", "Observation": "preliminary"}
+_MOST_NOTES = 6
+
+
+class Standing(Enum):
+    """How a resource of the document stands to the EHR's copy."""
+
+    NEW = "new"
+    SAME = "same"
+    REPLACES = "replaces"
+    KEPT = "kept"  # someone else touched it: it is never overwritten
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One resource to write; `current` is the version that it replaces."""
+
+    full_url: str
+    resource: Resource
+    current: Json | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to write, in order, which urn is which existing resource, and what a person should know."""
+
+    writes: list[Write] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """The notes as one text."""
+        more = len(self.notes) - _MOST_NOTES
+        return "; ".join([*self.notes[:_MOST_NOTES], *([f"and {more} more"] if more > 0 else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the EHR holds: copies by the fullUrl of the document's entries, and all our resources of the patient."""
+
+    current: Mapping[str, Json]
+    ours: Sequence[Json] = ()
+
+
+def reconcile(entries: Sequence[Json], state: State) -> Plan:
+    """
+    Decide what to write.
+
+    Equal content is left alone; our own untouched draft is replaced; what a clinician touched is kept, and the Task
+    says so. Our drafts of earlier studies, and what a changed result no longer says, are retired. Raises Refused when
+    a resource belongs to another patient.
+    """
+    types = {str(entry["fullUrl"]): str(entry["resource"]["resourceType"]) for entry in entries}
+    plan = Plan()
+    wanted = {str(entry["fullUrl"]): dict(entry["resource"]) for entry in entries}
+    _refuse_other_patients(wanted, state.current)
+    _yield_to_later_study(wanted, state, plan)
+    revoked = _earlier_plans(wanted, state, plan)
+    _name_replaced_plans(wanted, revoked, state)
+    standings = {
+        url: _standing(one, state.current.get(url), types) for url, one in wanted.items() if own_identifier(one)
+    }
+    _point_task_to_kept_plan(wanted, standings, state, types, plan)
+    changed = []
+    for url, resource in wanted.items():
+        current = state.current.get(url)
+        standing = standings.get(url)
+        if current is not None:
+            plan.places[url] = reference_of(current)
+        if standing in (Standing.NEW, Standing.REPLACES):
+            plan.writes.append(Write(url, tagged(resource, types), current))
+            changed.append(url)
+        elif standing is Standing.KEPT:
+            plan.notes.append(f"{resource['resourceType']} was edited or activated in the EHR and is kept")
+    retired = [*revoked, *_no_longer_said(wanted, state)]
+    plan.writes += [_retired(one) for one in retired]
+    targets = [{"reference": target} for target in (*changed, *map(reference_of, retired))]
+    if targets:
+        plan.writes += [Write(url, {**wanted[url], "target": targets}) for url in _of_kind(wanted, "Provenance")]
+    return plan
+
+
+def own_identifier(resource: Json) -> str | None:
+    """Our identifier of a resource; None when it is not ours."""
+    for identifier in members(resource, "identifier"):
+        if identifier.get("system") == IDENTIFIER_SYSTEM:
+            return str(identifier.get("value"))
+    return None
+
+
+def is_untouched(resource: Json) -> bool:
+    """Whether the resource still says what we wrote; a server that lost our tag makes it count as touched."""
+    return written_digest(resource) == content_digest(resource)
+
+
+def about(resource: Json) -> str | None:
+    """The patient of a resource, also of a Task."""
+    reference = items(resource, "for").get("reference")
+    return short_reference(reference) if isinstance(reference, str) else patient_of(resource)
+
+
+def _standing(resource: Resource, current: Json | None, types: Mapping[str, str]) -> Standing:
+    if current is None:
+        return Standing.NEW
+    if content_digest(resource, types) == content_digest(current):
+        return Standing.SAME
+    status = _OPEN_STATUS.get(resource["resourceType"])
+    still_open = status is None or current.get("status") == status
+    return Standing.REPLACES if is_untouched(current) and still_open else Standing.KEPT
+
+
+def _refuse_other_patients(wanted: Mapping[str, Resource], current: Mapping[str, Json]) -> None:
+    for url, resource in wanted.items():
+        held = current.get(url)
+        if held is not None and about(resource) is not None and about(held) != about(resource):
+            kind = resource["resourceType"]
+            raise Refused(f"the EHR holds our {kind} under another patient: find out how, then replay")
+
+
+def _of_kind(wanted: Mapping[str, Resource], kind: str) -> Iterator[str]:
+    return (url for url, resource in wanted.items() if resource["resourceType"] == kind)
+
+
+def _yield_to_later_study(wanted: dict[str, Resource], state: State, plan: Plan) -> None:
+    """A late document of an earlier study never supersedes the plan of a later one, nor revives its own."""
+    for url in list(_of_kind(wanted, "CarePlan")):
+        day_of_this = _study_day(wanted[url])
+        current = state.current.get(url)
+        superseded = current is not None and current.get("status") == "revoked" and is_untouched(current)
+        if superseded or any(one["resourceType"] == "CarePlan" and _study_day(one) > day_of_this for one in state.ours):
+            for dropped in [url, *_of_kind(wanted, "Task")]:
+                del wanted[dropped]
+            plan.notes.append("the plan of a later study stands, so this one was not written")
+
+
+def _earlier_plans(wanted: Mapping[str, Resource], state: State, plan: Plan) -> list[Json]:
+    """Our plans that a new one supersedes; one that a clinician touched stays and is told."""
+    urls = list(_of_kind(wanted, "CarePlan"))
+    if not urls:
+        return []
+    identifier = own_identifier(wanted[urls[0]])
+    earlier = []
+    for one in state.ours:
+        if one["resourceType"] != "CarePlan" or own_identifier(one) == identifier:
+            continue
+        if one.get("status") == "draft" and is_untouched(one):
+            earlier.append(one)
+        elif one.get("status") not in ("revoked", "entered-in-error", "completed"):
+            plan.notes.append("an earlier CarePlan was edited or activated in the EHR and is kept beside the new one")
+    return earlier
+
+
+def _name_replaced_plans(wanted: dict[str, Resource], revoked: Sequence[Json], state: State) -> None:
+    for url in _of_kind(wanted, "CarePlan"):
+        known = {reference_of(one) for one in revoked}
+        known |= {str(one.get("reference")) for one in members(state.current.get(url, {}), "replaces")}
+        if known:
+            wanted[url] = {**wanted[url], "replaces": [{"reference": reference} for reference in sorted(known)]}
+
+
+def _point_task_to_kept_plan(
+    wanted: dict[str, Resource],
+    standings: dict[str, Standing],
+    state: State,
+    types: Mapping[str, str],
+    plan: Plan,
+) -> None:
+    """When the plan of this study was touched, the new proposal goes to the board as a Task on the plan as it is."""
+    for url in _of_kind(wanted, "CarePlan"):
+        if standings[url] is not Standing.KEPT or state.current[url].get("status") == "revoked":
+            continue
+        proposed = [str(items(one, "detail").get("description", "")) for one in members(wanted[url], "activity")]
+        text = "The plan was edited or activated by a clinician and was left as it is. The software now proposes:"
+        for task in _of_kind(wanted, "Task"):
+            wanted[task] = {**wanted[task], "description": "\n".join([text, *proposed])}
+            standings[task] = _standing(wanted[task], state.current.get(task), types)
+            plan.notes.append("the changed proposal went to the board as a Task")
+
+
+def _no_longer_said(wanted: Mapping[str, Resource], state: State) -> list[Json]:
+    """
+    Our untouched resources that the new result does not repeat.
+
+    Observations and issues of the same study, and open review Tasks of the patient when there is a new Task.
+    """
+    kept = {own_identifier(resource) for resource in wanted.values()}
+    studies = {_study_of(resource) for resource in wanted.values() if resource["resourceType"] == "RiskAssessment"}
+    has_task = any(True for _ in _of_kind(wanted, "Task"))
+    old = []
+    for one in state.ours:
+        kind = one["resourceType"]
+        repeats = own_identifier(one) in kept
+        if repeats or kind == "CarePlan" or one.get("status") != _OPEN_STATUS.get(kind) or not is_untouched(one):
+            continue
+        if has_task if kind == "Task" else _study_of(one) in studies:
+            old.append(one)
+    return old
+
+
+def _study_of(resource: Json) -> str:
+    """The study that our identifier begins with."""
+    return (own_identifier(resource) or "").split(":", maxsplit=1)[0]
+
+
+def _retired(resource: Json) -> Write:
+    retired = {**resource, "status": RETIRED_STATUS[resource["resourceType"]]}
+    return Write(f"urn:retired:{reference_of(resource)}", tagged(retired, {}), resource)
+
+
+def _study_day(plan: Json) -> str:
+    """The day of the study a plan stands on; ISO days compare as text."""
+    return str(items(plan, "period").get("start", ""))[: len("2026-01-31")]
