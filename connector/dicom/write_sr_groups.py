@@ -173,7 +173,7 @@ def _response_group(
     policies = "; ".join(f"{name}={value}" for name, value in sorted(response.policies.items()))
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(
-            uid=uid_from("overall response", assessment.case_ref), identifier="Overall response"
+            uid=uid_from("overall response", _baseline_study(assessment)), identifier="Overall response"
         ),
         time_point_context=_time_point_context(assessment),
         method=coded(_response_code(codes.CRITERIA, response.criteria)),
@@ -188,6 +188,11 @@ def _response_group(
         items.extend(text_item(codes.RESPONSE_REASON, reason) for reason in visit.reasons)
         items.extend(text_item(codes.RESPONSE_FLAG, flag) for flag in visit.flags)
     return group
+
+
+def _baseline_study(assessment: Assessment) -> str:
+    points = sorted(assessment.time_points, key=lambda point: (point.studied_on, point.study_instance_uid))
+    return points[0].study_instance_uid if points else assessment.study_instance_uid
 
 
 def _response_measurements(response: ResponseReport, visit: VisitResponse | None) -> list[Measurement]:
