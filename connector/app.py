@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from connector.core.errors import BadCase, ConnectorError
 from connector.dicom.pacs import PacsDestination
+from connector.dicom.pacs_association import Pacs
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
@@ -272,14 +273,14 @@ def _check_broker(settings: Settings) -> str | None:
 
 
 def _pacs(settings: Settings) -> PacsDestination:
-    return PacsDestination(
+    pacs = Pacs(
         host=settings.pacs_host,
         port=settings.pacs_port,
-        called_ae_title=settings.pacs_ae_title,
+        ae_title=settings.pacs_ae_title,
         calling_ae_title=settings.ae_title,
-        storage_commitment=settings.pacs_storage_commitment,
         tls=_client_tls(settings),
     )
+    return PacsDestination(pacs, storage_commitment=settings.pacs_storage_commitment)
 
 
 def _ehr_client(settings: Settings) -> EhrClient | None:

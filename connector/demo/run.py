@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from connector.demo.archive import ARCHIVE_AE_TITLE, Archive
 from connector.demo.case import build
 from connector.dicom.pacs import PacsDestination
+from connector.dicom.pacs_association import Pacs
 from connector.ports import Document
 from connector.service import Service
 from connector.settings import Settings
@@ -64,7 +65,8 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
         settings = _settings(folder, archive, case.patient_issuers)
         with Service(settings) as service:
             tell("Sending the record by HTTP")
-            httpx.post(archive.fhir_url, json=case.bundle).raise_for_status()
+            json_type = {"Content-Type": "application/fhir+json"}
+            httpx.post(archive.fhir_url, content=case.bundle.read_bytes(), headers=json_type).raise_for_status()
             for number, study in enumerate(case.studies, 1):
                 tell(f"Sending study {number} of {len(case.studies)} by C-STORE")
                 _send(study, service.dicom_port)
@@ -74,9 +76,9 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
             yield service, _arrived(archive, folder)
 
 
-def _send(paths: tuple[Path, ...], port: int) -> None:
-    sender = PacsDestination(host="127.0.0.1", port=port, called_ae_title="CONNECTOR", calling_ae_title="DEMO")
-    for path in paths:
+def _send(study: Path, port: int) -> None:
+    sender = PacsDestination(Pacs(host="127.0.0.1", port=port, ae_title="CONNECTOR", calling_ae_title="DEMO"))
+    for path in sorted(study.rglob("*.dcm")):
         sender.deliver(Document("image", "pacs", path.name, path.read_bytes(), ""))
 
 

@@ -35,7 +35,7 @@ class Images:
     fault: Exception | None = None
 
     def read(self, paths: Sequence[Path], study_instance_uid: str | None = None) -> ImagingReading:
-        assert paths == (Path("/in/a"),) or Path("/in/9") in paths
+        assert paths, "the files of the patient"
         if self.fault:
             raise self.fault
         lesion = LesionMeasurement(
