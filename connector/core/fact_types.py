@@ -225,7 +225,7 @@ class Number(Fact):
 
     def check(self, raw: object, number: Bound) -> None:
         """Refuse a number outside the bounds, or larger than anything that is measured."""
-        if abs(number) > LARGEST_NUMBER:
+        if not -LARGEST_NUMBER <= number <= LARGEST_NUMBER:
             raise self.refusal(raw, f"is larger than any measurement: check the value, {LEAVE_OUT}")
         too_low = (self.least is not None and number < self.least) or (self.above is not None and number <= self.above)
         too_high = self.most is not None and number > self.most

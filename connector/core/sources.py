@@ -25,7 +25,8 @@ ZHANG_2025 = Source(
     "Zhang 2025",
     "Zhang D, Spisani J, Ceriello A, Frattini F, Brucchi F, Dionigi G, Wan L, Angileri SA, Colombo C, Ierardi AM, "
     "Carrafiello G",
-    "Navigating the complexity of current interventional radiological approaches for distant metastases in thyroid cancer",
+    "Navigating the complexity of current interventional radiological approaches for distant metastases in thyroid "
+    "cancer",
     "Front Endocrinol 2025, doi:10.3389/fendo.2025.1445855",
     2,
 )
@@ -61,8 +62,8 @@ ALVAREZ = Source(
 ATA_2015_DTC = Source(
     "ATA 2015 (DTC)",
     "Haugen BR, Alexander EK, Bible KC, Doherty GM, Mandel SJ, Nikiforov YE, et al.",
-    "2015 American Thyroid Association management guidelines for adult patients with thyroid nodules and differentiated "
-    "thyroid cancer",
+    "2015 American Thyroid Association management guidelines for adult patients with thyroid nodules and "
+    "differentiated thyroid cancer",
     "Thyroid 2016;26:1-133, as tabulated by Nervo 2021 and Zhang 2025",
     1,
 )
@@ -106,7 +107,8 @@ PUGH_1973 = Source(
 JOHNSON_2015 = Source(
     "Johnson 2015",
     "Johnson PJ, Berhane S, Kagebayashi C, Satomura S, Teng M, Reeves HL, et al.",
-    "Assessment of liver function in patients with hepatocellular carcinoma: a new evidence-based approach - the ALBI grade",
+    "Assessment of liver function in patients with hepatocellular carcinoma: a new evidence-based approach - the ALBI "
+    "grade",
     "J Clin Oncol 2015;33:550-558",
     3,
 )

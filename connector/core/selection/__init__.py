@@ -1,1 +1,6 @@
 """Which treatment fits: cited rules, one file for each source or guideline edition."""
+
+from connector.core.selection.comparing import compare
+from connector.core.selection.engine import select
+
+__all__ = ["compare", "select"]

@@ -1,0 +1,47 @@
+"""The commands about treatment selection: `select` answers a case, `rules` prints what it answers by."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector.cli.case_io import case_command, run_cases
+from connector.contract.reading import dumps
+from connector.contract.select import drawing_of, explain_rule, facts_catalogue, rules_catalogue, run
+
+
+@click.command("select")
+@case_command
+@click.option(
+    "--graph", type=click.Path(dir_okay=False, path_type=Path), help="Draw the decision path of one case here, as SVG."
+)
+def select(case: str, *, lines: bool, debug: bool, graph: Path | None) -> None:
+    """Say which treatment fits the facts of CASE.json (`-` is stdin), by cited rules, as a draft for a tumour board."""
+    if graph is not None and lines:
+        raise click.UsageError("--graph draws one case: leave out --lines")
+
+    def answer(parsed: Any) -> dict[str, Any]:
+        result = run(parsed)
+        if graph is not None:
+            graph.write_text(drawing_of(parsed), encoding="utf-8")
+        return result
+
+    run_cases(answer, case, lines=lines, debug=debug)
+
+
+@click.command("rules")
+@click.option("--explain", metavar="ID", help="Everything about one rule, as JSON.")
+@click.option("--facts", is_flag=True, help="The facts a case may give, as JSON.")
+def rules(explain: str | None, *, facts: bool) -> None:
+    """Print the catalogue of rules; its text is core/RULES.md."""
+    if facts:
+        click.echo(dumps(facts_catalogue(), indent=2))
+    elif explain is not None:
+        found = explain_rule(explain)
+        if found is None:
+            raise click.BadParameter(
+                f"{explain}: no rule has this id; `connector rules` prints them", param_hint="--explain"
+            )
+        click.echo(dumps(found, indent=2))
+    else:
+        click.echo(rules_catalogue(), nl=False)

@@ -1,0 +1,262 @@
+"""From facts to a selection: what fires, what is excluded, what is undecided, and in which order the rest stands."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from connector.core.assessment import Option, Reason, Selection
+from connector.core.case import FactValue
+from connector.core.catalogue import FACTS, read_fact
+from connector.core.evidence import Observed
+from connector.core.rules import ALWAYS, Rule, Values, Verdict
+from connector.core.selection import conflicts, contradictions, derived, needs, pooling, sites
+from connector.core.selection.follow_up import follow_up
+from connector.core.selection.pathway import Path, walk_figure_2
+from connector.core.selection.ranking import Standing, ranks, standing
+from connector.core.selection.registry import RULE, RULES
+from connector.core.selection.sites import Site
+from connector.core.selection.values import numbers
+from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL
+
+OFFERED = frozenset({"preferred", "possible", "relative_contraindication"})
+ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "GEN-DER-PREG")
+BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
+ORDER_OF_WORDS = {verdict: place for place, verdict in enumerate(Verdict)}
+RANKED_BY = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES, Verdict.REQUIRES})
+
+
+def select(facts: Mapping[str, Observed[FactValue]], today: date) -> Selection:
+    """
+    Say which treatments fit these facts, by cited rules, as a draft for a tumour board.
+
+    An absent fact is unknown, never "no". Facts that contradict each other prefer nothing. Raises BadCase for a fact of
+    an unknown name, a wrong type or out of its range.
+    """
+    given = {name: read_fact(name, observed.value) for name, observed in facts.items()}
+    _add_imaging_age(given, facts, today)
+    return select_values(given, today)
+
+
+def select_values(given: Values, today: date) -> Selection:
+    """Answer as `select` does, for values that are already checked."""
+    completed = derived.complete(given)
+    values = dict(completed.values)
+    derived.add_sums(values)
+    contradicting = contradictions.contradicting(values, completed.mismatches)
+    return _Case(values, contradicting).answer(today)
+
+
+IMAGED = ("liver_lesion_count", "liver_lesion_largest_diameter_mm", "liver_lesion_diameters_mm", "tumour_volume_ml")
+
+
+def _add_imaging_age(given: dict[str, FactValue], facts: Mapping[str, Observed[FactValue]], today: date) -> None:
+    """The age of the oldest liver measurement, when nobody gave an age; a date after today is not an age."""
+    if "liver_imaging_age_days" in given:
+        return
+    days = [observed.observed_on for name in IMAGED if (observed := facts.get(name)) and observed.observed_on]
+    if days and min(days) <= today:
+        given["liver_imaging_age_days"] = (today - min(days)).days
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    word: str
+    needs: tuple[str, ...] = ()
+
+
+class _Case:
+    """One case on its way to a selection; every step reads what the earlier ones found."""
+
+    def __init__(self, values: Values, contradicting: tuple[str, ...]) -> None:
+        self.values = values
+        self.contradicting = contradicting
+        self.fired: list[Rule] = []
+        self.open: list[Rule] = []
+        for rule in RULES:
+            truth = True if rule.when is ALWAYS else rule.when.truth(values)
+            if truth:
+                self.fired.append(rule)
+            elif truth is None:
+                self.open.append(rule)
+        self.fired_ids = frozenset(rule.id for rule in self.fired)
+        self.speaking: dict[str, list[Rule]] = defaultdict(list)
+        for rule in self.fired:
+            for option in rule.options:
+                self.speaking[option].append(rule)
+        self.lacking = needs.lacking(needs.ELIGIBILITY, values)
+        self.lacking_for_prescription = needs.lacking(needs.PRESCRIPTION, values)
+
+    def answer(self, today: date) -> Selection:
+        questions = sites.in_question(self.values)
+        path = walk_figure_2(self.values) if sites.LIVER in questions else Path(())
+        listed = self.listed(questions)
+        verdicts = {option: self.verdict(option) for site_options in listed.values() for option in site_options}
+        all_excluded = self.all_excluded(questions)
+        undecided = {site.name: self.is_undecided(site, path, listed[site.name], verdicts) for site in questions}
+        status = self.status(all_excluded=all_excluded, undecided=undecided[questions[0].name])
+        options = self.options(questions, listed, verdicts, path, undecided)
+        if status in {"recommend", "excluded_all"} and not self.leads(questions[0], listed, options):
+            options = (self.board(), *options)
+        offered = frozenset(option.modality for option in options if option.verdict in OFFERED)
+        preferred = frozenset(option.modality for option in options if option.rank == 1)
+        return Selection(
+            status=status,
+            options=options,
+            rules_fired=tuple(rule.id for rule in self.fired),
+            missing=self.missing(path, options),
+            contradictions=self.contradicting,
+            pathway=path.nodes,
+            measures=self.measures(offered),
+            follow_up=follow_up(self.values, self.fired, preferred, today),
+            alerts=self.alerts(verdicts),
+            risks=pooling.risks(self.values, offered),
+            conflicts=conflicts.touching(self.values, self.fired_ids),
+            values=numbers(self.values),
+        )
+
+    def listed(self, questions: tuple[Site, ...]) -> dict[str, tuple[str, ...]]:
+        """The options of every site in question; what treats the whole body stands with the leading one."""
+        found = {site.name: site.options for site in questions}
+        whole_body = sites.whole_body_options(self.values, sites.spoken_of(self.fired))
+        found[questions[0].name] += whole_body
+        return found
+
+    def verdict(self, option: str) -> _Verdict:
+        """One option by itself: an exclusion beats an unknown, an unknown beats a relative contraindication."""
+        words = {rule.verdict for rule in self.speaking[option]}
+        if Verdict.EXCLUDES in words:
+            return _Verdict("excluded")
+        lacking = tuple(self.lacking.get(option, ()))
+        wanting = tuple(self.lacking_for_prescription.get(option, ()))
+        if lacking:
+            return _Verdict("cannot_decide", (*lacking, *wanting))
+        if Verdict.RELATIVE in words:
+            return _Verdict("relative_contraindication", wanting)
+        return _Verdict("cannot_decide", wanting) if wanting else _Verdict("possible")
+
+    def all_excluded(self, questions: tuple[Site, ...]) -> bool:
+        """Every locoregional option of the sites in question, and every one for the liver, is excluded absolutely."""
+        asked = {option for site in questions for option in site.options if option in LOCOREGIONAL}
+        return all(self.verdict(option).word == "excluded" for option in asked.union(LIVER_LOCOREGIONAL))
+
+    def is_undecided(self, site: Site, path: Path, listed: tuple[str, ...], verdicts: Mapping[str, _Verdict]) -> bool:
+        """Whether an unknown fact blocks what the pathway leads to; away from the liver, what the rules lead to."""
+        if site is sites.LIVER:
+            blocked = {option for option in path.targets if verdicts[option].word == "cannot_decide"}
+            free = {option for option in path.targets if verdicts[option].word == "possible"}
+            return bool(path.undecided) or (bool(blocked) and not free)
+        if any(self.standing(option, verdicts, path).may_lead for option in listed if _is_free(verdicts[option])):
+            return False
+        own = site.options or ("RAI",)
+        blocked = {option for option in own if verdicts[option].word == "cannot_decide"}
+        hanging = {option for rule in self.open if rule.verdict in RANKED_BY for option in rule.options}
+        return bool(blocked) or any(_is_free(verdicts[option]) and option in hanging for option in own)
+
+    def status(self, *, all_excluded: bool, undecided: bool) -> str:
+        if self.contradicting:
+            return "contradictory_data"
+        if all_excluded:
+            return "excluded_all"
+        return "cannot_decide" if undecided else "recommend"
+
+    def standing(self, option: str, verdicts: Mapping[str, _Verdict], path: Path) -> Standing:
+        is_relative = verdicts[option].word == "relative_contraindication"
+        return standing(option, self.speaking[option], targets=path.targets, is_relative=is_relative)
+
+    def options(
+        self,
+        questions: tuple[Site, ...],
+        listed: Mapping[str, tuple[str, ...]],
+        verdicts: Mapping[str, _Verdict],
+        path: Path,
+        undecided: Mapping[str, bool],
+    ) -> tuple[Option, ...]:
+        """Rank every site by itself, for its options answer for other lesions; then those that carry no rank."""
+        found: list[Option] = []
+        for site in questions:
+            offered = [option for option in listed[site.name] if _is_free(verdicts[option])]
+            closed = bool(self.contradicting) or undecided[site.name] or (path.gap and site is sites.LIVER)
+            standings = [self.standing(option, verdicts, path) for option in offered]
+            rank = ranks(standings, first_is_open=not closed)
+            ordered = sorted(offered, key=lambda option: rank[option])
+            rest = [option for option in listed[site.name] if option not in rank]
+            found += [self.option(option, verdicts[option], rank.get(option)) for option in (*ordered, *rest)]
+        return tuple(found)
+
+    def option(self, modality: str, verdict: _Verdict, rank: int | None) -> Option:
+        word = "preferred" if rank == 1 else verdict.word
+        return Option(modality, word, rank, self.because(self.speaking[modality]), verdict.needs)
+
+    def leads(self, site: Site, listed: Mapping[str, tuple[str, ...]], options: Iterable[Option]) -> bool:
+        """Whether an option of the leading site is preferred."""
+        return any(option.rank == 1 and option.modality in listed[site.name] for option in options)
+
+    def board(self) -> Option:
+        """The board decides when no option is both supported and free of contraindications."""
+        rules = [RULE[rule] for rule in BOARD_DECIDES if rule in self.fired_ids]
+        return Option("board_only", "preferred", 1, self.because([*self.speaking["board_only"], *rules]))
+
+    def because(self, rules: Iterable[Rule]) -> tuple[Reason, ...]:
+        """Reasons, strongest word first; static background is left to `connector rules --explain`."""
+        telling = (rule for rule in rules if not (rule.kind == "evidence" and rule.when is ALWAYS))
+        return tuple(self.reason(rule) for rule in sorted(telling, key=lambda rule: ORDER_OF_WORDS[rule.verdict]))
+
+    def reason(self, rule: Rule) -> Reason:
+        return Reason(rule.id, rule.text, rule.cite, tuple(sorted(rule.when.decided_by(self.values))))
+
+    def missing(self, path: Path, options: Iterable[Option]) -> tuple[str, ...]:
+        """Absent facts: first what stops the pathway, then what blocks options, then what rules would ask."""
+        names = dict.fromkeys(sorted(path.undecided))
+        alive = set()
+        for option in options:
+            if option.verdict != "excluded":
+                names.update(dict.fromkeys(option.needs))
+                alive.add(option.modality)
+        asked = {
+            name
+            for rule in self.open
+            if rule.verdict in RANKED_BY and (not rule.options or not alive.isdisjoint(rule.options))
+            for name in rule.when.undecided_by(self.values)
+        }
+        names.update(dict.fromkeys(name for name in FACTS if name in asked and FACTS[name].is_asked))
+        return tuple(names)
+
+    def measures(self, offered: frozenset[str]) -> tuple[Reason, ...]:
+        """What must or should be done; where a required fact is not known, that it is to be confirmed."""
+        found = [self.reason(rule) for rule in self.fired if _is_measure(rule) and _concerns(rule, offered)]
+        found += [
+            Reason(rule.id, f"to be confirmed: {rule.text}", rule.cite)
+            for rule in self.open
+            if _is_measure(rule) and _concerns(rule, offered) and _hangs_on_required(rule, self.values)
+        ]
+        found += [
+            Reason(rule.id, f"before {', '.join(rule.requirement_for)}: {rule.text}", rule.cite)
+            for rule in self.fired
+            if rule.requirement_for
+        ]
+        return tuple(found)
+
+    def alerts(self, verdicts: Mapping[str, _Verdict]) -> tuple[Reason, ...]:
+        return tuple(
+            self.reason(rule)
+            for rule in self.fired
+            if rule.kind == "alert" or (rule.id in ALARMING and any(option in verdicts for option in rule.options))
+        )
+
+
+def _is_free(verdict: _Verdict) -> bool:
+    """Offered: neither excluded nor waiting for a fact."""
+    return verdict.word in {"possible", "relative_contraindication"}
+
+
+def _is_measure(rule: Rule) -> bool:
+    return rule.kind in {"measure", "process", "dose"} and rule.verdict in {Verdict.REQUIRES, Verdict.ADVISES}
+
+
+def _concerns(rule: Rule, offered: frozenset[str]) -> bool:
+    return not rule.options or not offered.isdisjoint(rule.options)
+
+
+def _hangs_on_required(rule: Rule, values: Values) -> bool:
+    return any(FACTS[name].if_missing.startswith("REQUIRED") for name in rule.when.undecided_by(values))

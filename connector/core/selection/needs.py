@@ -1,0 +1,101 @@
+"""Which facts an option must have before it may be offered; without one, the answer is "cannot decide: needs it"."""
+
+from dataclasses import dataclass
+
+from connector.core.catalogue import Facts
+from connector.core.fact_types import Fact
+from connector.core.rules import ALWAYS, Condition, Values
+from connector.core.vocabulary import (
+    ABLATION,
+    BONE_LOCOREGIONAL,
+    INVASIVE,
+    LIVER_LOCOREGIONAL,
+    LOCOREGIONAL,
+    MODALITIES,
+    Modality,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`options` need `fact` wherever `when` holds, unless the fact `instead` was given."""
+
+    fact: str
+    options: tuple[Modality, ...]
+    when: Condition = ALWAYS
+    instead: str | None = None
+
+
+def _need(fact: Fact, options: tuple[Modality, ...], when: Condition = ALWAYS, *, instead: Fact | None = None) -> Need:
+    return Need(fact.name, options, when, instead.name if instead else None)
+
+
+EVERY_TREATMENT = tuple(modality for modality in MODALITIES if modality != "board_only")
+ARTERIAL: tuple[Modality, ...] = ("TACE", "TAE", "TARE", "ablation_plus_TACE")
+ABLATION_ALONE_OR_COMBINED: tuple[Modality, ...] = (*ABLATION, "ablation_plus_TACE")
+MAY_HIDE_PHEOCHROMOCYTOMA = Facts.histology.is_("MTC") | Facts.men2_status.among("men2a", "men2b")
+
+ELIGIBILITY: tuple[Need, ...] = (
+    _need(Facts.histology, EVERY_TREATMENT),
+    _need(Facts.coagulopathy_status, INVASIVE),
+    _need(Facts.pheochromocytoma_status, LOCOREGIONAL, MAY_HIDE_PHEOCHROMOCYTOMA),
+    _need(Facts.pregnancy_status, ("TARE", "RAI")),
+    # Liver
+    _need(Facts.liver_lesion_count, (*LIVER_LOCOREGIONAL, "surgery")),
+    _need(Facts.extrahepatic_disease_status, LIVER_LOCOREGIONAL),
+    _need(Facts.liver_insufficiency_severe, LIVER_LOCOREGIONAL),
+    _need(Facts.performance_status_class, (*ABLATION_ALONE_OR_COMBINED, "TACE", "TARE")),
+    _need(Facts.surgical_candidate, ("surgery",), Facts.resection_feasible),
+    _need(Facts.resection_feasible, ("surgery",)),
+    _need(Facts.liver_lobes_involved, ("surgery",), ~Facts.resection_feasible),
+    _need(Facts.liver_lesion_largest_diameter_mm, ABLATION_ALONE_OR_COMBINED),
+    _need(Facts.liver_lesion_at_hilum, ABLATION_ALONE_OR_COMBINED),
+    _need(Facts.liver_lesion_near_bile_duct, ABLATION_ALONE_OR_COMBINED),
+    _need(Facts.liver_lesion_near_critical_structure, ABLATION_ALONE_OR_COMBINED),
+    _need(Facts.liver_lesion_hypervascular, ("TACE", "TAE", "ablation_plus_TACE")),
+    _need(Facts.renal_failure, ARTERIAL),
+    _need(Facts.contrast_media_allergy, ARTERIAL),
+    _need(Facts.life_expectancy_months, ("TARE",)),
+    _need(Facts.clinical_liver_failure, ("TARE",)),
+    _need(Facts.child_pugh_score, ("TARE",)),
+    _need(Facts.portal_vein_thrombosis, ("TARE",)),
+    _need(Facts.liver_tumour_burden_percent, ("TARE",)),
+    _need(Facts.liver_imaging_age_days, ("TARE",)),
+    _need(Facts.prior_lung_dose_gy, ("TARE",), Facts.prior_lrt_modalities.has("TARE")),
+    # Radioiodine
+    _need(Facts.rai_refractory, ("RAI",)),
+    _need(Facts.rai_avid, ("RAI",)),
+    _need(Facts.rai_cumulative_activity_mci, ("RAI",)),
+    _need(Facts.rai_planned_activity_mci, ("RAI",)),
+    # Lung
+    _need(Facts.lung_lesion_count, ("lung_RFA",)),
+    _need(Facts.lung_lesion_largest_diameter_mm, ("lung_RFA",)),
+    _need(Facts.lung_pattern, ("lung_RFA",)),
+    _need(Facts.disease_tempo, ("lung_RFA",)),
+    # Bone
+    _need(Facts.bone_lesion_count, BONE_LOCOREGIONAL),
+    _need(Facts.bone_lesion_lytic, ("cementoplasty",)),
+    _need(Facts.bone_lesion_mechanical_stress, ("bone_ablation",)),
+    _need(Facts.bone_lesion_mechanical_stress, ("cementoplasty",), Facts.bone_fracture_status.is_("none")),
+    _need(Facts.bone_fracture_status, ("cementoplasty", "osteosynthesis")),
+)
+
+PRESCRIBED = Facts.prescribed_activity_gbq > 0
+# A prescription lacks these; a contraindication that is already known is still said first.
+PRESCRIPTION: tuple[Need, ...] = (
+    _need(Facts.lung_shunt_fraction, ("TARE",), PRESCRIBED),
+    _need(Facts.lung_mass_kg, ("TARE",), PRESCRIBED, instead=Facts.predicted_lung_dose_gy),
+    _need(Facts.extrahepatic_deposition_on_maa, ("TARE",), PRESCRIBED),
+)
+
+
+def lacking(needs: tuple[Need, ...], values: Values) -> dict[str, list[str]]:
+    """The absent facts of every option that needs them, in the order of the table."""
+    found: dict[str, list[str]] = {}
+    for need in needs:
+        if need.fact in values or (need.instead is not None and need.instead in values):
+            continue
+        if need.when.truth(values) is True:
+            for option in need.options:
+                found.setdefault(option, []).append(need.fact)
+    return found

@@ -1,0 +1,58 @@
+"""In which order options stand: free of contraindications first, then the pathway, then rule strength and source."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from connector.core.rules import Rule, Verdict
+from connector.core.sources import SOURCES
+
+TIERS = (1, 2, 3, 4)
+NEVER_FIRST = frozenset({"laser"})  # marginal and experimental (Zhang 2025, Comparative effectiveness)
+Key = tuple[bool, bool, bool, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """
+    How one offered option stands.
+
+    `key` sorts ascending: relative contraindication, may not lead, not where the pathway leads, then the count of rules
+    that prefer and that indicate it, by the tier of their source (more and stronger first).
+    """
+
+    modality: str
+    key: Key
+
+    @property
+    def may_lead(self) -> bool:
+        """Free of relative contraindications, and supported by the pathway or by a rule."""
+        return not (self.key[0] or self.key[1])
+
+
+def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str], is_relative: bool) -> Standing:
+    """Weigh one option by the rules that fired for it."""
+    support = Counter(
+        (rule.verdict, SOURCES[rule.cite.source].tier) for rule in rules if rule.kind in {"option", "pathway"}
+    )
+    medals = tuple(-support[verdict, tier] for verdict in (Verdict.PREFERS, Verdict.INDICATES) for tier in TIERS)
+    is_target = modality in targets
+    cannot_lead = modality in NEVER_FIRST or not (is_target or any(medals))
+    return Standing(modality, (is_relative, cannot_lead, not is_target, medals))
+
+
+def ranks(standings: Sequence[Standing], *, first_is_open: bool) -> dict[str, int]:
+    """
+    Give every option its rank; equal keys share one.
+
+    Rank 1 is the preferred option. It stays empty when `first_is_open` is False or when no option may lead, and the
+    others begin at 2.
+    """
+    ordered = sorted(standings, key=lambda one: one.key)
+    rank = 0 if first_is_open and ordered and ordered[0].may_lead else 1
+    found: dict[str, int] = {}
+    for _, tied in groupby(ordered, key=lambda one: one.key):
+        rank += 1
+        found.update((one.modality, rank) for one in tied)
+    return found

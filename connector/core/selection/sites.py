@@ -1,0 +1,67 @@
+"""Which organs a case is about, and the options that answer for each."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from connector.core.catalogue import FACTS
+from connector.core.rules import Rule, Values
+from connector.core.vocabulary import BONE_LOCOREGIONAL, LIVER_LOCOREGIONAL, LUNG_LOCOREGIONAL
+
+LIVER_WORK_UP = (
+    "tumour_volume_ml", "liver_volume_total_ml", "lung_shunt_fraction", "prescribed_activity_gbq", "activity_method",
+    "predicted_lung_dose_gy", "extrahepatic_deposition_on_maa",
+)  # fmt: skip
+GENERAL_LIVER_FACTS = ("liver_insufficiency_severe", "liver_imaging_age_days", "liver_imaging_modality")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An organ with its own options; it is in question when one of its facts is given and its count is not zero."""
+
+    name: str
+    options: tuple[str, ...]
+    facts: frozenset[str]
+    count: str
+
+
+def _named(prefix: str, *others: str) -> frozenset[str]:
+    return frozenset(name for name in FACTS if name.startswith(prefix)).union(others)
+
+
+LIVER = Site(
+    "liver",
+    (*LIVER_LOCOREGIONAL, "surgery"),
+    _named("liver_", *LIVER_WORK_UP).difference(GENERAL_LIVER_FACTS, ("liver_symptoms",)),
+    "liver_lesion_count",
+)
+LUNG = Site(
+    "lung", LUNG_LOCOREGIONAL, _named("lung_").difference(("lung_mass_kg",), LIVER_WORK_UP), "lung_lesion_count"
+)
+BONE = Site("bone", BONE_LOCOREGIONAL, _named("bone_"), "bone_lesion_count")
+WHOLE_BODY = Site("whole body", (), frozenset({"rai_avid", "rai_planned_activity_mci"}), "")
+SITES = (LIVER, LUNG, BONE, WHOLE_BODY)
+
+
+def in_question(values: Values) -> tuple[Site, ...]:
+    """The sites of a case, the leading one first; the liver when the case names none, for its questions come first."""
+    named = tuple(site for site in SITES if values.get(site.count) != 0 and not site.facts.isdisjoint(values))
+    return named or (LIVER,)
+
+
+def whole_body_options(values: Values, spoken_of: Collection[str]) -> tuple[str, ...]:
+    """
+    Options that treat every site: systemic therapy always, radioiodine once the histology or an uptake is known.
+
+    Radiotherapy from outside is shown when a rule speaks of it.
+    """
+    options = ["systemic_therapy"]
+    if "histology" in values or not WHOLE_BODY.facts.isdisjoint(values):
+        options.append("RAI")
+    if "EBRT" in spoken_of:
+        options.append("EBRT")
+    return tuple(options)
+
+
+def spoken_of(rules: Collection[Rule]) -> frozenset[str]:
+    """Every option that a rule which fired names."""
+    return frozenset(option for rule in rules for option in rule.options)
