@@ -32,6 +32,7 @@ class VisitResponse:
     reasons: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     label: str | None = None
+    new_lesion: str | None = None  # none, equivocal, unequivocal; None at baseline, which has no new lesions
 
 
 @dataclass(frozen=True, slots=True)

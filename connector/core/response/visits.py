@@ -113,6 +113,7 @@ class Course:
                 *follow_up_flags(self.case, visit, self.before, equivocal_on=self.equivocal_on, nadir_mm=self.nadir_mm),
             ),
             label=visit.label,
+            new_lesion=visit.new_lesion,
         )
         seen = bool(total.there) or Found.PERSISTS in found or Found.PROGRESSED in found
         self.assessed.append(Assessed(visit.on, overall, seen))
