@@ -96,7 +96,7 @@ def _answer(result: Plan) -> dict[str, Any]:
 
 def constants_answer(texts: Any) -> dict[str, Any]:
     """Constants with their numbers as numbers."""
-    words = {"profile", "nuclide", "source"}
+    words = {"profile", "nuclide", "source", "kernel"}
     return {name: text if name in words else float(text) for name, text in texts.items()}
 
 

@@ -11,15 +11,15 @@ from connector.core.evidence import Citation
 @dataclass(frozen=True, slots=True)
 class Tissue:
     """
-    Parameters of one kind of tissue.
+    Parameters of one kind of tissue, None where there is no cited value: then there is no BED or gEUD.
 
     `alpha_beta_gy` and `repair_half_time_h` enter the BED. `geud_exponent` is negative for tumours (the coldest voxels
     decide) and 1 for organs that lose function by the mean dose.
     """
 
-    alpha_beta_gy: float
-    repair_half_time_h: float
-    geud_exponent: float
+    alpha_beta_gy: float | None
+    repair_half_time_h: float | None
+    geud_exponent: float | None
     source: Citation
 
 
@@ -27,7 +27,12 @@ _CREMONESI = "Cremonesi et al., Eur J Nucl Med Mol Imaging 2008;35:2088"
 LIVER = Tissue(2.5, 2.5, 1.0, Citation(_CREMONESI, "non-tumoural liver: alpha/beta 2.5 Gy, repair 2.5 h; a = 1"))
 TUMOUR = Tissue(10.0, 1.5, -10.0, Citation(_CREMONESI, "tumour: alpha/beta 10 Gy, repair 1.5 h; a = -10 by custom"))
 KIDNEY = Tissue(2.6, 2.8, 1.0, Citation("PyTheranostics (Apache-2.0)", "kidney: alpha/beta 2.6 Gy, repair 2.8 h"))
-TISSUE_OF_KIND = {"liver": LIVER, "lesion": TUMOUR}
+UNKNOWN_TISSUE = Tissue(None, None, None, Citation("case", "as given"))
+
+
+def tissue_of_kind(kind: str) -> Tissue:
+    """Default parameters of a region's kind."""
+    return {"liver": LIVER, "lesion": TUMOUR}.get(kind, UNKNOWN_TISSUE)
 
 
 def _lea_catcheside(*, repair_half_time_h: float, effective_half_life_h: float) -> float:
@@ -46,8 +51,10 @@ def bed_gy(dose_gy: float, *, alpha_beta_gy: float, repair_half_time_h: float, e
     return dose_gy * (1 + dose_gy * protraction / alpha_beta_gy)
 
 
-def mean_bed_gy(doses_gy: NDArray[np.float32], *, tissue: Tissue, effective_half_life_h: float) -> float:
-    """Mean over the voxels of the BED of each voxel, in Gy."""
+def mean_bed_gy(doses_gy: NDArray[np.float32], *, tissue: Tissue, effective_half_life_h: float) -> float | None:
+    """Mean over the voxels of the BED of each voxel, in Gy; None for a tissue without parameters."""
+    if tissue.alpha_beta_gy is None or tissue.repair_half_time_h is None:
+        return None
     doses = doses_gy.astype(np.float64)
     protraction = _lea_catcheside(
         repair_half_time_h=tissue.repair_half_time_h, effective_half_life_h=effective_half_life_h

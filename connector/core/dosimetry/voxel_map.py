@@ -1,7 +1,7 @@
 """Absorbed dose of every voxel by local deposition: the default, because a PET image is already blurred by more."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
@@ -11,7 +11,7 @@ from connector.core.assessment import DoseReport, RegionDose
 from connector.core.case import ActivityMap, Region, VolumeGeometry
 from connector.core.dosimetry.constants import Constants, is_planned_for
 from connector.core.dosimetry.dvh import DoseVolume, dose_volumes
-from connector.core.dosimetry.radiobiology import TISSUE_OF_KIND, Tissue, geud_gy, mean_bed_gy
+from connector.core.dosimetry.radiobiology import Tissue, geud_gy, mean_bed_gy, tissue_of_kind
 from connector.core.errors import ImpossibleInput
 from connector.core.geometry.resampling import resample_nearest
 from connector.core.nuclides import NUCLIDES
@@ -27,10 +27,9 @@ SURROGATES = frozenset({"Tc-99m"})
 
 @dataclass(frozen=True, slots=True)
 class RegionOptions:
-    """What may differ by region: the dose levels of V_x and the tissue of BED and gEUD; by region name."""
+    """What may differ by region name: more dose levels of V_x in Gy, and the tissue of BED and gEUD."""
 
-    dose_levels_gy: tuple[str, ...] = DOSE_LEVELS_GY
-    levels_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    more_levels_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tissue_of: Mapping[str, Tissue] = field(default_factory=dict)
 
 
@@ -220,8 +219,10 @@ def _scale(activity: ActivityMap, found_gbq: float, wanted_gbq: float) -> tuple[
 def _region_dose(
     region: Region, volume: DoseVolume, geometry: VolumeGeometry, constants: Constants, options: RegionOptions
 ) -> RegionDose:
-    levels = options.levels_of.get(region.name, options.dose_levels_gy)
-    dose = RegionDose(
+    levels = dict.fromkeys((*DOSE_LEVELS_GY, *options.more_levels_of.get(region.name, ())))
+    tissue = options.tissue_of.get(region.name, tissue_of_kind(region.kind))
+    exponent = tissue.geud_exponent
+    return RegionDose(
         name=region.name,
         volume_ml=volume.count * geometry.voxel_volume_ml,
         mean_gy=volume.mean_gy,
@@ -233,15 +234,9 @@ def _region_dose(
         d95_gy=volume.dose_to_hottest_gy(95),
         d98_gy=volume.dose_to_hottest_gy(98),
         v_fraction={level: volume.volume_fraction_at(float(level)) for level in levels},
+        bed_gy=mean_bed_gy(volume.sorted_gy, tissue=tissue, effective_half_life_h=float(constants.half_life_h)),
+        geud_gy=None if exponent is None else geud_gy(volume.sorted_gy, exponent=exponent),
         tracking_uid=region.tracking_uid,
         origin=region.origin,
         number=region.number,
-    )
-    tissue = options.tissue_of.get(region.name, TISSUE_OF_KIND.get(region.kind))
-    if tissue is None:
-        return dose
-    return replace(
-        dose,
-        bed_gy=mean_bed_gy(volume.sorted_gy, tissue=tissue, effective_half_life_h=float(constants.half_life_h)),
-        geud_gy=geud_gy(volume.sorted_gy, exponent=tissue.geud_exponent),
     )

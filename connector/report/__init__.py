@@ -1,0 +1,1 @@
+"""The picture and the PDF a person looks at."""

@@ -1,0 +1,215 @@
+"""One picture of a dose map for people: isodose lines over the activity in two cuts, and the dose-volume curves."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from connector.core.assessment import DoseReport
+from connector.core.case import ActivityMap, Region, VolumeGeometry
+from connector.core.dosimetry.dvh import box_of, dose_volumes, joined_box
+
+ISODOSES_GY = (10.0, 20.0, 40.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0)
+# Readable by people who see no red and green (Okabe and Ito, and plasma for the ordered isodoses).
+REGION_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+CURVE_POINTS = 400
+MARGIN_MM = 30.0
+SCALE_BAR_MM = 20.0
+AXIAL, CORONAL = 0, 1
+_AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    """What both cuts show: the voxel they go through, the window around the regions, and the isodoses that occur."""
+
+    dose: DoseReport
+    activity: ActivityMap
+    masks: Sequence[NDArray[np.bool_]]
+    place: tuple[int, int, int]
+    window: tuple[slice, ...]
+    levels: Sequence[float]
+
+
+def dose_picture(dose: DoseReport, activity: ActivityMap, regions: Sequence[Region]) -> bytes:
+    """
+    Draw a PNG: axial and coronal cut through the hottest place of the first lesion (else of all), and the DVH.
+
+    Grey is the activity, dark where there is much. The same input gives the same bytes.
+    """
+    figure = Figure(figsize=(15, 5.4), dpi=110, layout="constrained")
+    axial, coronal, curves = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
+    masks = [region.mask for region in regions]
+    scene = _Scene(
+        dose=dose,
+        activity=activity,
+        masks=masks,
+        place=_hottest(dose.dose_gy, _first_of_interest(regions)),
+        window=_window(masks, dose),
+        levels=[level for level in ISODOSES_GY if level < float(dose.dose_gy.max())],
+    )
+    _cut(axial, AXIAL, scene)
+    _cut(coronal, CORONAL, scene)
+    _curves(curves, dose, regions)
+    figure.legend(
+        handles=_isodose_handles(scene.levels), loc="outside lower left", ncols=len(ISODOSES_GY), frameon=False
+    )
+    method = dose.method.replace("_", " ")
+    figure.suptitle(f"{dose.nuclide} absorbed dose, {method}: draft, not for treatment", fontsize=12)
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _first_of_interest(regions: Sequence[Region]) -> NDArray[np.bool_] | None:
+    filled = [region for region in regions if region.mask.any()]
+    lesions = [region for region in filled if region.kind == "lesion"]
+    chosen = (lesions or filled)[:1]
+    return chosen[0].mask if chosen else None
+
+
+def _hottest(dose_gy: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> tuple[int, int, int]:
+    inside = dose_gy if mask is None else np.where(mask, dose_gy, np.float32(-1))
+    plane, row, column = np.unravel_index(int(inside.argmax()), inside.shape)
+    return int(plane), int(row), int(column)
+
+
+def _window(masks: Iterable[NDArray[np.bool_]], dose: DoseReport) -> tuple[slice, ...]:
+    """What is shown: the regions and a margin, or the whole volume."""
+    boxes = [box for mask in masks if (box := box_of(mask)) is not None]
+    shape, spacing = dose.geometry.shape, dose.geometry.spacing_mm
+    if not boxes:
+        return tuple(slice(0, size) for size in shape)
+    margins = [round(MARGIN_MM / step) for step in spacing]
+    return tuple(
+        slice(max(side.start - margin, 0), min(side.stop + margin, size))
+        for side, margin, size in zip(joined_box(boxes), margins, shape, strict=True)
+    )
+
+
+def _cut(axes: Axes, across: int, scene: _Scene) -> None:
+    """One cut through the scene's place; `across` is the array axis that is cut."""
+    geometry = scene.dose.geometry
+    at = tuple(scene.place[across] if axis == across else scene.window[axis] for axis in range(3))
+    shown_gy = scene.dose.dose_gy[at]
+    down, right = (axis for axis in range(3) if axis != across)
+    aspect = geometry.spacing_mm[down] / geometry.spacing_mm[right]
+    axes.imshow(
+        scene.activity.concentration_bq_per_ml[at], cmap="gray_r", aspect=aspect, vmin=0, interpolation="nearest"
+    )
+    if min(shown_gy.shape) > 1:
+        _lines(axes, at, scene)
+    if _is_head_up(geometry, down):
+        axes.invert_yaxis()
+    _letters(axes, geometry, down, right)
+    _scale_bar(axes, geometry, right)
+    name = "axial" if across == AXIAL else "coronal"
+    axes.set_title(f"{name}, {_position(geometry, across, scene.place)}", fontsize=10)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def _lines(axes: Axes, at: tuple[int | slice, ...], scene: _Scene) -> None:
+    """Outlines of the regions, dashed, and isodose lines; a single row or column of voxels has neither."""
+    for number, mask in enumerate(scene.masks):
+        if mask[at].any():
+            colour = REGION_COLOURS[number % len(REGION_COLOURS)]
+            axes.contour(mask[at].astype(np.float32), levels=[0.5], colors=colour, linewidths=1.6, linestyles="dashed")
+    dose_gy = scene.dose.dose_gy[at]
+    levels = [level for level in scene.levels if level < float(dose_gy.max())]
+    if levels:
+        colours = _isodose_colours(scene.levels)
+        drawn = axes.contour(dose_gy, levels=levels, colors=[colours[level] for level in levels], linewidths=1.4)
+        # A white rim keeps dark lines visible on dark activity.
+        drawn.set(path_effects=[withStroke(linewidth=2.6, foreground="white")])
+
+
+def _direction(geometry: VolumeGeometry, axis: int) -> tuple[float, float, float]:
+    return (geometry.plane_direction, geometry.row_step_direction, geometry.column_step_direction)[axis]
+
+
+def _is_head_up(geometry: VolumeGeometry, down: int) -> bool:
+    """Whether the array runs from feet to head down the picture, which people read upside down."""
+    direction = _direction(geometry, down)
+    return int(np.argmax(np.abs(direction))) == 2 and direction[2] > 0  # noqa: PLR2004 - z of the patient
+
+
+def _letters(axes: Axes, geometry: VolumeGeometry, down: int, right: int) -> None:
+    outline = [withStroke(linewidth=2.5, foreground="white")]
+    ends = {"left": (0.02, 0.5), "right": (0.98, 0.5), "top": (0.5, 0.98), "bottom": (0.5, 0.02)}
+    low_right, high_right = _ends_of(geometry, right)
+    low_down, high_down = _ends_of(geometry, down)
+    if _is_head_up(geometry, down):
+        low_down, high_down = high_down, low_down
+    for side, letter in zip(ends, (low_right, high_right, low_down, high_down), strict=True):
+        x, y = ends[side]
+        across = side if side in {"left", "right"} else "center"
+        along = side if side in {"top", "bottom"} else "center"
+        axes.text(x, y, letter, transform=axes.transAxes, ha=across, va=along, fontsize=11, path_effects=outline)
+
+
+def _ends_of(geometry: VolumeGeometry, axis: int) -> tuple[str, str]:
+    """Letters at the low and the high end of an array axis (patient coordinates run to left, posterior, superior)."""
+    direction = _direction(geometry, axis)
+    main = int(np.argmax(np.abs(direction)))
+    low, high = _AXIS_LETTERS[main]
+    return (low, high) if direction[main] > 0 else (high, low)
+
+
+def _position(geometry: VolumeGeometry, across: int, place: tuple[int, int, int]) -> str:
+    steps = [
+        index * step * np.array(_direction(geometry, axis))
+        for axis, (index, step) in enumerate(zip(place, geometry.spacing_mm, strict=True))
+    ]
+    point = np.array(geometry.origin_mm) + np.sum(steps, axis=0)
+    main = int(np.argmax(np.abs(_direction(geometry, across))))
+    return f"{'xyz'[main]} = {point[main]:.1f} mm"
+
+
+def _isodose_colours(levels: Sequence[float]) -> dict[float, Any]:
+    """One colour a level, from dark to bright over the levels that occur."""
+    return dict(zip(levels, colormaps["plasma"](np.linspace(0.1, 0.92, len(levels))), strict=True))
+
+
+def _isodose_handles(levels: Sequence[float]) -> list[Line2D]:
+    colours = _isodose_colours(levels)
+    return [Line2D([], [], color=colours[level], label=f"{level:g} Gy") for level in levels]
+
+
+def _scale_bar(axes: Axes, geometry: VolumeGeometry, right: int) -> None:
+    """A bar of 20 mm at the lower left."""
+    _, width = sorted(axes.get_xlim())
+    length = SCALE_BAR_MM / geometry.spacing_mm[right] / width
+    axes.plot([0.04, 0.04 + length], [0.05, 0.05], transform=axes.transAxes, color="black", linewidth=3)
+    axes.text(0.04, 0.07, f"{SCALE_BAR_MM:g} mm", transform=axes.transAxes, fontsize=8)
+
+
+def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region]) -> None:
+    """Cumulative dose-volume curve of every region, with its mean dose in the legend."""
+    for number, (region, volume) in enumerate(
+        zip(regions, dose_volumes(dose.dose_gy, [region.mask for region in regions]), strict=True)
+    ):
+        if volume is None:
+            continue
+        levels = np.linspace(0, volume.max_gy, CURVE_POINTS)
+        shares = [100 * volume.volume_fraction_at(float(level)) for level in levels]
+        label = f"{region.name}: mean {volume.mean_gy:.1f} Gy, D70 {volume.dose_to_hottest_gy(70):.1f} Gy"
+        axes.plot(
+            [*levels, volume.max_gy], [*shares, 0], color=REGION_COLOURS[number % len(REGION_COLOURS)], label=label
+        )
+    axes.set_xlabel("absorbed dose at least [Gy]")
+    axes.set_ylabel("volume [%]")
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, 103)
+    axes.grid(visible=True, alpha=0.3)
+    axes.set_title("dose-volume curves", fontsize=10)
+    if regions:
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False)
