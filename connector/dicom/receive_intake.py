@@ -82,10 +82,12 @@ class Intake:
         transfer_syntax_uid: str,
         source: str,
         association_id: str = "",
-        study_instance_uid: str | None = None,
+        check: Callable[[Head], None] | None = None,
     ) -> tuple[Head, ReceiptOutcome]:
         """
         Make an object durable, record it, and tell what the ledger did; afterwards the sender may be told "stored".
+
+        `check` may look at the head and raise, before anything is stored.
 
         Raises WrongObject (not what was announced), ImpossibleInput (no readable data set) or TryLater (disk or
         ledger); then nothing of it is kept.
@@ -95,8 +97,8 @@ class Intake:
             head = _head(incoming, transfer_syntax_uid)
             if (head.sop_class_uid, head.sop_instance_uid) != (sop_class_uid, sop_instance_uid):
                 raise WrongObject("the data set is of another SOP class or instance than its message says")
-            if study_instance_uid not in {None, head.study_instance_uid}:
-                raise WrongObject("the instance is of another study than its address says", other_study=True)
+            if check is not None:
+                check(head)
             stored = incoming.commit(study_instance_uid=head.study_instance_uid, sop_instance_uid=head.sop_instance_uid)
         finally:
             incoming.close()

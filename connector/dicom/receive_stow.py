@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from connector.core.errors import ConnectorError, ImpossibleInput
-from connector.dicom.receive_head import is_uid
-from connector.dicom.receive_intake import OUT_OF_RESOURCES, Intake, refusal_status
+from connector.dicom.receive_head import Head, is_uid
+from connector.dicom.receive_intake import OUT_OF_RESOURCES, Intake, WrongObject, refusal_status
 from connector.dicom.receive_multipart import MultipartScanner, PartBegan, PartData, PartEnded, read_content_type
 from connector.dicom.receive_part10 import Part10
 from connector.dicom.receive_stow_answer import JSON, XML, Failed, Stored, as_json, as_xml
@@ -228,9 +228,13 @@ class _Part:
             sop_instance_uid=announced.sop_instance_uid,
             transfer_syntax_uid=announced.transfer_syntax_uid,
             source=self._upload.source,
-            study_instance_uid=self._upload.study_instance_uid,
+            check=self._check_study,
         )
         return Stored(head.sop_class_uid, head.sop_instance_uid)
+
+    def _check_study(self, head: Head) -> None:
+        if self._upload.study_instance_uid not in {None, head.study_instance_uid}:
+            raise WrongObject("the instance is of another study than its address says", other_study=True)
 
     def _note(self, fault: Exception) -> None:
         reason = refusal_status(fault)
