@@ -4,7 +4,7 @@ import os
 import re
 import struct
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -75,11 +75,27 @@ class Header:
 
 
 @contextmanager
-def quiet() -> Any:
+def quiet() -> Iterator[None]:
     """Keep pydicom's warnings off: they quote values of the patient, and every fault that matters is checked here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """
+    Tell malformed attributes of one object as ImpossibleInput, without quoting them.
+
+    pydicom decodes a value when it is first looked at, and fails in many ways on what the standard forbids.
+    """
+    with quiet():
+        try:
+            yield
+        except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as fault:
+            raise ImpossibleInput(
+                f"an attribute is missing or malformed ({type(fault).__name__}): ask the sender to check the object"
+            ) from fault
 
 
 def read_headers(paths: Sequence[Path]) -> tuple[list[Header], list[Skipped]]:

@@ -15,7 +15,7 @@ from connector.core.case import ActivityMap
 from connector.core.errors import ImpossibleInput
 from connector.core.geometry.grids import DIRECTION_TOLERANCE
 from connector.core.nuclides import NUCLIDES, nuclide
-from connector.dicom.headers import Header, read_headers
+from connector.dicom.headers import Header, read_headers, reading
 from connector.dicom.read_codes import first_code
 from connector.dicom.read_geometry import Frame
 from connector.dicom.read_image import Volume, read_volume, rescale
@@ -67,6 +67,7 @@ def read_activity(paths: Sequence[Path], administered_at: datetime | None = None
     return activity_of(headers, administered_at)
 
 
+@reading()
 def activity_of(headers: Sequence[Header], administered_at: datetime | None = None) -> ActivityMap:
     """
     Read one PET or NM series whose headers are known already.

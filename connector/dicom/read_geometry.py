@@ -97,7 +97,8 @@ def _nuclear_medicine_frames(header: Header) -> list[Frame]:
     kinds = [str(each).upper() for each in dataset.get("ImageType") or ()]
     if not {"RECON TOMO", "RECON GATED TOMO"}.intersection(kinds[2:3]):
         raise ImpossibleInput("a planar or unreconstructed NM image has no places in the patient: send the RECON TOMO")
-    if int(dataset.get("FrameIncrementPointer") or 0) != _SLICE_VECTOR:
+    pointers = np.atleast_1d(np.asarray(dataset.get("FrameIncrementPointer") or (), dtype=int))
+    if pointers.tolist() != [_SLICE_VECTOR]:
         raise ImpossibleInput("the NM frames run over more than slices (gates or times): send one static volume")
     detectors = dataset.get("DetectorInformationSequence") or ()
     detector = next((each for each in detectors if "ImagePositionPatient" in each), dataset)

@@ -11,7 +11,7 @@ from connector.core.case import Code, LesionMeasurement, LesionRole, LesionState
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Skipped
 from connector.dicom import codes
-from connector.dicom.headers import Header
+from connector.dicom.headers import Header, reading
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import LIVER, first_code, is_code, is_lesion, lobe_of_site, site_of
 from connector.dicom.read_values import decimal, text
@@ -73,6 +73,7 @@ class _Group:
         return next((item for item in found if item.get("RelationshipType") == "CONTAINS"), None)
 
 
+@reading()
 def read_measurements(header: Header, observed_on: date) -> Measurements:
     """
     Read the measurement groups of a report (TID 1411, 1410, 1501, and look-alikes of older products).

@@ -11,7 +11,7 @@ from connector.core.case import Code, Region, VolumeGeometry
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Skipped
 from connector.core.geometry.grids import subgrid
-from connector.dicom.headers import Header
+from connector.dicom.headers import Header, reading
 from connector.dicom.read_codes import first_code, kind_of, site_of, site_of_name
 from connector.dicom.read_geometry import Frame, frames_of, plane_numbers
 from connector.dicom.read_pixels import plain_bytes, stored_frames
@@ -47,6 +47,7 @@ class Segmentation:
     skipped: tuple[Skipped, ...]
 
 
+@reading()
 def read_segmentation(header: Header) -> Segmentation:
     """
     Read a binary, fractional or label map segmentation; segments may overlap.

@@ -12,7 +12,7 @@ from connector.core.case import Region, VolumeGeometry
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Skipped
 from connector.core.geometry.grids import PLACE_TOLERANCE_MM, bounding_box, indices_at, subgrid
-from connector.dicom.headers import Header
+from connector.dicom.headers import Header, reading
 from connector.dicom.read_codes import first_code, kind_of
 from connector.dicom.read_geometry import assemble, frames_of
 from connector.dicom.read_values import text
@@ -35,6 +35,7 @@ class StructureSet:
     skipped: tuple[Skipped, ...]
 
 
+@reading()
 def read_structures(header: Header, images: Sequence[Header] = ()) -> StructureSet:
     """
     Read the closed contours of a structure set on the grid of the images they were drawn on.
