@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 
 import click
 
@@ -14,9 +15,9 @@ from connector.cli.respond import respond, response
 from connector.cli.schema import schema
 
 
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="connector")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a failure.")
 def main() -> None:
     """
     Between PACS and EHR, for thyroid cancer that has spread.
@@ -40,7 +41,19 @@ for command in (
 ):  # fmt: skip
     main.add_command(command)
 
-if __name__ == "__main__":
+
+def run() -> None:
+    """Run a command; what nobody foresaw leaves with exit 1 and one sentence, and its traceback under --debug."""
     # numpy's threads would fight the worker processes for the same cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.exit(main())
+    try:
+        main()
+    except Exception as fault:  # noqa: BLE001 - the last door before a person
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        click.echo(f"{type(fault).__name__}: repeat with --debug and report what it prints", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -162,7 +162,6 @@ class App:
             maximum_associations=settings.maximum_associations,
             disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
             tls=_server_tls(settings),
-            held=self.inbox.held,
             reuse_port=reuse_port,
         )
 

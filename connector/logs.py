@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import structlog
 
 ALLOWED_FIELDS = frozenset({
-    "event", "level", "timestamp", "logger",
+    "event", "level", "timestamp", "part",
     "case_ref", "study_instance_uid", "series_instance_uid", "sop_instance_uid", "sop_class_uid", "document_id",
     "association_id", "calling_ae_title", "called_ae_title", "destination", "kind", "state", "reason", "status",
     "count", "seconds", "size_bytes", "attempt", "port", "method", "route", "resource_type", "task", "due_in_seconds",
@@ -54,4 +54,5 @@ class _LibraryHandler(logging.Handler):
 
 def get_logger(name: str) -> Any:
     """Get a logger whose events carry the name of the part that speaks."""
-    return structlog.get_logger().bind(logger=name)
+    # Initial values are bound at the first event, so that `configure` reaches loggers made at import.
+    return structlog.get_logger(part=name)

@@ -61,10 +61,16 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
     def work(job_id: str) -> None:
         hand_out(celery, ((following, "deliver") for following in app().steps.run(job_id)))
 
-    celery.task(work, name="connector.assess")
-    celery.task(work, name="connector.deliver")
-    celery.task(lambda: hand_out(celery, app().steps.sweep()), name="connector.sweep")
-    celery.task(lambda: _look(app()), name="connector.look")
+    def sweep() -> None:
+        hand_out(celery, app().steps.sweep())
+
+    def look() -> None:
+        changed = app().steps.look_for_observations()
+        if changed:
+            log.info("records_changed", count=changed)
+
+    for name, step in (("assess", work), ("deliver", work), ("sweep", sweep), ("look", look)):
+        celery.task(step, name=f"connector.{name}")
     return celery
 
 
@@ -87,12 +93,6 @@ def __getattr__(name: str) -> Any:
     if name == "celery":
         return make_celery(Settings(), _this_process)
     raise AttributeError(name)
-
-
-def _look(app: App) -> None:
-    changed = app.steps.look_for_observations()
-    if changed:
-        log.info("records_changed", count=changed)
 
 
 def run_worker(settings: Settings, concurrency: int) -> None:

@@ -1,5 +1,6 @@
 """`connector demo`: the service and an archive on this machine, a bundled case in, a table of what came out."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,8 +66,10 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
         settings = _settings(folder, archive, case.patient_issuers)
         with Service(settings) as service:
             tell("Sending the record by HTTP")
-            json_type = {"Content-Type": "application/fhir+json"}
-            httpx.post(archive.fhir_url, content=case.bundle.read_bytes(), headers=json_type).raise_for_status()
+            for entry in json.loads(case.bundle.read_bytes())["entry"]:
+                resource = entry["resource"]
+                place = f"{archive.fhir_url}/{resource['resourceType']}/{resource['id']}"
+                httpx.put(place, json=resource).raise_for_status()
             for number, study in enumerate(case.studies, 1):
                 tell(f"Sending study {number} of {len(case.studies)} by C-STORE")
                 _send(study, service.dicom_port)
