@@ -38,7 +38,7 @@ class EhrDestination:
         """Deliver one document. Raises TryLater or Refused."""
         bundle = json.loads(document.content, parse_float=Decimal)
         capabilities = self._client.capabilities()
-        entries, left_out = _offered(self._with_known_patient(bundle["entry"]), capabilities)
+        entries, left_out = _offered(bundle["entry"], capabilities)
         if not any(entry["resource"]["resourceType"] != "Provenance" for entry in entries):
             raise Refused("the EHR takes none of the resources: have CarePlan, Observation or Task opened for writing")
         for _ in range(_MOST_READS):
@@ -52,21 +52,6 @@ class EhrDestination:
                 continue
             return Delivery(plan.note)
         raise TryLater("the EHR's resources changed three times while they were written")
-
-    def _with_known_patient(self, entries: Sequence[Json]) -> list[Resource]:
-        """Entries whose patient is an address; a patient known by identifier only is looked up."""
-        conditional = {
-            reference for entry in entries if (reference := about(entry["resource"])) is not None and "?" in reference
-        }
-        places: dict[str, str] = {}
-        for reference in conditional:
-            kind, _, query = reference.partition("?")
-            name, _, value = query.partition("=")
-            found = self._client.search(kind, [(name, value)])
-            if len(found) != 1:
-                raise Refused(f"{len(found)} patients in the EHR carry the identifier: one is needed")
-            places[reference] = reference_of(found[0])
-        return [_replaced(dict(entry), places) for entry in entries]
 
     def _state(self, entries: Sequence[Json], capabilities: Capabilities) -> State:
         current: dict[str, Json] = {}
@@ -90,7 +75,7 @@ class EhrDestination:
         """Everything we wrote about the patient that a newer result may retire."""
         patients = {patient for entry in entries if (patient := about(entry["resource"])) is not None}
         if len(patients) != 1:
-            raise Refused("the document is about more than one patient: it must not be delivered")
+            raise Refused(f"the document names {len(patients)} patients by address in the EHR: one is needed")
         patient = patients.pop()
         found = []
         for kind in RETIRED_STATUS:

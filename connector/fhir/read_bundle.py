@@ -10,6 +10,7 @@ from connector.fhir.read_patient import replaced_by, the_one
 from connector.fhir.read_record import READ_TYPES, read_record
 from connector.fhir.resource import Json, items, members, patient_of, reference_of
 
+PATIENT_BY_IDENTIFIER = "Patient?identifier="
 _BUNDLE_TYPES = frozenset({"collection", "searchset", "document", "transaction", "batch", "history"})
 # Elements that exist in one release only, by resource type: what tells that a Bundle is not R4.
 _NOT_R4: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -76,11 +77,11 @@ class BundleRecordSource:
         reading = read_record(self._resources, patient=patient)
         if self._has_ids or not reading.identity.identifiers:
             return reading
-        # A patient without id has no address in the EHR; a transaction may refer to it by identifier (R4, 3.1.0.11.2).
+        # A patient without id has no address in the EHR, so that a writer refers to it by identifier.
         first = next((one for one in reading.identity.identifiers if one.system), None)
-        return (
-            replace(reading, patient_reference=f"Patient?identifier={first.system}|{first.value}") if first else reading
-        )
+        if first is None:
+            return reading
+        return replace(reading, patient_reference=f"{PATIENT_BY_IDENTIFIER}{first.system}|{first.value}")
 
 
 def _require_r4(resource: Json, number: int) -> None:

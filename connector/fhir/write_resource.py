@@ -11,6 +11,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from connector.core.assessment import Assessment
 from connector.core.case import RecordReading, TimePoint
 from connector.fhir.identity import CODE_SYSTEM, DICOM_UID_SYSTEM, IDENTIFIER_SYSTEM, OUR_NAME, full_url
+from connector.fhir.read_bundle import PATIENT_BY_IDENTIFIER
 from connector.fhir.ucum import SYSTEM as UCUM
 from connector.terminology import Concept
 
@@ -33,8 +34,12 @@ class Case:
 
     @property
     def subject(self) -> Resource:
-        """The patient."""
-        return {"reference": self.record.patient_reference}
+        """The patient: by address in the EHR, or by identifier when the record came as a file without addresses."""
+        reference = self.record.patient_reference
+        if not reference.startswith(PATIENT_BY_IDENTIFIER):
+            return {"reference": reference}
+        system, _, value = reference.removeprefix(PATIENT_BY_IDENTIFIER).partition("|")
+        return {"type": "Patient", "identifier": {"system": system, "value": value}}
 
     @property
     def assessed(self) -> TimePoint | None:

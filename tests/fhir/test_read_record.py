@@ -362,7 +362,8 @@ def test_what_is_no_bundle_is_refused(content):
     [
         {"resourceType": "Observation", "status": "final", "code": None},
         {"resourceType": "Observation", "status": "final", "code": {"coding": "1751-7"}},
-        {"resourceType": "Observation", "status": "final", "code": {"coding": [{"system": "http://loinc.org", "code": "1751-7"}]},
+        {"resourceType": "Observation", "status": "final",
+         "code": {"coding": [{"system": "http://loinc.org", "code": "1751-7"}]},
          "effectiveDateTime": "2026-01-01", "valueQuantity": [1]},
         {"resourceType": "Condition", "code": "C73"},
         {"resourceType": "Procedure", "status": "completed"},
