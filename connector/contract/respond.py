@@ -1,6 +1,8 @@
 """`connector respond`: the four forms of a response case, each read once, judged, and written out."""
 
 from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, WithJsonSchema
@@ -13,6 +15,7 @@ from connector.core.response import assess_response, criteria_of
 from connector.core.response.best_response import Assessed
 from connector.core.response.case import (
     ABSENT,
+    LARGEST_DIAMETER_MM,
     NOT_EVALUABLE,
     AfterComplete,
     ContinuingResponse,
@@ -24,7 +27,6 @@ from connector.core.response.case import (
     ResponseCase,
     Visit,
 )
-from connector.core.response.checks import LARGEST_DIAMETER_MM
 from connector.core.response.conclusion import conclude
 from connector.core.response.recist_1_1 import Sums, overall_response, target_response
 
@@ -228,7 +230,17 @@ def case_of_lesions(read: LesionsCase) -> ResponseCase:
     """Turn a case of lesions into the core's type; measurements are read here, with their place for the error."""
     return ResponseCase(
         criteria=read.criteria,
-        lesions=tuple(Lesion(**dict(lesion)) for lesion in read.lesions),
+        lesions=tuple(
+            Lesion(
+                id=lesion.id,
+                role=lesion.role,
+                site=lesion.site,
+                lymph_node=lesion.lymph_node,
+                axis=lesion.axis,
+                slice_thickness_mm=lesion.slice_thickness_mm,
+            )
+            for lesion in read.lesions
+        ),
         visits=tuple(_visit(number, visit) for number, visit in enumerate(read.visits)),
         treatment_start=read.treatment_start,
         policies=read.policies.chosen(),
@@ -257,19 +269,28 @@ def _visit(number: int, visit: VisitCase) -> Visit:
 
 def measurement(value: Any) -> Measurement:
     """Read a diameter in millimetres, the parts of a split lesion, or one of the words. Raises ValueError."""
+    if isinstance(value, str):
+        return _measurement_of_text(value)
     if value is None:
         return NOT_EVALUABLE
     if isinstance(value, list):
         if len(value) < 2:  # noqa: PLR2004 - one part is no split
             raise ValueError("a split lesion has at least two parts: give one diameter without brackets")
         return Measurement(LesionState.MEASURED, tuple(exact(part) for part in value))
-    if isinstance(value, str):
-        if value in _WORDS:
-            return _WORDS[value]
-        if value.startswith(_MERGED):
-            return Measurement(LesionState.PRESENT, merged_into=value.removeprefix(_MERGED))
-    diameter = exact(value)
-    return Measurement(LesionState.MEASURED, (diameter,)) if diameter else ABSENT
+    return _measured(exact(value))
+
+
+@lru_cache(maxsize=4096)  # the same few words and tenths of a millimetre come again and again
+def _measurement_of_text(text: str) -> Measurement:
+    if text in _WORDS:
+        return _WORDS[text]
+    if text.startswith(_MERGED):
+        return Measurement(LesionState.PRESENT, merged_into=text.removeprefix(_MERGED))
+    return _measured(exact(text))
+
+
+def _measured(diameter_mm: Decimal) -> Measurement:
+    return Measurement(LesionState.MEASURED, (diameter_mm,)) if diameter_mm else ABSENT
 
 
 SCHEMAS: dict[str, type[BaseModel] | dict[str, Any]] = {

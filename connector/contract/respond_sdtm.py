@@ -12,7 +12,7 @@ from connector.core.assessment import ResponseReport, VisitResponse
 from connector.core.case import LesionRole, LesionState
 from connector.core.response import ResponseCase, assess_response
 from connector.core.response.case import Lesion, Measurement, NewLesion, Visit
-from connector.core.response.lesions import ZERO_MM, diameters_of, is_disease
+from connector.core.response.lesions import is_disease
 
 Row = dict[str, str]
 
@@ -88,23 +88,26 @@ def _tr(case: ResponseCase, report: ResponseReport) -> Iterator[Row]:
 
 
 def _found(lesion: Lesion, measurement: Measurement) -> Row:
-    diameters = diameters_of(measurement)
-    if lesion.role is LesionRole.TARGET and diameters is not None:
-        return _length("DIAMETER", "Diameter", sum(diameters, ZERO_MM))
-    state = _tumour_state(lesion, measurement, diameters)
-    if state is not None and lesion.role is LesionRole.NON_TARGET:
-        return {"TRTESTCD": "TUMSTATE", "TRTEST": "Tumor State", "TRORRES": state, "TRSTRESC": state}
-    code, test = ("DIAMETER", "Diameter") if lesion.role is LesionRole.TARGET else ("TUMSTATE", "Tumor State")
+    if lesion.role is LesionRole.TARGET:
+        if measurement.total_mm is not None:
+            return _length("DIAMETER", "Diameter", measurement.total_mm)
+        return {"TRTESTCD": "DIAMETER", "TRTEST": "Diameter", **_not_done(measurement)}
+    state = _tumour_state(lesion, measurement)
+    result = _not_done(measurement) if state is None else {"TRORRES": state, "TRSTRESC": state}
+    return {"TRTESTCD": "TUMSTATE", "TRTEST": "Tumor State", **result}
+
+
+def _not_done(measurement: Measurement) -> Row:
     merged = measurement.merged_into
     reason = f"MERGED INTO {merged}" if merged else measurement.state.value.replace("_", " ").upper()
-    return {"TRTESTCD": code, "TRTEST": test, "TRSTAT": "NOT DONE", "TRREASND": reason}
+    return {"TRSTAT": "NOT DONE", "TRREASND": reason}
 
 
-def _tumour_state(lesion: Lesion, measurement: Measurement, diameters: tuple[Decimal, ...] | None) -> str | None:
+def _tumour_state(lesion: Lesion, measurement: Measurement) -> str | None:
     if measurement.merged_into is not None:
         return None
-    if diameters is not None:
-        return "PRESENT" if is_disease(lesion, diameters) else "ABSENT"
+    if measurement.total_mm is not None:
+        return "PRESENT" if is_disease(lesion, measurement) else "ABSENT"
     return _TUMOUR_STATES.get(measurement.state)
 
 

@@ -265,8 +265,6 @@ ROW = {"A": 20, "B": 20}
         ([A], visits({"A": 20}, {"A": 20})[::-1], {}, "visits.1.date"),
         ([A], visits({"A": 20}, new_lesion={0: NewLesion.EQUIVOCAL}), {}, "visits.0.new_lesion"),
         ([A], visits({"A": 20, "Q": 1}), {}, "visits.0.measurements.Q"),
-        ([A], visits({"A": 20}, {"A": -1}), {}, "visits.1.measurements.A"),
-        ([A], visits({"A": 20}, {"A": "1000.1"}), {}, "visits.1.measurements.A"),
         ([A], visits({"A": 20}, {"A": "unequivocal_progression"}), {}, "visits.1.measurements.A"),
         ([A], visits({"A": 0}), {}, "visits.0.measurements.A"),
         ([A], visits({"A": ["0", "0"]}), {}, "visits.0.measurements.A"),
@@ -286,6 +284,29 @@ def test_an_impossible_case_is_refused_by_field(lesions, followed, fields, field
         assess_response(case(lesions, followed, **fields))
     assert fault.value.field == field
     assert ": " in fault.value.message or " " in fault.value.message
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("-0.1", "not negative"),
+        ("1000.1", "give the diameter in millimetres"),
+        (["12", "-3"], "not negative"),
+        (["12"], "at least two parts"),
+        ("12 mm", "no unit"),
+        ("1e2", "not a decimal number"),
+        ("", "not a decimal number"),
+        (True, "not true or false"),
+        ({}, "a decimal number is needed"),
+    ],
+)
+def test_a_measurement_that_says_nothing_is_refused(value, message):
+    with pytest.raises(ValueError, match=message):
+        measurement(value)
+
+
+def test_the_largest_diameter_counts():
+    assert measurement("1000").total_mm == Decimal(1000)
 
 
 def test_a_second_visit_before_treatment_is_refused():

@@ -164,7 +164,8 @@ def test_without_a_start_of_treatment_the_first_study_is_the_baseline():
         ((study(0, lesion("A", 30)), study(42, lesion("A", 30, site="lung"))), "one site for a lesion: A is in liver"),
         ((study(0, lesion("A", 30)), study(42, node("A", 30))), "one site for a lesion"),
         ((study(0, lesion("A", 30)), study(42, lesion("A", 30)), study(42, lesion("A", 31))), "one diameter of A"),
-        ((study(0, lesion("A", 30)), study(42, lesion("A", 3000))), "a correction: visits.1.measurements.A"),
+        ((study(0, lesion("A", 30)), study(42, lesion("A", 3000))), "a likely size of A"),
+        ((study(0, lesion("A", 30)), study(42, lesion("A", -3))), "a likely size of A"),
         (
             (study(0, lesion("A", 30)), study(42, lesion("A", state=LesionState.UNEQUIVOCAL_PROGRESSION))),
             "a correction: visits.1.measurements.A",

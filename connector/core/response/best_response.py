@@ -8,18 +8,17 @@ from connector.core.assessment import DatedResponse
 from connector.core.response.case import AfterComplete, Policies, Response
 
 # Best first. What was not done, or had nothing to assess, comes last.
-_RANKED = (
-    Response.CR,
-    Response.PR,
-    Response.SD,
-    Response.NON_CR_NON_PD,
-    Response.PD,
-    Response.NE,
-    Response.ND,
-    Response.NA,
-)
+_RANKED = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE", "ND", "NA")
 _DISEASE_WITHOUT_PROGRESSION = frozenset({Response.PR, Response.SD, Response.NON_CR_NON_PD})
 _STABLE_OR_BETTER = frozenset({Response.CR, Response.PR, Response.SD})
+_RESPONDING = frozenset({Response.CR, Response.PR})
+# What confirms a response, and what may stand between, by the response and the policy `accept_sd`.
+_CONFIRMING = {
+    (Response.CR, False): ({Response.CR}, {Response.CR, Response.NE}),
+    (Response.CR, True): ({Response.CR}, {Response.CR, Response.NE}),
+    (Response.PR, False): (_RESPONDING, {*_RESPONDING, Response.NE}),
+    (Response.PR, True): (_RESPONDING, {*_RESPONDING, Response.NE, Response.SD}),
+}
 _NOT_ADEQUATE = frozenset({Response.NE, Response.ND, Response.NA})
 
 
@@ -77,7 +76,7 @@ def _with_disease_after_complete_response(ordered: Sequence[Assessed]) -> list[A
         if complete and meaning in _DISEASE_WITHOUT_PROGRESSION:
             meaning = Response.PD if assessed.disease_seen else Response.NE
         complete = complete or meaning is Response.CR
-        read.append(replace(assessed, response=meaning))
+        read.append(assessed if meaning is assessed.response else replace(assessed, response=meaning))
     return read
 
 
@@ -92,7 +91,7 @@ def _with_complete_responses_reclassified(ordered: Sequence[Assessed]) -> list[A
             meaning = Response.NON_CR_NON_PD if disease_later is Response.NON_CR_NON_PD else Response.PR
         elif meaning in _DISEASE_WITHOUT_PROGRESSION and assessed.disease_seen:
             disease_later = meaning
-        read.append(replace(assessed, response=meaning))
+        read.append(assessed if meaning is assessed.response else replace(assessed, response=meaning))
     return read[::-1]
 
 
@@ -103,16 +102,14 @@ def confirming(sequence: Sequence[Assessed], first: int, policies: Policies) -> 
     At least `confirm_days` later, CR by CR and PR by PR or CR, with at most `max_ne` NE between, and SD between only
     for PR and by the policy `accept_sd`. Source: RECIST_1_1, section 4.6 and Table 3.
     """
-    response = sequence[first].response
-    confirms = {Response.CR} if response is Response.CR else {Response.CR, Response.PR}
-    passes = confirms | {Response.SD} if policies.accept_sd and response is Response.PR else confirms
+    confirms, passes = _CONFIRMING[sequence[first].response, policies.accept_sd]
     not_evaluable = 0
     for index in range(first + 1, len(sequence)):
         later = sequence[index]
         if later.response in confirms and (later.on - sequence[first].on).days >= policies.confirm_days:
             return index
         not_evaluable += later.response is Response.NE
-        if not_evaluable > policies.max_ne or later.response not in passes | {Response.NE}:
+        if not_evaluable > policies.max_ne or later.response not in passes:
             return None
     return None
 
@@ -131,13 +128,12 @@ def _as_stable_disease(sequence: Sequence[Assessed], start: date, policies: Poli
 
 def _best(candidates: Iterable[DatedResponse]) -> DatedResponse:
     """Pick the best, the earliest of equals; nothing at all is NE without a date."""
-    ranked = sorted(candidates, key=lambda one: _RANKED.index(Response(one.response)))
-    return ranked[0] if ranked else DatedResponse(Response.NE, None)
+    return min(candidates, key=lambda one: _RANKED.index(one.response), default=DatedResponse(Response.NE, None))
 
 
 def responders(sequence: Sequence[Assessed]) -> Iterable[Assessed]:
     """Every CR and PR, confirmed or not."""
-    return (assessed for assessed in sequence if assessed.response in {Response.CR, Response.PR})
+    return (assessed for assessed in sequence if assessed.response in _RESPONDING)
 
 
 def confirmed_responders(sequence: Sequence[Assessed], policies: Policies) -> Iterable[Assessed]:
@@ -145,7 +141,7 @@ def confirmed_responders(sequence: Sequence[Assessed], policies: Policies) -> It
     return (
         assessed
         for index, assessed in enumerate(sequence)
-        if assessed.response in {Response.CR, Response.PR} and confirming(sequence, index, policies) is not None
+        if assessed.response in _RESPONDING and confirming(sequence, index, policies) is not None
     )
 
 

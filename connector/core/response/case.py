@@ -89,18 +89,41 @@ class Lesion:
     slice_thickness_mm: Decimal | None = None
 
 
+TOO_SMALL_MM = Decimal(5)  # Eisenhauer 2009, section 4.3.2: a target too faint to measure, but there
+LARGEST_DIAMETER_MM = Decimal(1000)  # more is a unit error, not a lesion
+_ZERO_MM = Decimal(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """
     One lesion at one visit.
 
     `diameters_mm` holds one diameter (node: short axis), or several when the lesion has split. A lesion that has grown
-    into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own.
+    into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own. `total_mm` and
+    `largest_mm` follow from these: 5 mm for one too small to measure, 0 for an absent one, None when it was not
+    evaluable. Raises ValueError for a diameter that no lesion has.
     """
 
     state: LesionState
     diameters_mm: tuple[Decimal, ...] = ()
     merged_into: str | None = None
+    total_mm: Decimal | None = field(init=False, compare=False)
+    largest_mm: Decimal | None = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for diameter in self.diameters_mm:
+            if diameter < 0:
+                raise ValueError("a diameter is not negative: correct it")
+            if diameter > LARGEST_DIAMETER_MM:
+                raise ValueError("no lesion is that large: give the diameter in millimetres")
+        parts = {
+            LesionState.MEASURED: self.diameters_mm,
+            LesionState.TOO_SMALL: (TOO_SMALL_MM,),
+            LesionState.ABSENT: (_ZERO_MM,),
+        }.get(self.state, ())
+        object.__setattr__(self, "total_mm", sum(parts, _ZERO_MM) if parts else None)
+        object.__setattr__(self, "largest_mm", max(parts, default=None))
 
 
 ABSENT = Measurement(LesionState.ABSENT)

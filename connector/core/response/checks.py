@@ -1,13 +1,10 @@
 """What a case must be before anything is judged: every impossible input is named, with its field and what to do."""
 
-from decimal import Decimal
 from typing import NoReturn
 
 from connector.core.case import LesionRole, LesionState
 from connector.core.errors import BadCase
 from connector.core.response.case import Lesion, Measurement, NewLesion, ResponseCase, Visit
-
-LARGEST_DIAMETER_MM = Decimal(1000)  # a unit error, not a lesion
 
 
 def check_case(case: ResponseCase) -> None:
@@ -20,15 +17,17 @@ def check_case(case: ResponseCase) -> None:
         )
     for number, visit in enumerate(case.visits):
         for lesion_id, measurement in visit.measurements.items():
-            field = f"visits.{number}.measurements.{lesion_id}"
             lesion = lesions.get(lesion_id)
             if lesion is None:
-                _refuse(field, lesion_id, "no such lesion: add it to lesions, or correct its id")
-            _check_measurement(field, lesion, measurement)
+                _refuse(_at(number, lesion_id), lesion_id, "no such lesion: add it to lesions, or correct its id")
             if measurement.merged_into is not None:
-                _check_merge(field, lesion, measurement.merged_into, lesions, visit)
-            if number == 0 and lesion.role is LesionRole.TARGET:
-                _check_baseline_target(field, measurement)
+                _check_merge(_at(number, lesion_id), lesion, measurement.merged_into, lesions, visit)
+            if lesion.role is LesionRole.TARGET and (number == 0 or measurement.total_mm is None):
+                _check_target(_at(number, lesion_id), measurement, at_baseline=number == 0)
+
+
+def _at(visit_number: int, lesion_id: str) -> str:
+    return f"visits.{visit_number}.measurements.{lesion_id}"
 
 
 def _refuse(field: str, value: object, message: str) -> NoReturn:
@@ -73,16 +72,6 @@ def _check_dates(case: ResponseCase) -> None:
         _refuse("last_contact_date", case.last_contact_date, "is before the last visit: correct one of them")
 
 
-def _check_measurement(field: str, lesion: Lesion, measurement: Measurement) -> None:
-    for diameter in measurement.diameters_mm:
-        if diameter < 0:
-            _refuse(field, diameter, "a diameter is not negative: correct it")
-        if diameter > LARGEST_DIAMETER_MM:
-            _refuse(field, diameter, "no lesion is that large: give the diameter in millimetres")
-    if lesion.role is LesionRole.TARGET and measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
-        _refuse(field, measurement.state.value, "is said of non-target lesions: give this target's diameter")
-
-
 def _check_merge(field: str, lesion: Lesion, host_id: str, lesions: dict[str, Lesion], visit: Visit) -> None:
     value = f"merged:{host_id}"
     host = lesions.get(host_id)
@@ -94,15 +83,15 @@ def _check_merge(field: str, lesion: Lesion, host_id: str, lesions: dict[str, Le
         _refuse(field, value, "a target can only grow into a target: put the common diameter on the target")
 
 
-def _check_baseline_target(field: str, measurement: Measurement) -> None:
-    gone = measurement.state is LesionState.ABSENT or (
-        measurement.state is LesionState.MEASURED and not any(measurement.diameters_mm)
-    )
-    if gone:
+def _check_target(field: str, measurement: Measurement, *, at_baseline: bool) -> None:
+    if measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
+        _refuse(field, measurement.state.value, "is said of non-target lesions: give this target's diameter")
+    if not at_baseline:
+        return
+    if measurement.total_mm == 0:
         _refuse(field, "0", "a target has a diameter at baseline: measure it, or leave it out of the targets")
     if measurement.merged_into is not None:
-        _refuse(
-            field, f"merged:{measurement.merged_into}", "lesions that are one at baseline are one lesion: list it once"
-        )
+        message = "lesions that are one at baseline are one lesion: list it once"
+        _refuse(field, f"merged:{measurement.merged_into}", message)
     if measurement.state is LesionState.TREATED_LOCALLY:
         _refuse(field, measurement.state.value, "a lesion treated before baseline is no target: make it non-target")

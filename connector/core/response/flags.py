@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 
 from connector.core.response.case import Lesion, NewLesion, ResponseCase, Visit
-from connector.core.response.lesions import ZERO_MM, diameters_of
 
 OLDEST_BASELINE_DAYS = 28  # RECIST_1_1, section 3.2: not more than four weeks before treatment
 UNIT_STEP = 10  # centimetres read as millimetres, or the other way
@@ -24,22 +23,24 @@ def baseline_date_flags(case: ResponseCase) -> Iterator[str]:
 
 
 def follow_up_flags(
-    case: ResponseCase, visit: Visit, before: Visit, *, equivocal_on: date | None, nadir_mm: Decimal | None
+    targets: tuple[Lesion, ...],
+    visit: Visit,
+    *,
+    before: Visit,
+    baseline: Visit,
+    equivocal_on: date | None,
+    nadir_mm: Decimal | None,
 ) -> Iterator[str]:
     """Say what is odd about a later visit; `equivocal_on` is when an equivocal new lesion was first seen."""
     if visit.new_lesion is NewLesion.EQUIVOCAL:
         yield "equivocal_new_lesion: does not count; if it is confirmed later, progression dates from this visit"
     if visit.new_lesion is NewLesion.UNEQUIVOCAL and equivocal_on is not None:
         yield f"progression_may_date_back: if it is the equivocal lesion of {equivocal_on}, progression dates from then"
-    if visit.reader is not None and case.visits[0].reader not in {None, visit.reader}:
+    if visit.reader is not None and baseline.reader not in {None, visit.reader}:
         yield "other_reader: not the reader of the baseline, so the sums may not compare"
     if nadir_mm == 0:
         yield "zero_nadir: any growth from zero is more than 20 %; look at what came back"
-    for lesion in case.targets:
-        if _is_unit_step(lesion, visit, before):
+    for lesion in targets:
+        now, then = visit.of(lesion).total_mm, before.of(lesion).total_mm
+        if now and then and (now >= UNIT_STEP * then or then >= UNIT_STEP * now):
             yield f"unlikely_change: {lesion.id} changed {UNIT_STEP}-fold or more; check the unit and the lesion"
-
-
-def _is_unit_step(lesion: Lesion, visit: Visit, before: Visit) -> bool:
-    now, then = (sum(diameters_of(one.of(lesion)) or (), ZERO_MM) for one in (visit, before))
-    return min(now, then) > 0 and max(now, then) >= UNIT_STEP * min(now, then)

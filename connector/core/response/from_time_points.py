@@ -8,9 +8,18 @@ from decimal import Decimal
 
 from connector.core.case import LesionMeasurement, LesionRole, LesionState, TimePoint
 from connector.core.errors import BadCase
-from connector.core.response.case import ABSENT, Lesion, Measurement, NewLesion, Policies, ResponseCase, Visit
+from connector.core.response.case import (
+    ABSENT,
+    LARGEST_DIAMETER_MM,
+    Lesion,
+    Measurement,
+    NewLesion,
+    Policies,
+    ResponseCase,
+    Visit,
+)
 from connector.core.response.checks import check_case
-from connector.core.response.lesions import diameters_of, is_disease
+from connector.core.response.lesions import is_disease
 from connector.core.response.measurable import Candidate, choose_targets
 from connector.core.response.recist_1_1 import RECIST_1_1
 
@@ -44,6 +53,9 @@ def response_case(
     named so, in any study; if no lesion has a role, they are chosen by size. A lesion that a later study does not
     mention was not evaluable; a tracking UID that the baseline does not know is a new lesion.
     """
+    unlikely = tuple(_likely_sizes_needed(time_points))
+    if unlikely:
+        return unlikely
     days = _from_baseline(_days(time_points), treatment_start)
     if not days:
         return ("measured lesions: no imaging study holds any",)
@@ -68,6 +80,13 @@ def response_case(
     except BadCase as fault:
         return (f"a correction: {fault}",)
     return case
+
+
+def _likely_sizes_needed(time_points: Sequence[TimePoint]) -> Iterable[str]:
+    for lesion in (lesion for point in time_points for lesion in point.lesions):
+        diameter = _diameter_mm(lesion)
+        if diameter is not None and not 0 <= diameter <= LARGEST_DIAMETER_MM:
+            yield f"a likely size of {lesion.tracking_id} on {lesion.observed_on}: {diameter} mm; check the unit"
 
 
 def _days(time_points: Sequence[TimePoint]) -> list[_Day]:
@@ -197,7 +216,6 @@ def _measurement(lesion: LesionMeasurement, role: LesionRole | None) -> Measurem
 def _is_new(lesion: LesionMeasurement) -> bool:
     """Tell whether a lesion that the baseline does not know is disease; a node below 10 mm is not."""
     found = _measurement(lesion, None)
-    diameters = diameters_of(found)
-    if diameters is None:
+    if found.total_mm is None:
         return found.state in {LesionState.PRESENT, LesionState.UNEQUIVOCAL_PROGRESSION}
-    return is_disease(Lesion(lesion.tracking_uid, LesionRole.NON_TARGET, lesion.site, lesion.lymph_node), diameters)
+    return is_disease(Lesion(lesion.tracking_uid, LesionRole.NON_TARGET, lesion.site, lesion.lymph_node), found)

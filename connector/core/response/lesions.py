@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from connector.core.case import LesionState
 from connector.core.response.case import NOT_EVALUABLE, Lesion, Measurement, Visit
-from connector.core.response.recist_1_1 import PATHOLOGICAL_NODE_MM, TOO_SMALL_MM, Found
+from connector.core.response.recist_1_1 import PATHOLOGICAL_NODE_MM, Found
 
 ZERO_MM = Decimal(0)
 
@@ -25,22 +25,10 @@ class TargetSum:
     flags: tuple[str, ...]
 
 
-def diameters_of(measurement: Measurement) -> tuple[Decimal, ...] | None:
-    """Return the diameters in millimetres, 5 mm for one too small to measure, or None when it was not evaluable."""
-    if measurement.state is LesionState.MEASURED:
-        return measurement.diameters_mm
-    if measurement.state is LesionState.TOO_SMALL:
-        return (TOO_SMALL_MM,)
-    if measurement.state is LesionState.ABSENT:
-        return ()
-    return None
-
-
-def is_disease(lesion: Lesion, diameters_mm: tuple[Decimal, ...]) -> bool:
+def is_disease(lesion: Lesion, measurement: Measurement) -> bool:
     """Tell whether what was measured is disease: anything at all, or a node with a short axis of 10 mm and more."""
-    if lesion.lymph_node:
-        return any(diameter >= PATHOLOGICAL_NODE_MM for diameter in diameters_mm)
-    return any(diameters_mm)
+    largest = measurement.largest_mm
+    return largest is not None and (largest >= PATHOLOGICAL_NODE_MM if lesion.lymph_node else largest > 0)
 
 
 def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated: AbstractSet[str]) -> TargetSum:
@@ -48,41 +36,37 @@ def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated: AbstractSet[s
     Add up the targets of one visit.
 
     A target that has grown into another adds nothing and is as complete, and as gone, as the one it grew into. One that
-    was treated locally (`treated`) has left the assessment, whatever was measured afterwards.
+    was treated locally, now or before (`treated`), has left the assessment, whatever was measured afterwards.
     """
     measured = ZERO_MM
     complete = True
     there: list[str] = []
     flags: list[str] = []
     for lesion in targets:
-        measurement = visit.of(lesion)
-        if lesion.id in treated:
-            complete = False
-            flags.append(f"treated_locally: {lesion.id} left the assessment and is not evaluable since then")
+        measurement = visit.measurements.get(lesion.id, NOT_EVALUABLE)
+        if measurement.total_mm is None or lesion.id in treated:
+            complete = complete and measurement.merged_into is not None
+            flags.append(_why_not_measured(lesion, measurement, treated))
             continue
-        if measurement.merged_into is not None:
-            flags.append(f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it")
-            continue
-        diameters = diameters_of(measurement)
-        if diameters is None:
-            complete = False
-            flags.extend(_why_missing(lesion, measurement))
-            continue
-        measured += sum(diameters, ZERO_MM)
-        if is_disease(lesion, diameters):
+        measured += measurement.total_mm
+        if is_disease(lesion, measurement):
             there.append(lesion.id)
     return TargetSum(measured, complete, tuple(there), tuple(flags))
 
 
-def _why_missing(lesion: Lesion, measurement: Measurement) -> tuple[str, ...]:
+def _why_not_measured(lesion: Lesion, measurement: Measurement, treated: AbstractSet[str]) -> str:
+    if measurement.merged_into is not None:
+        return f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it"
+    if lesion.id in treated:
+        return f"treated_locally: {lesion.id} left the assessment and is not evaluable since then"
     if measurement.state is LesionState.PRESENT:
-        return (f"target_not_measured: {lesion.id} is present without a diameter, so it is not evaluable",)
-    return (f"target_not_evaluable: {lesion.id}",)
+        return f"target_not_measured: {lesion.id} is present without a diameter, so it is not evaluable"
+    return f"target_not_evaluable: {lesion.id}"
 
 
 def non_target_found(lesion: Lesion, visit: Visit, treated: AbstractSet[str]) -> Found:
     """Tell what became of a non-target lesion; one that has grown into another shares what is found of that one."""
-    measurement = visit.of(lesion)
+    measurement = visit.measurements.get(lesion.id, NOT_EVALUABLE)
     if measurement.merged_into is not None:
         measurement = visit.measurements.get(measurement.merged_into, NOT_EVALUABLE)
     if measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
@@ -91,7 +75,6 @@ def non_target_found(lesion: Lesion, visit: Visit, treated: AbstractSet[str]) ->
         return Found.NOT_EVALUABLE
     if measurement.state is LesionState.PRESENT:
         return Found.PERSISTS
-    diameters = diameters_of(measurement)
-    if diameters is None:
+    if measurement.total_mm is None:
         return Found.NOT_EVALUABLE
-    return Found.PERSISTS if is_disease(lesion, diameters) else Found.GONE
+    return Found.PERSISTS if is_disease(lesion, measurement) else Found.GONE

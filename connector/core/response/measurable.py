@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from connector.core.case import LesionRole
 from connector.core.response.case import Lesion, Visit
-from connector.core.response.lesions import ZERO_MM, diameters_of
+from connector.core.response.lesions import ZERO_MM
 
 # Eisenhauer 2009, sections 3.1.1 and 3.2, Table of measurable disease on CT.
 LEAST_DIAMETER_MM = Decimal(10)
@@ -112,11 +112,10 @@ def baseline_flags(lesions: tuple[Lesion, ...], baseline: Visit) -> tuple[str, .
 
 
 def _size_flags(lesion: Lesion, baseline: Visit) -> Iterable[str]:
-    diameters = diameters_of(baseline.of(lesion))
-    if diameters is None:
+    size = baseline.of(lesion).total_mm
+    if size is None:
         yield f"baseline_incomplete: {lesion.id} has no diameter at baseline, so target response cannot be judged"
         return
-    size = sum(diameters, ZERO_MM)
     least = least_measurable_mm(lymph_node=lesion.lymph_node, slice_thickness_mm=lesion.slice_thickness_mm)
     if size < least:
         yield f"below_measurable_size: {lesion.id} is {size} mm at baseline, a target needs {least} mm"

@@ -9,7 +9,6 @@ from connector.core.evidence import Citation
 from connector.core.response.case import NewLesion, Response
 
 EISENHAUER_2009 = "Eisenhauer 2009, RECIST 1.1"
-TOO_SMALL_MM = Decimal(5)  # section 4.3.2: a target too faint to measure, but there
 PATHOLOGICAL_NODE_MM = Decimal(10)  # section 3.2: below this short axis a node is normal
 LEAST_GROWTH_MM = Decimal(5)  # section 4.3.1: the sum must also have grown by this much
 TENTH = Decimal("0.1")
@@ -92,21 +91,15 @@ def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - 
         return Call(Response.NE, ("the baseline sum is not complete: there is nothing to compare with",))
     if progressed(current_mm=current, nadir_mm=nadir, criteria=criteria):
         part = "" if sums.all_targets_measured else "the measured targets alone: "
-        return Call(Response.PD, (part + _change(current, nadir, "the smallest sum"),))
+        return Call(Response.PD, (f"{part}{current} mm, and the smallest sum was {nadir} mm",))
     if not sums.all_targets_measured:
         return Call(Response.NE, ("a target was not evaluable, and the others alone are not progression",))
     if 10 * current <= 7 * baseline:
-        return Call(Response.PR, (_change(current, baseline, "baseline"),))
+        return Call(Response.PR, (f"{current} mm, and the baseline was {baseline} mm",))
     return Call(
         Response.SD,
-        ("neither PR nor PD", _change(current, baseline, "baseline"), _change(current, nadir, "the smallest sum")),
+        (f"{current} mm, neither PR from the baseline of {baseline} mm nor PD from the smallest sum of {nadir} mm",),
     )
-
-
-def _change(current_mm: Decimal, reference_mm: Decimal, reference: str) -> str:
-    percent = change_percent(now_mm=current_mm, before_mm=reference_mm)
-    amount = f"{current_mm - reference_mm} mm" if percent is None else f"{percent} %"
-    return f"{current_mm} mm, changed by {amount} from {reference} ({reference_mm} mm)"
 
 
 class Found(Enum):

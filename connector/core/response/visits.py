@@ -110,7 +110,14 @@ class Course:
             reasons=(*target.reasons, *non_target.reasons, *_new_lesion_reason(visit)),
             flags=(
                 *total.flags,
-                *follow_up_flags(self.case, visit, self.before, equivocal_on=self.equivocal_on, nadir_mm=self.nadir_mm),
+                *follow_up_flags(
+                    self.targets,
+                    visit,
+                    before=self.before,
+                    baseline=self.case.visits[0],
+                    equivocal_on=self.equivocal_on,
+                    nadir_mm=self.nadir_mm,
+                ),
             ),
             label=visit.label,
             new_lesion=visit.new_lesion,

@@ -1,0 +1,103 @@
+"""How fast `respond --lines` answers: 10,000 time points, against plain floats row by row over the same lines."""
+
+import json
+import statistics
+import sys
+import time
+from datetime import date, timedelta
+
+from click.testing import CliRunner
+
+from connector.cli.respond import respond
+
+TIME_POINTS = 10_000
+VISITS_OF_A_CASE = 10
+TARGETS = 4
+ROUNDS = 5
+
+
+def lines() -> list[str]:
+    """A thousand patients of ten visits with four targets and two non-targets; every number is made, none is random."""
+    made = []
+    for patient in range(TIME_POINTS // VISITS_OF_A_CASE):
+        lesions = [{"id": f"T{n:02}", "role": "target", "site": f"organ {n}", "lymph_node": n == 0} for n in range(TARGETS)]
+        lesions += [{"id": f"N{n:02}", "role": "non_target", "site": "lung", "lymph_node": False} for n in range(2)]
+        visits = []
+        for number in range(VISITS_OF_A_CASE):
+            sizes = {f"T{n:02}": f"{20 + (patient * 7 + n * 3 + number * (n + 1)) % 30}.{n}" for n in range(TARGETS)}
+            others = {"N00": "present", "N01": "absent" if number % 3 else "present"}
+            day = date(2024, 1, 1) + timedelta(56 * number)
+            visits.append({"date": day.isoformat(), "measurements": sizes | others, "new_lesion": "none"})
+        case = {"criteria": "recist-1.1", "treatment_start": "2024-01-01", "lesions": lesions, "visits": visits}
+        made.append(json.dumps(case))
+    return made
+
+
+def plain_floats(text: str) -> str:
+    """What a script would do: no checks, binary floats, the same sums, thresholds and table."""
+    answers = []
+    for line in text.splitlines():
+        case = json.loads(line)
+        targets = [lesion["id"] for lesion in case["lesions"] if lesion["role"] == "target"]
+        others = [lesion["id"] for lesion in case["lesions"] if lesion["role"] != "target"]
+        nodes = {lesion["id"] for lesion in case["lesions"] if lesion["lymph_node"]}
+        baseline = nadir = None
+        rows = []
+        best = "NE"
+        for visit in case["visits"]:
+            found = visit["measurements"]
+            total = sum(float(found[one]) for one in targets)
+            if baseline is None:
+                baseline = nadir = total
+                continue
+            gone = all(float(found[one]) < (10 if one in nodes else 1e-9) for one in targets)
+            if gone:
+                response = "CR"
+            elif total >= 1.2 * nadir and total - nadir >= 5:
+                response = "PD"
+            elif total <= 0.7 * baseline:
+                response = "PR"
+            else:
+                response = "SD"
+            states = [found[one] for one in others]
+            if "unequivocal_progression" in states or visit["new_lesion"] == "unequivocal":
+                response = "PD"
+            elif "present" in states and response == "CR":
+                response = "PR"
+            change, from_nadir = 100 * (total - baseline) / baseline, 100 * (total - nadir) / nadir
+            rows.append({"date": visit["date"], "sum_mm": total, "change": f"{change:.1f}", "response": response,
+                         "nadir": nadir, "change_from_nadir": f"{from_nadir:.1f}"})  # fmt: skip
+            nadir = min(nadir, total)
+            best = min(best, response, key=["CR", "PR", "SD", "PD", "NE"].index)
+        answers.append(json.dumps({"visits": rows, "best": best}))
+    return "\n".join(answers)
+
+
+def through_the_command(text: str) -> str:
+    result = CliRunner().invoke(respond, ["--lines", "-"], input=text)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def seconds(run, text: str) -> float:
+    began = time.perf_counter()
+    run(text)
+    return time.perf_counter() - began
+
+
+def main() -> int:
+    text = "\n".join(lines()) + "\n"
+    assert through_the_command(text).count("\n") == TIME_POINTS // VISITS_OF_A_CASE
+    ratios, spent = [], []
+    for _ in range(ROUNDS):
+        ours, theirs = seconds(through_the_command, text), seconds(plain_floats, text)
+        spent.append(ours)
+        ratios.append(ours / theirs)
+    each = 1e6 * statistics.median(spent) / TIME_POINTS
+    print(f"respond --lines: {TIME_POINTS} time points, {each:.0f} microseconds each")
+    print(f"ratio to plain floats row by row: {statistics.median(ratios):.2f} (median of {ROUNDS})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
