@@ -50,11 +50,14 @@ _SITE_WORDS = (
         ),
     ),
 )
+_LESION_WORDS = re.compile(r"\bneoplasm|\bmetasta|\btumou?r|carcinoma|\bcancer\b|\blesion\b|\bnodule\b|\bmass\b")
 _NOT_THE_ORGAN = re.compile(r"parathyroid|bone marrow|spinal (cord|canal)|minus|without|vessel|artery|vein")
 _LOBE_WORDS = re.compile(r"\b(left|right)\b.*\blobe\b|\b(left|right) (hemi-?)?liver\b")
 
 # Names of hand-drawn structures, as a last resort where no code is given.
 _LESION_NAMES = re.compile(r"\b(gtv|lesions?|tumou?rs?|mets?|metastas[ie]s|neoplasms?|nodules?|hcc)(?![a-z]| bed\b)")
+
+_A_PART_ONLY = re.compile(r"\b(normal|healthy|minus|without|lobe|segment)\b")
 
 
 def code_of(item: Dataset | None) -> Code | None:
@@ -112,10 +115,15 @@ def lobe_of_site(code: Code | None) -> str | None:
 
 
 def is_lesion(*, category: Code | None, kind: Code | None) -> bool:
-    """Whether a segment or finding is a lesion, by its type (CID 7151), else by its category (CID 7150)."""
-    if kind is not None and kind.system == "SCT" and kind.value in _LESION_CODES:
-        return True
-    return is_code(category, ABNORMAL_STRUCTURE)
+    """
+    Whether a segment or finding is a lesion: by its type (CID 7151), and by its category (CID 7150) only without type.
+
+    Cysts, oedema, thrombi and the like are abnormal structures too, and no lesions to follow.
+    """
+    if kind is None:
+        return is_code(category, ABNORMAL_STRUCTURE)
+    coded = kind.system == "SCT" and kind.value in _LESION_CODES
+    return coded or _LESION_WORDS.search(_standard_meaning(kind)) is not None
 
 
 def kind_of(*, category: Code | None, kind: Code | None, name: str) -> str:
@@ -139,9 +147,9 @@ def kind_of(*, category: Code | None, kind: Code | None, name: str) -> str:
 def kind_of_name(name: str) -> str:
     """Tell what a structure's name says it is: liver, lesion, lung or other."""
     lowered = name.casefold().replace("_", " ").replace("-", " ")
+    if _LOBE_WORDS.search(lowered) or _A_PART_ONLY.search(lowered):
+        return "other"
     if _LESION_NAMES.search(lowered):
         return "lesion"
-    if _LOBE_WORDS.search(lowered) or re.search(r"\b(normal|healthy|lobe|segment)\b", lowered):
-        return "other"
     site = site_of_name(lowered)
     return site if site in {"liver", "lung"} else "other"
