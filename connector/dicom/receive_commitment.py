@@ -124,12 +124,10 @@ class CommitmentDesk:
         ae_title: str,
         held: Held,
         peers: Mapping[str, tuple[str, int]],
-        retry_seconds: Sequence[float] = _RETRY_SECONDS,
     ) -> None:
         self._ae_title = ae_title
         self._held = held
         self._peers = peers
-        self._retry_seconds = tuple(retry_seconds)
 
     def on_action(self, event: Any) -> tuple[int, None]:
         """Take a request (EVT_N_ACTION); the report follows on a new association, or this one for unlisted peers."""
@@ -143,7 +141,7 @@ class CommitmentDesk:
         return SUCCESS, None
 
     def _later(self, association: Association, request: Request, attempt: int) -> None:
-        timer = threading.Timer(self._retry_seconds[attempt], self._report, (association, request, attempt))
+        timer = threading.Timer(_RETRY_SECONDS[attempt], self._report, (association, request, attempt))
         timer.daemon = True
         timer.start()
 
@@ -158,7 +156,7 @@ class CommitmentDesk:
             reason = type(fault).__name__
         if not reason:
             log.info("commitment_reported", count=len(request.references))
-        elif attempt + 1 < len(self._retry_seconds):
+        elif attempt + 1 < len(_RETRY_SECONDS):
             self._later(association, request, attempt + 1)
         else:
             log.error("commitment_not_reported", reason=reason, count=len(request.references))
