@@ -85,11 +85,14 @@ class RecordStore:
 
     def _entries(self, bundle: Json) -> list[Json]:
         entries = [entry for entry in bundle.get("entry", []) if entry.get("resource")]
-        places = {entry.get("fullUrl", ""): self._place(entry) for entry in entries}
+        targets = [self._place(entry) for entry in entries]
+        places = {
+            entry["fullUrl"]: target for entry, target in zip(entries, targets, strict=True) if "fullUrl" in entry
+        }
         answers = []
-        for entry in entries:
+        for entry, target in zip(entries, targets, strict=True):
             resource = _resolved(entry["resource"], places, self)
-            kind, resource_id = places[entry.get("fullUrl", "")].split("/")
+            kind, resource_id = target.split("/")
             request = entry["request"]
             exists = resource_id in self._resources.get(kind, {})
             if request["method"] == "POST" and exists and request.get("ifNoneExist"):
