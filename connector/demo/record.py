@@ -41,6 +41,15 @@ _STATED: Mapping[str, bool | str] = {
     "surgical_candidate": False,
     "extrahepatic_disease_status": "none",
     "liver_disease_status": "progressive",
+    "liver_lobes_involved": "bilobar",
+    "liver_lesion_hypervascular": True,
+    "liver_lesion_at_hilum": False,
+    "liver_lesion_near_bile_duct": False,
+    "liver_lesion_near_critical_structure": False,
+    "hepatic_artery_access_contraindicated": False,
+    "pregnancy_status": "not_applicable",
+    "cardiovascular_disease": False,
+    "resection_feasible": False,
 }
 
 
@@ -54,6 +63,8 @@ def record_bundle(visits: tuple[date, date, date]) -> bytes:
         *_laboratory(last),
         *_calcitonin(visits),
         _ecog(last),
+        _child_pugh(last),
+        _life_expectancy(last),
         *(_stated(name, value, last) for name, value in _STATED.items()),
         _thyroidectomy(first - timedelta(days=690)),
         _vandetanib(first + timedelta(days=14)),
@@ -142,6 +153,20 @@ def _calcitonin(visits: tuple[date, date, date]) -> list[dict[str, Any]]:
 def _ecog(on: date) -> dict[str, Any]:
     observation = _observation("ecog", "survey", _concept(_LOINC, "89247-1", "ECOG Performance Status score"), on)
     observation["valueCodeableConcept"] = _concept(_LOINC, "LA9622-7", "Fully active")
+    return observation
+
+
+def _child_pugh(on: date) -> dict[str, Any]:
+    observation = _observation("child-pugh", "survey", _concept(_LOINC, "98153-0", "Child-Pugh score"), on)
+    observation["valueInteger"] = 5
+    return observation
+
+
+def _life_expectancy(on: date) -> dict[str, Any]:
+    observation = _observation(
+        "fact-life", "exam", _concept(FACT_SYSTEM, "life_expectancy_months", "life expectancy"), on
+    )
+    observation["valueQuantity"] = {"value": 24, "unit": "months", "system": _UCUM, "code": "mo"}
     return observation
 
 

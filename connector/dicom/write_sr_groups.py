@@ -30,6 +30,8 @@ from connector.terminology import Concept
 Group = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
 
 _CONTAINS = RelationshipTypeValues.CONTAINS
+# Finer than any reading: diameters come in hundredths of a millimetre, doses of 0.01 Gy are beyond every calibration.
+_DECIMALS = {codes.MILLIMETRE: 3, codes.MILLILITRE: 3, codes.GRAY: 2, codes.PERCENT: 2}
 _CATEGORY_OF_ROLE = {
     LesionRole.TARGET: codes.TARGET_AT_BASELINE,
     LesionRole.NON_TARGET: codes.NON_TARGET_AT_BASELINE,
@@ -44,7 +46,7 @@ def measurement_groups(assessment: Assessment, header: StudyHeader) -> list[Grou
         groups += [_lesion_group(lesion, assessment, header) for lesion in point.lesions]
     if assessment.response is not None:
         visit = visit_of(assessment.response, assessment)
-        groups.append(_response_group(assessment.response, visit, point, assessment))
+        groups.append(_response_group(assessment.response, visit, assessment))
     if assessment.dose is not None:
         groups += [_dose_group(region, assessment.dose, assessment, header) for region in assessment.dose.regions]
     return groups
@@ -87,8 +89,8 @@ def _algorithm(assessment: Assessment, *more: str) -> AlgorithmIdentification:
     )
 
 
-def _number(concept: Concept, value: Decimal | float, unit: Concept, *, decimals: int = 3) -> Measurement:
-    return Measurement(name=coded(concept), value=round(float(value), decimals), unit=coded(unit))
+def _number(concept: Concept, value: Decimal | float, unit: Concept) -> Measurement:
+    return Measurement(name=coded(concept), value=round(float(value), _DECIMALS[unit]), unit=coded(unit))
 
 
 def _answer(question: Concept, answer: Concept) -> QualitativeEvaluation:
@@ -129,7 +131,7 @@ def _lesion_group(lesion: LesionMeasurement, assessment: Assessment, header: Stu
         finding_sites=_finding_sites(lesion),
         algorithm_id=_algorithm(assessment),
         measurements=_lesion_measurements(lesion),
-        qualitative_evaluations=_lesion_answers(lesion),
+        qualitative_evaluations=_lesion_answers(lesion, assessment.response),
     )
     group[0].ContentSequence.extend(text_item(codes.WARNING, flag) for flag in lesion.flags)
     return group
@@ -149,13 +151,24 @@ def _lesion_measurements(lesion: LesionMeasurement) -> list[Measurement]:
     return [_number(concept, value, unit) for concept, value, unit in rows if value is not None]
 
 
-def _lesion_answers(lesion: LesionMeasurement) -> list[QualitativeEvaluation]:
+def _lesion_answers(lesion: LesionMeasurement, response: ResponseReport | None) -> list[QualitativeEvaluation]:
     answers = [_answer(codes.LESION_STATE, codes.LESION_STATES[lesion.state])]
-    if lesion.role is not None:
-        answers.append(_answer(codes.BASELINE_CATEGORY, _CATEGORY_OF_ROLE[lesion.role]))
+    role = _role(lesion, response)
+    if role is not None:
+        answers.append(_answer(codes.BASELINE_CATEGORY, _CATEGORY_OF_ROLE[role]))
     if lesion.liver_lobe in codes.LOBES:
         answers.append(_answer(codes.LIVER_LOBE, codes.LOBES[lesion.liver_lobe]))
     return answers
+
+
+def _role(lesion: LesionMeasurement, response: ResponseReport | None) -> LesionRole | None:
+    """Tell the role that response was judged by, else the one the lesion came with; a new lesion has none."""
+    if response is None:
+        return lesion.role
+    names = {lesion.tracking_id, lesion.tracking_uid}
+    if names & set(response.target_ids):
+        return LesionRole.TARGET
+    return LesionRole.NON_TARGET if names & set(response.non_target_ids) else lesion.role
 
 
 def _response_code(table: dict[str, Concept], response: str) -> Concept:
@@ -167,9 +180,7 @@ def _response_code(table: dict[str, Concept], response: str) -> Concept:
         ) from None
 
 
-def _response_group(
-    response: ResponseReport, visit: VisitResponse | None, point: TimePoint | None, assessment: Assessment
-) -> Group:
+def _response_group(response: ResponseReport, visit: VisitResponse | None, assessment: Assessment) -> Group:
     policies = "; ".join(f"{name}={value}" for name, value in sorted(response.policies.items()))
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(
@@ -179,7 +190,7 @@ def _response_group(
         method=coded(_response_code(codes.CRITERIA, response.criteria)),
         algorithm_id=_algorithm(assessment, *([policies] if policies else [])),
         measurements=_response_measurements(response, visit),
-        qualitative_evaluations=_response_answers(response, visit, point),
+        qualitative_evaluations=_response_answers(response, visit),
     )
     items = group[0].ContentSequence
     if visit is None:
@@ -217,9 +228,7 @@ def _percent(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _response_answers(
-    response: ResponseReport, visit: VisitResponse | None, point: TimePoint | None
-) -> list[QualitativeEvaluation]:
+def _response_answers(response: ResponseReport, visit: VisitResponse | None) -> list[QualitativeEvaluation]:
     answers = []
     if visit is not None:
         answers += [
@@ -227,8 +236,8 @@ def _response_answers(
             _answer(codes.TARGET_RESPONSE, _response_code(codes.TARGET_RESPONSES, visit.target_response)),
             _answer(codes.NON_TARGET_RESPONSE, _response_code(codes.NON_TARGET_RESPONSES, visit.non_target_response)),
         ]
-    if point is not None and point.new_lesion in codes.NEW_LESION_ANSWERS:
-        answers.append(_answer(codes.NEW_LESION, codes.NEW_LESION_ANSWERS[point.new_lesion]))
+        if visit.new_lesion is not None:
+            answers.append(_answer(codes.NEW_LESION, codes.NEW_LESION_ANSWERS[visit.new_lesion]))
     best = _response_code(codes.OVERALL_RESPONSES, response.best_overall_response.response)
     confirmed = _response_code(codes.OVERALL_RESPONSES, response.confirmed_best_overall_response.response)
     if response.policies.get("confirm", "false").lower() == "true":

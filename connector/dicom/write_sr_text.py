@@ -1,8 +1,8 @@
 """The sentences of the report: which treatment, why, by which rule and source, and what is missing to decide."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from connector.core.assessment import Assessment, Option, Reason, Selection
+from connector.core.assessment import Assessment, DoseReport, Option, Reason, Selection
 from connector.dicom import codes
 from connector.dicom.write_sr_groups import dose_parameters
 from connector.terminology import Concept
@@ -31,13 +31,13 @@ def sentences(assessment: Assessment) -> list[Sentence]:
     An assessment without response, dose and selection says that it cannot decide, and what it needs.
     """
     said = list(_selection(assessment.selection)) if assessment.selection is not None else []
-    said += [(codes.MISSING_INFORMATION, need) for need in assessment.needs]
+    said += [(codes.MISSING_INFORMATION, _words(need)) for need in assessment.needs]
+    unsaid = _unsaid(assessment)
+    if unsaid:
+        said.append((codes.MISSING_INFORMATION, f"Facts not known: {_names(unsaid)}"))
     said += [(codes.WARNING, warning) for warning in assessment.warnings]
     if assessment.dose is not None:
-        how = "; ".join(dose_parameters(assessment.dose))
-        said.append(
-            (codes.CONCLUSION, f"Absorbed dose map calculated for {len(assessment.dose.regions)} regions: {how}")
-        )
+        said.append((codes.CONCLUSION, _dose_conclusion(assessment.dose)))
         said += [(codes.WARNING, warning) for warning in assessment.dose.warnings]
     if assessment.response is None and assessment.dose is None and assessment.selection is None:
         needs = "; ".join(assessment.needs) or "lesion measurements, a quantitative activity map, or facts to select by"
@@ -45,14 +45,21 @@ def sentences(assessment: Assessment) -> list[Sentence]:
     return said
 
 
+def _unsaid(assessment: Assessment) -> list[str]:
+    missing = assessment.selection.missing if assessment.selection is not None else ()
+    return [fact for fact in missing if not any(fact in need for need in assessment.needs)]
+
+
+def _dose_conclusion(dose: DoseReport) -> str:
+    return f"Absorbed dose map with {len(dose.regions)} region(s): {dose_parameters(dose)}"
+
+
 def _selection(selection: Selection) -> Iterator[Sentence]:
     yield codes.CONCLUSION, _conclusion(selection)
     ranked = sorted(selection.options, key=lambda option: (option.rank is None, option.rank or 0))
     yield from ((codes.TREATMENT_OPTION, _option(option)) for option in ranked)
-    if selection.missing:
-        yield codes.MISSING_INFORMATION, "Facts not known: " + ", ".join(selection.missing)
     if selection.contradictions:
-        yield codes.CONTRADICTION, "Facts that contradict: " + ", ".join(selection.contradictions)
+        yield codes.CONTRADICTION, "Facts that contradict: " + _names(selection.contradictions)
     yield from ((codes.ALERT, _reason(alert)) for alert in selection.alerts)
     yield from ((codes.MEASURE, _reason(measure)) for measure in selection.measures)
     yield from ((codes.PATHWAY, f"{node.node}: {node.answer} [{node.source}]") for node in selection.pathway)
@@ -62,27 +69,37 @@ def _selection(selection: Selection) -> Iterator[Sentence]:
     for risk in selection.risks:
         low, high = risk.interval_percent
         odds = f"{risk.probability_percent} % ({low} to {high} %; {risk.n} patients)"
-        yield codes.RISK, f"{risk.modality}: {risk.outcome} {odds} [{', '.join(risk.sources)}]"
+        yield codes.RISK, f"{_words(risk.modality)}: {_words(risk.outcome)} {odds} [{', '.join(risk.sources)}]"
     if selection.rules_fired:
         yield codes.RULES_FIRED, ", ".join(selection.rules_fired)
 
 
 def _conclusion(selection: Selection) -> str:
     status = _STATUS.get(selection.status, selection.status)
-    preferred = [option.modality for option in selection.options if option.verdict == "preferred"]
+    preferred = [_words(option.modality) for option in selection.options if option.verdict == "preferred"]
     if selection.status == "recommend" and preferred:
         return f"{status}: preferred {' or '.join(preferred)}"
-    if selection.status == "cannot_decide" and selection.missing:
-        return f"{status}: needs {', '.join(selection.missing)}"
+    if selection.status == "cannot_decide":
+        blocking = dict.fromkeys(need for option in selection.options for need in option.needs)
+        return f"{status}: needs {_names(tuple(blocking) or selection.missing)}"
     return status
 
 
 def _option(option: Option) -> str:
     place = f"{option.rank}. " if option.rank is not None else ""
-    text = f"{place}{option.modality}: {_VERDICT.get(option.verdict, option.verdict)}"
+    text = f"{place}{_words(option.modality)}: {_VERDICT.get(option.verdict, option.verdict)}"
     text += "".join(f"; {_reason(reason)}" for reason in option.because)
-    return text + (f"; needs {', '.join(option.needs)}" if option.needs else "")
+    return text + (f"; needs {_names(option.needs)}" if option.needs else "")
 
 
 def _reason(reason: Reason) -> str:
     return f"{reason.text} ({reason.rule}) [{reason.source}]"
+
+
+def _names(facts: Sequence[str]) -> str:
+    return ", ".join(map(_words, facts)) or "more facts"
+
+
+def _words(name: str) -> str:
+    """Write names of facts and treatments as a person would."""
+    return name.replace("_", " ")

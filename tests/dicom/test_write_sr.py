@@ -1,0 +1,322 @@
+"""The report says what the assessment says, of the right patient, with the same bytes for the same input."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+import written_cases as cases
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
+
+from connector.core.assessment import DatedResponse, Selection, VisitResponse
+from connector.core.case import Code, Identifier, LesionState, PatientIdentity
+from connector.core.errors import ImpossibleInput
+from connector.dicom.identity import OUR_MANUFACTURER, series_uid
+from connector.dicom.write_sr import ReportWriter
+from connector.ports import Predecessor
+
+COMPREHENSIVE_3D_SR = "1.2.840.10008.5.1.4.1.1.88.34"
+
+
+@pytest.fixture
+def paths(tmp_path):
+    return cases.make_study(tmp_path)
+
+
+def write(assessed, paths, **changes):
+    (document,) = ReportWriter().write(cases.request(assessed, paths, **changes))
+    return document
+
+
+def read(document):
+    return dcmread(DicomBytesIO(document.content))
+
+
+def said(item):
+    """Every (concept, value) of a content tree, in reading order."""
+    found = []
+    for child in item.get("ContentSequence", []):
+        name = str(child.ConceptNameCodeSequence[0].CodeMeaning)
+        if child.ValueType == "TEXT":
+            found.append((name, str(child.TextValue)))
+        elif child.ValueType == "CODE":
+            code = child.ConceptCodeSequence[0]
+            found.append((name, f"{code.CodeValue} {code.CodingSchemeDesignator}"))
+        elif child.ValueType == "NUM":
+            value = child.MeasuredValueSequence[0]
+            found.append((name, f"{value.NumericValue} {value.MeasurementUnitsCodeSequence[0].CodeValue}"))
+        found += said(child)
+    return found
+
+
+def answers(document, name):
+    return [value for concept, value in said(read(document)) if concept == name]
+
+
+def with_lesion(**changes):
+    assessed = cases.assessment(1)
+    now = assessed.time_points[1]
+    changed = replace(now, lesions=(replace(now.lesions[0], **changes),))
+    return replace(assessed, time_points=(assessed.time_points[0], changed))
+
+
+def with_visit(**changes):
+    response = cases.response()
+    visits = (response.visits[0], replace(response.visits[1], **changes))
+    return cases.assessment(1, response=replace(response, visits=visits))
+
+
+class TestIdentity:
+    def test_it_belongs_to_the_study_in_our_own_series(self, paths):
+        document = write(cases.assessment(), paths)
+        report = read(document)
+        assert (document.kind, document.destination) == ("sr", "pacs")
+        assert document.identity == report.SOPInstanceUID
+        assert document.study_instance_uid == report.StudyInstanceUID == cases.STUDY
+        assert document.series_instance_uid == report.SeriesInstanceUID == series_uid("sr", cases.STUDY)
+        assert document.sop_class_uid == report.SOPClassUID == COMPREHENSIVE_3D_SR
+        assert (report.PatientID, report.IssuerOfPatientID, report.AccessionNumber) == ("T-0001", "TEST_ISSUER", "A1")
+        assert (report.VerificationFlag, report.PreliminaryFlag) == ("UNVERIFIED", "PRELIMINARY")
+        assert report.Manufacturer == OUR_MANUFACTURER
+
+    def test_the_same_input_gives_the_same_bytes_in_any_order_of_files(self, paths):
+        assert write(cases.assessment(), paths) == write(cases.assessment(), list(reversed(paths)))
+
+    @pytest.mark.parametrize(
+        ("changes", "why"),
+        [
+            ({"ruleset": "rules-2"}, "another rule set may decide otherwise"),
+            ({"assessed_on": date(2026, 4, 8)}, "the report carries its day"),
+            ({"needs": ("a biopsy",)}, "another word is another report"),
+        ],
+    )
+    def test_a_changed_result_is_a_new_instance_in_the_same_series(self, paths, changes, why):
+        one, other = write(cases.assessment(), paths), write(cases.assessment(**changes), paths)
+        assert one.identity != other.identity, why
+        assert one.series_instance_uid == other.series_instance_uid
+
+    def test_it_names_the_report_it_supersedes_and_only_reports(self, paths):
+        earlier = [
+            Predecessor("sr", "2.25.1", COMPREHENSIVE_3D_SR, "2.25.9"),
+            Predecessor("rtdose", "2.25.2", "1.2.840.10008.5.1.4.1.1.481.2", "2.25.8"),
+        ]
+        report = read(write(cases.assessment(), paths, predecessors=earlier))
+        (study,) = report.PredecessorDocumentsSequence
+        (series,) = study.ReferencedSeriesSequence
+        assert [item.ReferencedSOPInstanceUID for item in series.ReferencedSOPSequence] == ["2.25.1"]
+        assert (study.StudyInstanceUID, series.SeriesInstanceUID) == (cases.STUDY, "2.25.9")
+        assert report.InstanceNumber == 2
+
+    def test_a_correction_taken_back_is_a_third_report_not_the_first_again(self, paths):
+        first = write(cases.assessment(), paths)
+        second = Predecessor("sr", "2.25.1", COMPREHENSIVE_3D_SR, first.series_instance_uid)
+        third = write(cases.assessment(), paths, predecessors=[second])
+        assert third.identity != first.identity, "else the archive would keep the wrong second one as the newest"
+
+    def test_every_instance_of_the_study_is_evidence_but_not_our_own(self, paths, tmp_path):
+        ours = tmp_path / "ours.dcm"
+        ours.write_bytes(write(cases.assessment(), paths).content)
+        (study,) = read(write(cases.assessment(), [*paths, ours])).CurrentRequestedProcedureEvidenceSequence
+        named = [item for series in study.ReferencedSeriesSequence for item in series.ReferencedSOPSequence]
+        expected = {str(dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in paths}
+        assert {str(item.ReferencedSOPInstanceUID) for item in named} == expected
+
+
+class TestPatient:
+    def test_two_patients_in_one_study_are_refused(self, paths):
+        image = dcmread(paths[1])
+        image.PatientID = "T-0002"
+        image.save_as(paths[1])
+        with pytest.raises(ImpossibleInput, match="more than one PatientID"):
+            write(cases.assessment(), paths)
+
+    def test_files_of_another_patient_than_the_assessed_one_are_refused(self, paths):
+        other = PatientIdentity((Identifier("X-9", "TEST_ISSUER"),))
+        with pytest.raises(ImpossibleInput, match="not one of the assessed patient"):
+            write(cases.assessment(), paths, identity=other)
+
+    def test_without_a_file_of_the_study_nothing_is_written(self, paths):
+        with pytest.raises(ImpossibleInput, match="no file of the assessed study"):
+            write(cases.assessment(study_instance_uid="2.25.5"), paths)
+
+    @pytest.mark.parametrize(
+        "keyword",
+        ["StudyID", "AccessionNumber", "ReferringPhysicianName", "StudyDate", "StudyTime", "PatientBirthDate",
+         "PatientSex", "PatientName", "StudyDescription", "IssuerOfPatientID"],
+    )  # fmt: skip
+    def test_what_the_images_lack_stays_empty(self, paths, keyword):
+        for path in paths:
+            image = dcmread(path)
+            if keyword in image:
+                del image[keyword]
+            image.save_as(path)
+        assert not read(write(cases.assessment(), paths)).get(keyword)
+
+    def test_bytes_in_an_undeclared_character_set_are_passed_on_unchanged(self, paths):
+        for path in paths[:3]:
+            image = dcmread(path)
+            image.SpecificCharacterSet, image.PatientName = "ISO_IR 100", "Müller^Jörg"
+            image.save_as(path)
+            content = path.read_bytes().replace(b"ISO_IR 100", b"          ", 1)
+            path.write_bytes(content)
+        report = read(write(cases.assessment(), paths))
+        assert report.get_item("PatientName").value == "Müller^Jörg ".encode("latin-1")
+        assert not report.get("SpecificCharacterSet"), "to declare one would invent what the bytes mean"
+
+
+class TestLesions:
+    @pytest.mark.parametrize(
+        ("changes", "concept", "expected", "why"),
+        [
+            ({"site": "lung"}, "Finding Site", ["39607008 SCT"], "the organ's code"),
+            ({"site": "other"}, "Finding Site", [], "an organ we have no code for is not invented"),
+            ({"site_code": Code("10200005", "SCT", "Liver")}, "Finding Site", ["10200004 SCT"], "a wrong digit"),
+            ({"site_code": Code("39607008", "SCT", "Lung")}, "Finding Site", ["39607008 SCT"], "the sender's code"),
+            (
+                {"site_code": Code("39607008", "http://snomed.info/sct", "Lung")},
+                "Finding Site",
+                ["39607008 SCT"],
+                "URL",
+            ),
+            ({"site_code": Code("x" * 17, "SCT", "Long")}, "Finding Site", ["10200004 SCT"], "too long for a code"),
+            ({"site": "thyroid_bed"}, "Finding", ["108369006 SCT"], "a local recurrence is no metastasis"),
+            ({"site": "lymph_node"}, "Finding", ["14799000 SCT"], "a node with tumour is one"),
+            ({"long_axis_mm": Decimal("23.45")}, "Long axis", ["23.45 mm"], "hundredths are kept"),
+            ({"short_axis_mm": None}, "Short axis", [], "not measured is not zero"),
+            ({"state": LesionState.ABSENT}, "State of the lesion", ["ABSENT 99IRTCONNECTOR"], "gone"),
+            ({"liver_lobe": "left"}, "Lobe of the liver", ["LEFT_LOBE 99IRTCONNECTOR"], "left"),
+            ({"liver_lobe": None}, "Lobe of the liver", [], "not known"),
+            ({"role": None}, "Baseline Category", [], "not known"),
+        ],
+    )
+    def test_what_is_known_of_a_lesion_is_said(self, paths, changes, concept, expected, why):
+        assert answers(write(with_lesion(**changes), paths), concept) == expected, why
+
+    def test_the_role_that_response_was_judged_by_wins(self, paths):
+        assessed = with_lesion(role=None)
+        judged = replace(assessed, response=replace(cases.response(), target_ids=("T01",)))
+        assert answers(write(judged, paths), "Baseline Category") == ["112074 DCM"]
+
+    def test_a_lesion_without_a_segment_of_this_study_is_no_volumetric_group(self, paths):
+        report = read(write(with_lesion(origin="2.25.77", segment_number=1), paths))
+        group = report.ContentSequence[8].ContentSequence[0]
+        assert group.ContentTemplateSequence[0].TemplateIdentifier == "1501"
+
+
+class TestResponse:
+    @pytest.mark.parametrize(
+        ("response", "code"),
+        [("CR", "C4870 NCIt"), ("PR", "C18058 NCIt"), ("SD", "C18213 NCIt"), ("PD", "C35571 NCIt"),
+         ("NE", "C62222 NCIt"), ("NON-CR/NON-PD", "NON_CR_NON_PD 99IRTCONNECTOR"),
+         ("NA", "NOT_APPLICABLE 99IRTCONNECTOR")],
+    )  # fmt: skip
+    def test_overall_responses(self, paths, response, code):
+        assert answers(write(with_visit(overall_response=response), paths), "Current Response") == [code]
+
+    @pytest.mark.parametrize(
+        ("response", "code"),
+        [("CR", "112041 DCM"), ("PR", "112042 DCM"), ("PD", "112043 DCM"), ("SD", "112044 DCM"), ("NE", "C62222 NCIt")],
+    )
+    def test_target_responses(self, paths, response, code):
+        document = write(with_visit(target_response=response), paths)
+        assert answers(document, "Response of the target lesions") == [code]
+
+    @pytest.mark.parametrize(
+        ("response", "code"),
+        [("CR", "112045 DCM"), ("NON-CR/NON-PD", "112046 DCM"), ("PD", "112047 DCM"), ("NE", "C62222 NCIt")],
+    )
+    def test_non_target_responses(self, paths, response, code):
+        document = write(with_visit(non_target_response=response), paths)
+        assert answers(document, "Response of the non-target lesions") == [code]
+
+    def test_a_response_without_a_code_is_refused_not_guessed(self, paths):
+        with pytest.raises(ImpossibleInput, match="has no DICOM code"):
+            write(with_visit(overall_response="MR"), paths)
+
+    @pytest.mark.parametrize(
+        ("new_lesion", "expected"),
+        [("none", ["NO_NEW_LESION 99IRTCONNECTOR"]), ("equivocal", ["EQUIVOCAL_NEW 99IRTCONNECTOR"]),
+         ("unequivocal", ["UNEQUIVOCAL_NEW 99IRTCONNECTOR"]), (None, [])],
+    )  # fmt: skip
+    def test_a_new_lesion_is_what_response_was_judged_by(self, paths, new_lesion, expected):
+        assert answers(write(with_visit(new_lesion=new_lesion), paths), "New lesion") == expected
+
+    @pytest.mark.parametrize(
+        ("confirm", "leading", "other"),
+        [("false", "C18058 NCIt", "Confirmed Best Overall Response"),
+         ("true", "C18213 NCIt", "Unconfirmed Best Overall Response")],
+    )  # fmt: skip
+    def test_the_policy_says_which_best_response_leads(self, paths, confirm, leading, other):
+        response = replace(cases.response(), policies={"confirm": confirm})
+        document = write(cases.assessment(1, response=response), paths)
+        assert answers(document, "Best Overall Response") == [leading]
+        assert len(answers(document, other)) == 1
+
+    def test_sums_and_changes_are_said_with_their_units(self, paths):
+        document = write(cases.assessment(1), paths)
+        assert answers(document, "Measurement of Response") == ["46.8 mm"]
+        assert answers(document, "Derivation") == ["SUM_DIAMETERS 99IRTCONNECTOR"]
+        assert answers(document, "Sum of diameters at baseline") == ["67.0 mm"]
+        assert answers(document, "Change of the sum from baseline") == ["-30.1 %"]
+
+    def test_another_visit_never_speaks_for_this_study(self, paths):
+        response = cases.response()
+        other_day = VisitResponse(date(2026, 3, 1), Decimal(1), None, None, None, "CR", "NA", "CR")
+        document = write(cases.assessment(1, response=replace(response, visits=(other_day,))), paths)
+        assert answers(document, "Current Response") == []
+        assert answers(document, "Point to check in the response")[0].startswith("No response for this study")
+
+    def test_the_baseline_study_is_called_so(self, paths):
+        assessed = cases.assessment(1)
+        document = write(replace(assessed, time_points=assessed.time_points[1:]), paths)
+        assert set(answers(document, "Time Point Type")) == {"C1442488 UMLS"}
+
+    def test_mrecist_has_our_own_code(self, paths):
+        response = replace(cases.response(), criteria="mrecist", best_overall_response=DatedResponse("NE", None))
+        document = write(cases.assessment(1, response=response), paths)
+        assert "MRECIST 99IRTCONNECTOR" in answers(document, "Measurement Method")
+
+
+class TestDose:
+    def test_statistics_stand_in_a_group_of_the_region(self, paths):
+        document = write(cases.assessment(0, dose=cases.dose()), paths)
+        assert answers(document, "Mean Absorbed Radiation Dose") == ["65.85 Gy", "65.85 Gy"]
+        assert answers(document, "V50: part of the volume with at least 50 Gy") == ["62.0 %", "62.0 %"]
+        assert answers(document, "D95: lowest dose in the hottest 95 % of the volume") == ["6.6 Gy", "6.6 Gy"]
+        assert answers(document, "Biologically effective dose") == ["88.2 Gy"]
+
+    def test_how_it_was_made_is_one_readable_sentence(self, paths):
+        how = (
+            "nuclide=Y-90; method=local_deposition; energy_j_gbq=49.67; profile=seed; scale=1; "
+            "decay reference=series time; decay hours=3.5"
+        )
+        document = write(cases.assessment(0, dose=cases.dose()), paths)
+        assert how in answers(document, "Algorithm Parameters")
+        assert answers(document, "Conclusion") == [f"Absorbed dose map with 2 region(s): {how}"]
+
+
+class TestWords:
+    @pytest.mark.parametrize(
+        ("selection", "expected"),
+        [
+            (Selection("recommend", cases.selection().options), "Draft for the tumour board: preferred TARE"),
+            (Selection("cannot_decide", cases.selection().options, missing=("x",)),
+             "Cannot decide: needs performance status"),
+            (Selection("cannot_decide", (), missing=("lung_shunt",)), "Cannot decide: needs lung shunt"),
+            (Selection("cannot_decide", ()), "Cannot decide: needs more facts"),
+            (Selection("excluded_all", ()), "Every locoregional option is excluded"),
+            (Selection("contradictory_data", ()), "Contradictory data, no option is preferred"),
+        ],
+    )  # fmt: skip
+    def test_the_conclusion_comes_first(self, paths, selection, expected):
+        assert answers(write(cases.assessment(1, selection=selection), paths), "Conclusion")[0] == expected
+
+    def test_what_is_missing_is_said_once(self, paths):
+        selection = Selection("cannot_decide", (), missing=("a_fact", "b_fact"))
+        document = write(cases.assessment(1, selection=selection, needs=("clearer with: a_fact",)), paths)
+        assert answers(document, "Missing information") == ["clearer with: a fact", "Facts not known: b fact"]
+
+    def test_an_empty_assessment_cannot_decide_and_says_what_it_needs(self, paths):
+        document = write(cases.assessment(0, needs=("two studies",)), paths)
+        assert answers(document, "Conclusion") == ["Cannot decide: needs two studies"]
