@@ -42,7 +42,7 @@ def run(case: Any) -> dict[str, Any]:
     read = parse(SelectCase, case)
     facts = observed(read.facts)
     selection = select(facts, read.today)
-    changes = what_would_change({name: fact.value for name, fact in facts.items()}, selection, read.today)
+    changes = what_would_change({name: fact.value for name, fact in facts.items()}, selection)
     return {**answer(selection), "what_would_change": [_change(change) for change in changes], "versions": versions()}
 
 

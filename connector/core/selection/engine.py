@@ -23,6 +23,7 @@ OFFERED = frozenset({"preferred", "possible", "relative_contraindication"})
 ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "GEN-DER-PREG")
 BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
 ORDER_OF_WORDS = {verdict: place for place, verdict in enumerate(Verdict)}
+RULES_WITH_FACTS = tuple((rule, rule.when.facts) for rule in RULES)
 RANKED_BY = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES, Verdict.REQUIRES})
 
 
@@ -40,11 +41,20 @@ def select(facts: Mapping[str, Observed[FactValue]], today: date) -> Selection:
 
 def select_values(given: Values, today: date) -> Selection:
     """Answer as `select` does, for values that are already checked."""
+    return _case(given).answer(today)
+
+
+def first_answer(given: Values) -> tuple[str, tuple[str, ...]]:
+    """Only the status and the preferred options that `select` would give, without reasons: for trying many changes."""
+    decision = _case(given).decide()
+    return decision.status, tuple(standing.modality for standing in decision.standings if standing.rank == 1)
+
+
+def _case(given: Values) -> "_Case":
     completed = derived.complete(given)
     values = dict(completed.values)
     derived.add_sums(values)
-    contradicting = contradictions.contradicting(values, completed.mismatches)
-    return _Case(values, contradicting).answer(today)
+    return _Case(values, contradictions.contradicting(values, completed.mismatches))
 
 
 IMAGED = ("liver_lesion_count", "liver_lesion_largest_diameter_mm", "liver_lesion_diameters_mm", "tumour_volume_ml")
@@ -65,6 +75,22 @@ class _Verdict:
     needs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    modality: str
+    verdict: _Verdict
+    rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """Everything that is decided, before it is explained."""
+
+    status: str
+    path: Path
+    standings: tuple[_Ranked, ...]
+
+
 class _Case:
     """One case on its way to a selection; every step reads what the earlier ones found."""
 
@@ -73,8 +99,10 @@ class _Case:
         self.contradicting = contradicting
         self.fired: list[Rule] = []
         self.open: list[Rule] = []
-        for rule in RULES:
-            truth = True if rule.when is ALWAYS else rule.when.truth(values)
+        self.reasons: dict[str, Reason] = {}
+        for rule, facts in RULES_WITH_FACTS:
+            # Without any of its facts a condition is unknown, and need not be walked.
+            truth = True if rule.when is ALWAYS else None if facts.isdisjoint(values) else rule.when.truth(values)
             if truth:
                 self.fired.append(rule)
             elif truth is None:
@@ -87,7 +115,7 @@ class _Case:
         self.lacking = needs.lacking(needs.ELIGIBILITY, values)
         self.lacking_for_prescription = needs.lacking(needs.PRESCRIPTION, values)
 
-    def answer(self, today: date) -> Selection:
+    def decide(self) -> _Decision:
         questions = sites.in_question(self.values)
         path = walk_figure_2(self.values) if sites.LIVER in questions else Path(())
         listed = self.listed(questions)
@@ -95,21 +123,30 @@ class _Case:
         all_excluded = self.all_excluded(questions)
         undecided = {site.name: self.is_undecided(site, path, listed[site.name], verdicts) for site in questions}
         status = self.status(all_excluded=all_excluded, undecided=undecided[questions[0].name])
-        options = self.options(questions, listed, verdicts, path, undecided)
-        if status in {"recommend", "excluded_all"} and not self.leads(questions[0], listed, options):
-            options = (self.board(), *options)
+        standings = self.ranked(questions, listed, verdicts, path, undecided)
+        leading = listed[questions[0].name]
+        if status in {"recommend", "excluded_all"} and not any(
+            one.rank == 1 and one.modality in leading for one in standings
+        ):
+            standings = (_Ranked("board_only", _Verdict("possible"), 1), *standings)
+        return _Decision(status, path, standings)
+
+    def answer(self, today: date) -> Selection:
+        decision = self.decide()
+        options = tuple(self.option(one) for one in decision.standings)
+        listed_options = frozenset(option.modality for option in options)
         offered = frozenset(option.modality for option in options if option.verdict in OFFERED)
         preferred = frozenset(option.modality for option in options if option.rank == 1)
         return Selection(
-            status=status,
+            status=decision.status,
             options=options,
             rules_fired=tuple(rule.id for rule in self.fired),
-            missing=self.missing(path, options),
+            missing=self.missing(decision.path, options),
             contradictions=self.contradicting,
-            pathway=path.nodes,
+            pathway=decision.path.nodes,
             measures=self.measures(offered),
             follow_up=follow_up(self.values, self.fired, preferred, today),
-            alerts=self.alerts(verdicts),
+            alerts=self.alerts(listed_options),
             risks=pooling.risks(self.values, offered),
             conflicts=conflicts.touching(self.values, self.fired_ids),
             values=numbers(self.values),
@@ -164,16 +201,16 @@ class _Case:
         is_relative = verdicts[option].word == "relative_contraindication"
         return standing(option, self.speaking[option], targets=path.targets, is_relative=is_relative)
 
-    def options(
+    def ranked(
         self,
         questions: tuple[Site, ...],
         listed: Mapping[str, tuple[str, ...]],
         verdicts: Mapping[str, _Verdict],
         path: Path,
         undecided: Mapping[str, bool],
-    ) -> tuple[Option, ...]:
+    ) -> tuple[_Ranked, ...]:
         """Rank every site by itself, for its options answer for other lesions; then those that carry no rank."""
-        found: list[Option] = []
+        found: list[_Ranked] = []
         for site in questions:
             offered = [option for option in listed[site.name] if _is_free(verdicts[option])]
             closed = bool(self.contradicting) or undecided[site.name] or (path.gap and site is sites.LIVER)
@@ -181,21 +218,16 @@ class _Case:
             rank = ranks(standings, first_is_open=not closed)
             ordered = sorted(offered, key=lambda option: rank[option])
             rest = [option for option in listed[site.name] if option not in rank]
-            found += [self.option(option, verdicts[option], rank.get(option)) for option in (*ordered, *rest)]
+            found += [_Ranked(option, verdicts[option], rank.get(option)) for option in (*ordered, *rest)]
         return tuple(found)
 
-    def option(self, modality: str, verdict: _Verdict, rank: int | None) -> Option:
-        word = "preferred" if rank == 1 else verdict.word
-        return Option(modality, word, rank, self.because(self.speaking[modality]), verdict.needs)
-
-    def leads(self, site: Site, listed: Mapping[str, tuple[str, ...]], options: Iterable[Option]) -> bool:
-        """Whether an option of the leading site is preferred."""
-        return any(option.rank == 1 and option.modality in listed[site.name] for option in options)
-
-    def board(self) -> Option:
-        """The board decides when no option is both supported and free of contraindications."""
-        rules = [RULE[rule] for rule in BOARD_DECIDES if rule in self.fired_ids]
-        return Option("board_only", "preferred", 1, self.because([*self.speaking["board_only"], *rules]))
+    def option(self, ranked: _Ranked) -> Option:
+        """One option with its reasons; the board decides when nothing is both supported and free of objections."""
+        word = "preferred" if ranked.rank == 1 else ranked.verdict.word
+        rules = self.speaking[ranked.modality]
+        if ranked.modality == "board_only":
+            rules = [*rules, *(RULE[rule] for rule in BOARD_DECIDES if rule in self.fired_ids)]
+        return Option(ranked.modality, word, ranked.rank, self.because(rules), ranked.verdict.needs)
 
     def because(self, rules: Iterable[Rule]) -> tuple[Reason, ...]:
         """Reasons, strongest word first; static background is left to `connector rules --explain`."""
@@ -203,7 +235,11 @@ class _Case:
         return tuple(self.reason(rule) for rule in sorted(telling, key=lambda rule: ORDER_OF_WORDS[rule.verdict]))
 
     def reason(self, rule: Rule) -> Reason:
-        return Reason(rule.id, rule.text, rule.cite, tuple(sorted(rule.when.decided_by(self.values))))
+        found = self.reasons.get(rule.id)
+        if found is None:
+            facts = tuple(sorted(rule.when.decided_by(self.values)))
+            found = self.reasons[rule.id] = Reason(rule.id, rule.text, rule.cite, facts)
+        return found
 
     def missing(self, path: Path, options: Iterable[Option]) -> tuple[str, ...]:
         """Absent facts: first what stops the pathway, then what blocks options, then what rules would ask."""
@@ -237,11 +273,11 @@ class _Case:
         ]
         return tuple(found)
 
-    def alerts(self, verdicts: Mapping[str, _Verdict]) -> tuple[Reason, ...]:
+    def alerts(self, listed: frozenset[str]) -> tuple[Reason, ...]:
         return tuple(
             self.reason(rule)
             for rule in self.fired
-            if rule.kind == "alert" or (rule.id in ALARMING and any(option in verdicts for option in rule.options))
+            if rule.kind == "alert" or (rule.id in ALARMING and not listed.isdisjoint(rule.options))
         )
 
 

@@ -26,7 +26,7 @@ class Series:
     cite: Citation
     n: int
     responses: tuple[int, int, int, int, int] | None = None
-    size_mm: tuple[float, float] | None = None
+    size_mm: tuple[int, int] | None = None
     serious: int | None = None
     deaths: int | None = None
     unit: str = "patients"

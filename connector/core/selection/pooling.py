@@ -1,6 +1,6 @@
 """What happened to similar patients: published proportions pooled by option, with exact intervals and their sources."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
@@ -9,12 +9,13 @@ from scipy.special import betaincinv
 
 from connector.core.assessment import Risk
 from connector.core.rules import Values
-from connector.core.selection.evidence_rows import COUNTS, SERIES, Series
+from connector.core.selection.evidence_rows import COUNTS, SERIES, Count, Series
 from connector.core.vocabulary import DIFFERENTIATED
 
 CONFIDENCE = 0.95
 TENTH = Decimal("0.1")
 BURDEN_LIMIT_PERCENT = 30
+BELOW, ABOVE = "less than 30 %", "30 % or more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,14 @@ def _deaths(series: Series) -> tuple[int, int] | None:
 
 
 RESPONSE = Outcome("objective response (CR or PR)", _of_responses(0, 1))
-OUTCOMES = (
+BENEFITS = (
     RESPONSE,
     Outcome("disease control (CR, PR or SD)", _of_responses(0, 1, 2)),
     Outcome("progression", _of_responses(3)),
-    Outcome("adverse event of grade 3 or more", _serious),
-    Outcome("death from the procedure", _deaths),
 )
+# Pooled over everybody treated: a death must not hide because the patient resembles others more.
+HARMS = (Outcome("adverse event of grade 3 or more", _serious), Outcome("death from the procedure", _deaths))
+ANY = "any thyroid carcinoma"
 
 
 @lru_cache(maxsize=1024)
@@ -73,19 +75,22 @@ def risks(values: Values, options: Collection[str]) -> tuple[Risk, ...]:
     Proportions of few patients with wide intervals, never a comparison between options: no series compares them.
     """
     histotype = _histotype(values)
-    found: list[Risk] = []
-    for modality in sorted(options):
-        series, likeness = _similar(modality, histotype, values)
-        for outcome in OUTCOMES:
-            found += _pooled(modality, outcome, series, likeness)
-        found += _below_30_percent(modality, series, values)
-        found += [
-            _risk(modality, f"{count.outcome} ({count.indirect})" if count.indirect else count.outcome,
-                  count.events, count.n, (f"{count.reference}, in {count.cite}",))
-            for count in COUNTS
-            if modality in count.modalities
-        ]  # fmt: skip
-    return tuple(found)
+    near = frozenset(series.id for series in SERIES if _covers_size(series, values))
+    side = _side_of_burden(values)
+    return tuple(risk for modality in sorted(options) for risk in _risks_of(modality, histotype, near, side))
+
+
+@lru_cache(maxsize=4096)
+def _risks_of(modality: str, histotype: str | None, near: frozenset[str], side: str | None) -> tuple[Risk, ...]:
+    """The risks of one option; patients of one histotype, size group and burden share them."""
+    everybody = [series for series in SERIES if series.modality == modality]
+    similar, likeness = _similar(everybody, histotype, near)
+    return (
+        *(risk for outcome in BENEFITS for risk in _pooled(modality, outcome, similar, likeness)),
+        *(_by_burden(modality, similar, side) if side is not None else ()),
+        *(risk for outcome in HARMS for risk in _pooled(modality, outcome, everybody, ANY)),
+        *(_counted(modality, count) for count in COUNTS if modality in count.modalities),
+    )
 
 
 def _histotype(values: Values) -> str | None:
@@ -95,16 +100,13 @@ def _histotype(values: Values) -> str | None:
     return "DTC" if histology in DIFFERENTIATED else None
 
 
-def _similar(modality: str, histotype: str | None, values: Values) -> tuple[Sequence[Series], str]:
+def _similar(everybody: Sequence[Series], histotype: str | None, near: frozenset[str]) -> tuple[Sequence[Series], str]:
     """The closest series that exist: same histotype and size, same histotype, or any thyroid carcinoma."""
-    all_of_it = [series for series in SERIES if series.modality == modality]
-    same = [series for series in all_of_it if series.histotype == histotype]
-    near = [series for series in same if _covers_size(series, values)]
-    if near and len(near) < len(same):
-        return near, f"{histotype}, lesions of this size"
-    if same:
-        return same, f"{histotype}"
-    return all_of_it, "any thyroid carcinoma"
+    same = [series for series in everybody if series.histotype == histotype]
+    of_this_size = [series for series in same if series.id in near]
+    if of_this_size and len(of_this_size) < len(same):
+        return of_this_size, f"{histotype}, lesions of this size"
+    return (same, f"{histotype}") if same else (everybody, ANY)
 
 
 def _covers_size(series: Series, values: Values) -> bool:
@@ -113,35 +115,41 @@ def _covers_size(series: Series, values: Values) -> bool:
     if series.size_mm is None or not isinstance(largest, (int, Decimal)):
         return False
     smallest_mm, largest_mm = series.size_mm
-    return Decimal(smallest_mm) <= largest <= Decimal(largest_mm)
+    return smallest_mm <= largest <= largest_mm
 
 
-def _pooled(modality: str, outcome: Outcome, series: Sequence[Series], likeness: str) -> list[Risk]:
-    counted = [(one, count) for one in series if (count := outcome.count(one)) is not None and count[1] > 0]
-    if not counted:
-        return []
-    events, n = sum(count[0] for _, count in counted), sum(count[1] for _, count in counted)
-    sources = tuple(f"{one.reference}, in {one.cite}" for one, _ in counted)
-    return [_risk(modality, f"{outcome.name} ({likeness})", events, n, sources)]
-
-
-def _below_30_percent(modality: str, series: Sequence[Series], values: Values) -> list[Risk]:
-    """Where a series tells responders by liver involvement, those who share the patient's side of 30 %."""
+def _side_of_burden(values: Values) -> str | None:
     burden = values.get("liver_tumour_burden_percent")
     if not isinstance(burden, (int, Decimal)):
-        return []
-    below = burden < BURDEN_LIMIT_PERCENT
-    side = "less than 30 %" if below else "30 % or more"
-    found = []
+        return None
+    return BELOW if burden < BURDEN_LIMIT_PERCENT else ABOVE
+
+
+def _pooled(modality: str, outcome: Outcome, series: Sequence[Series], likeness: str) -> Iterator[Risk]:
+    counted = [(one, count) for one in series if (count := outcome.count(one)) is not None]
+    n = sum(count[1] for _, count in counted)
+    if n:
+        events = sum(count[0] for _, count in counted)
+        sources = tuple(f"{one.reference}, in {one.cite}" for one, _ in counted)
+        yield _risk(modality, f"{outcome.name} ({likeness})", events, n, sources)
+
+
+def _by_burden(modality: str, series: Sequence[Series], side: str) -> Iterator[Risk]:
+    """Where a series tells its responders by liver involvement, those on the patient's side of 30 %."""
     for one in series:
-        if one.below_30_percent is None or one.responses is None:
+        all_of_it = RESPONSE.count(one)
+        if one.below_30_percent is None or all_of_it is None:
             continue
-        events, n = one.below_30_percent
-        if not below:
-            events, n = one.responses[0] + one.responses[1] - events, sum(one.responses[:4]) - n
-        name = f"{RESPONSE.name} with {side} of the liver involved"
-        found.append(_risk(modality, name, events, n, (f"{one.reference}, in {one.cite}",)))
-    return found
+        below = one.below_30_percent
+        events, n = below if side == BELOW else (all_of_it[0] - below[0], all_of_it[1] - below[1])
+        yield _risk(
+            modality, f"{RESPONSE.name} with {side} of the liver", events, n, (f"{one.reference}, in {one.cite}",)
+        )
+
+
+def _counted(modality: str, count: Count) -> Risk:
+    outcome = f"{count.outcome} ({count.indirect})" if count.indirect else count.outcome
+    return _risk(modality, outcome, count.events, count.n, (f"{count.reference}, in {count.cite}",))
 
 
 def _risk(modality: str, outcome: str, events: int, n: int, sources: tuple[str, ...]) -> Risk:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from connector.core.assessment import Selection
@@ -10,7 +9,7 @@ from connector.core.case import FactValue
 from connector.core.catalogue import FACTS
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
 from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values
-from connector.core.selection.engine import select_values
+from connector.core.selection.engine import first_answer
 from connector.core.selection.registry import RULES
 
 
@@ -37,7 +36,7 @@ def first_options(selection: Selection) -> tuple[str, ...]:
     return tuple(option.modality for option in selection.options if option.rank == 1)
 
 
-def what_would_change(given: Values, selection: Selection, today: date) -> tuple[Change, ...]:
+def what_would_change(given: Values, selection: Selection) -> tuple[Change, ...]:
     """
     The smallest single-fact changes that give another first option, and what each missing fact could lead to.
 
@@ -49,10 +48,10 @@ def what_would_change(given: Values, selection: Selection, today: date) -> tuple
     changed: list[Change] = []
     for name in (*selection.missing, *given):
         for value in _alternatives(name, given.get(name)):
-            other = select_values({**given, name: value}, today)
-            if other.status == "contradictory_data" or (other.status, first_options(other)) == first:
+            status, preferred = first_answer({**given, name: value})
+            if status == "contradictory_data" or (status, preferred) == first:
                 continue
-            change = Change(name, given.get(name), value, other.status, first_options(other))
+            change = Change(name, given.get(name), value, status, preferred)
             if name in given:
                 changed.append(change)
             else:
