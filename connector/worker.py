@@ -36,6 +36,8 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
+            # Only the broker in memory polls: a second between two looks would be the largest part of an answer.
+            "polling_interval": 0.02 if settings.broker_url.startswith("memory:") else 1.0,
             # A message unacknowledged for longer than a lease belongs to a dead worker.
             "visibility_timeout": settings.lease_seconds + 60,
             "unacked_restore_throttle": 1,

@@ -54,8 +54,8 @@ def demo(folder: Path, *, stay: bool) -> None:
 
 
 def _show(console: Console, arrived: "list[Arrived]", folder: Path) -> None:
-    table = Table("Where", "What", "Count", "Look at", title="What arrived in the demo's archive")
+    table = Table("Where", "What", "Count", "For example", title=f"What arrived in {folder}/archive")
     for row in arrived:
         table.add_row(row.where, row.what, str(row.count), row.look_at)
     console.print(table)
-    console.print(f"Everything the demo made is in {folder}/; its log is {folder}/service.log")
+    console.print(f"The case that was sent is in {folder}/case, the log in {folder}/service.log.", soft_wrap=True)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connector.demo.archive import ARCHIVE_AE_TITLE, Archive
 from connector.demo.case import build
+from connector.demo.record_store import Json
 from connector.dicom.pacs import PacsDestination
 from connector.dicom.pacs_association import Pacs
 from connector.ports import Document
@@ -62,7 +63,7 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
     """
     tell("Building the bundled case")
     case = build(folder / "case")
-    with Archive(folder / "archive") as archive:
+    with Archive(folder / "archive" / "pacs") as archive:
         settings = _settings(folder, archive, case.patient_issuers)
         with Service(settings) as service:
             tell("Sending the record by HTTP")
@@ -76,7 +77,8 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
                 tell(f"Waiting for the answer to study {number}")
                 _wait_for(number, archive)
             _wait_until_idle(service)
-            yield service, _arrived(archive, folder)
+            _keep_resources(archive, folder / "archive" / "ehr")
+            yield service, _arrived(archive, folder / "archive")
 
 
 def _send(study: Path, port: int) -> None:
@@ -107,18 +109,27 @@ def _count(archive: Archive, modality: str) -> int:
 
 
 def _arrived(archive: Archive, folder: Path) -> list[Arrived]:
-    kinds = {"SR": "measurement reports (SR)", "RTDOSE": "dose maps (RT Dose)"}
-    rows = [
-        Arrived("PACS", text, _count(archive, modality), str(folder / "archive")) for modality, text in kinds.items()
-    ]
+    rows = []
+    for modality, text in (("SR", "measurement reports (SR)"), ("RTDOSE", "dose maps (RT Dose)")):
+        paths = [receipt.path for receipt in archive.shelf.receipts.values() if receipt.modality == modality]
+        rows.append(Arrived("PACS", text, len(paths), str(paths[-1].relative_to(folder)) if paths else ""))
     for kind in _FHIR_OUT:
-        ours = [one for one in archive.records.search(kind, []) if _is_ours(one)]
+        ours = _ours(archive, kind)
         if ours:
-            rows.append(Arrived("EHR", kind, len(ours), f"{archive.fhir_url}/{kind}"))
+            rows.append(Arrived("EHR", kind, len(ours), f"ehr/{kind}-{ours[-1]['id'][:8]}.json"))
     return rows
 
 
-def _is_ours(resource: dict[str, object]) -> bool:
-    meta = resource.get("meta")
-    tags = meta.get("tag", []) if isinstance(meta, dict) else []
-    return bool(tags) or resource["resourceType"] in ("Device", "Provenance", "CarePlan", "RiskAssessment")
+def _keep_resources(archive: Archive, folder: Path) -> None:
+    """Write what the EHR holds of us as files, to look at after the demo has ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in _FHIR_OUT:
+        for resource in _ours(archive, kind):
+            text = json.dumps(resource, indent=2, ensure_ascii=False)
+            (folder / f"{kind}-{resource['id'][:8]}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _ours(archive: Archive, kind: str) -> list[Json]:
+    """Resources the service wrote: those marked as asserted by software, and the software itself."""
+    found = archive.records.search(kind, [])
+    return [one for one in found if one["meta"].get("security") or kind in ("Device", "Provenance")]
