@@ -252,11 +252,12 @@ def case_of_lesions(read: LesionsCase) -> ResponseCase:
 
 def _visit(number: int, visit: VisitCase) -> Visit:
     measurements = {}
-    for lesion_id, value in visit.measurements.items():
-        try:
-            measurements[lesion_id] = measurement(value)
-        except ValueError as fault:
-            raise BadCase(f"visits.{number}.measurements.{lesion_id}", value, str(fault)) from None
+    lesion_id, value = "", None
+    try:
+        for lesion_id, value in visit.measurements.items():
+            measurements[lesion_id] = _of_text(value) if isinstance(value, str) else measurement(value)
+    except ValueError as fault:
+        raise BadCase(f"visits.{number}.measurements.{lesion_id}", value, str(fault)) from None
     return Visit(
         on=visit.date,
         measurements=measurements,
@@ -270,7 +271,7 @@ def _visit(number: int, visit: VisitCase) -> Visit:
 def measurement(value: Any) -> Measurement:
     """Read a diameter in millimetres, the parts of a split lesion, or one of the words. Raises ValueError."""
     if isinstance(value, str):
-        return _measurement_of_text(value)
+        return _of_text(value)
     if value is None:
         return NOT_EVALUABLE
     if isinstance(value, list):
@@ -281,7 +282,7 @@ def measurement(value: Any) -> Measurement:
 
 
 @lru_cache(maxsize=4096)  # the same few words and tenths of a millimetre come again and again
-def _measurement_of_text(text: str) -> Measurement:
+def _of_text(text: str) -> Measurement:
     if text in _WORDS:
         return _WORDS[text]
     if text.startswith(_MERGED):

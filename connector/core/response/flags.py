@@ -42,5 +42,8 @@ def follow_up_flags(
         yield "zero_nadir: any growth from zero is more than 20 %; look at what came back"
     for lesion in targets:
         now, then = visit.of(lesion).total_mm, before.of(lesion).total_mm
-        if now and then and (now >= UNIT_STEP * then or then >= UNIT_STEP * now):
+        # Two numbers of one order of magnitude are never ten-fold apart; most end here.
+        if not now or not then or now.adjusted() == then.adjusted():
+            continue
+        if now >= UNIT_STEP * then or then >= UNIT_STEP * now:
             yield f"unlikely_change: {lesion.id} changed {UNIT_STEP}-fold or more; check the unit and the lesion"

@@ -1,7 +1,8 @@
 """What the lesions of one visit add up to: a sum of diameters for the targets, a finding for each non-target."""
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from connector.core.case import LesionState
@@ -31,22 +32,23 @@ def is_disease(lesion: Lesion, measurement: Measurement) -> bool:
     return largest is not None and (largest >= PATHOLOGICAL_NODE_MM if lesion.lymph_node else largest > 0)
 
 
-def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated: AbstractSet[str]) -> TargetSum:
+def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[str, date]) -> TargetSum:
     """
     Add up the targets of one visit.
 
     A target that has grown into another adds nothing and is as complete, and as gone, as the one it grew into. One that
-    was treated locally, now or before (`treated`), has left the assessment, whatever was measured afterwards.
+    was treated locally, now or before (`treated_on`), has left the assessment, whatever was measured afterwards.
     """
     measured = ZERO_MM
     complete = True
     there: list[str] = []
     flags: list[str] = []
     for lesion in targets:
-        measurement = visit.measurements.get(lesion.id, NOT_EVALUABLE)
-        if measurement.total_mm is None or lesion.id in treated:
+        measurement = visit.of(lesion)
+        left = has_left(lesion, visit, treated_on)
+        if measurement.total_mm is None or left:
             complete = complete and measurement.merged_into is not None
-            flags.append(_why_not_measured(lesion, measurement, treated))
+            flags.append(_why_not_measured(lesion, measurement, left=left))
             continue
         measured += measurement.total_mm
         if is_disease(lesion, measurement):
@@ -54,24 +56,39 @@ def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated: AbstractSet[s
     return TargetSum(measured, complete, tuple(there), tuple(flags))
 
 
-def _why_not_measured(lesion: Lesion, measurement: Measurement, treated: AbstractSet[str]) -> str:
+def first_treated_on(visits: tuple[Visit, ...]) -> dict[str, date]:
+    """Return the first day on which each lesion was found treated locally, by lesion id."""
+    return {
+        lesion_id: visit.on
+        for visit in reversed(visits)
+        for lesion_id, measurement in visit.measurements.items()
+        if measurement.state is LesionState.TREATED_LOCALLY
+    }
+
+
+def has_left(lesion: Lesion, visit: Visit, treated_on: Mapping[str, date]) -> bool:
+    """Tell whether a lesion was treated locally at this visit or before: what is left of it is not response."""
+    return bool(treated_on) and lesion.id in treated_on and treated_on[lesion.id] <= visit.on
+
+
+def _why_not_measured(lesion: Lesion, measurement: Measurement, *, left: bool) -> str:
     if measurement.merged_into is not None:
         return f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it"
-    if lesion.id in treated:
+    if left:
         return f"treated_locally: {lesion.id} left the assessment and is not evaluable since then"
     if measurement.state is LesionState.PRESENT:
         return f"target_not_measured: {lesion.id} is present without a diameter, so it is not evaluable"
     return f"target_not_evaluable: {lesion.id}"
 
 
-def non_target_found(lesion: Lesion, visit: Visit, treated: AbstractSet[str]) -> Found:
+def non_target_found(lesion: Lesion, visit: Visit, treated_on: Mapping[str, date]) -> Found:
     """Tell what became of a non-target lesion; one that has grown into another shares what is found of that one."""
-    measurement = visit.measurements.get(lesion.id, NOT_EVALUABLE)
+    measurement = visit.of(lesion)
     if measurement.merged_into is not None:
         measurement = visit.measurements.get(measurement.merged_into, NOT_EVALUABLE)
     if measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
         return Found.PROGRESSED
-    if lesion.id in treated:
+    if has_left(lesion, visit, treated_on):
         return Found.NOT_EVALUABLE
     if measurement.state is LesionState.PRESENT:
         return Found.PERSISTS

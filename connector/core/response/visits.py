@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 
 from connector.core.assessment import VisitResponse
-from connector.core.case import LesionState
 from connector.core.response.best_response import Assessed, confirming
 from connector.core.response.case import (
     AfterComplete,
@@ -18,7 +17,7 @@ from connector.core.response.case import (
     Visit,
 )
 from connector.core.response.flags import baseline_date_flags, follow_up_flags
-from connector.core.response.lesions import TargetSum, non_target_found, target_sum
+from connector.core.response.lesions import TargetSum, first_treated_on, non_target_found, target_sum
 from connector.core.response.measurable import baseline_flags
 from connector.core.response.recist_1_1 import (
     Call,
@@ -55,18 +54,19 @@ class Course:
     complete_response: bool = False
     markers_were_raised: bool = False
     equivocal_on: date | None = None
-    treated: set[str] = field(default_factory=set)
+    treated_on: dict[str, date] = field(init=False)
     target_history: list[Assessed] = field(default_factory=list)
     assessed: list[Assessed] = field(default_factory=list)
     before: Visit = field(init=False)
 
     def __post_init__(self) -> None:
         self.targets, self.non_targets = self.case.targets, self.case.non_targets
+        self.treated_on = first_treated_on(self.case.visits)
         self.before = self.case.visits[0]
 
     def baseline(self, visit: Visit) -> VisitResponse:
         """Add up the first visit; later ones are compared with it, and it has no response itself."""
-        total = self._total(visit)
+        total = target_sum(self.targets, visit, self.treated_on)
         if self.targets and total.complete:
             self.baseline_mm = self.nadir_mm = total.measured_mm
         flags = (*baseline_flags(self.case.lesions, visit), *baseline_date_flags(self.case))
@@ -87,8 +87,8 @@ class Course:
 
     def follow_up(self, visit: Visit) -> VisitResponse:
         """Judge one later visit, and remember it for the next."""
-        total = self._total(visit)
-        found = [non_target_found(lesion, visit, self.treated) for lesion in self.non_targets]
+        total = target_sum(self.targets, visit, self.treated_on)
+        found = [non_target_found(lesion, visit, self.treated_on) for lesion in self.non_targets]
         target = self._judge_targets(visit, total)
         non_target = non_target_response(
             found,
@@ -134,14 +134,6 @@ class Course:
     def _disease_is_progression(self) -> bool:
         policy = self.case.policies.response_after_complete
         return self.complete_response and policy is AfterComplete.PROGRESSION
-
-    def _total(self, visit: Visit) -> TargetSum:
-        self.treated.update(
-            lesion_id
-            for lesion_id, measurement in visit.measurements.items()
-            if measurement.state is LesionState.TREATED_LOCALLY
-        )
-        return target_sum(self.targets, visit, self.treated)
 
     def _judge_targets(self, visit: Visit, total: TargetSum) -> Call:
         if not self.targets:
