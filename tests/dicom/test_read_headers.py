@@ -1,0 +1,314 @@
+"""Files that are whole are read once; all others say why they are not."""
+
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+
+import image_case as case
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+
+from connector.core.case import Identifier
+from connector.core.errors import ImpossibleInput
+from connector.dicom import read_values as values
+from connector.dicom.headers import identity, read_header, read_headers
+from connector.dicom.read_image import read_volume
+
+CT_SAMPLE = case.DATA / "highdicom" / "ct_image.dcm"
+
+
+def ct(folder, **changes):
+    return case.slices(folder, np.arange(60, dtype=np.int16).reshape(3, 4, 5), **changes)
+
+
+@pytest.mark.parametrize(
+    "sample", ["synthetic-y90-pet/y90pet_00.dcm", "synthetic-ct/sr.dcm", "highdicom/seg_image_ct_binary.dcm"]
+)
+def test_a_file_cut_anywhere_is_never_taken_for_whole(tmp_path, sample):
+    octets = (case.DATA / sample).read_bytes()
+    path = tmp_path / "cut.dcm"
+    whole = read_header(case.DATA / sample)
+    for length in range(0, len(octets) - 1, 97):
+        path.write_bytes(octets[:length])
+        try:
+            cut = read_header(path)
+        except ImpossibleInput:
+            continue
+        assert "ContentSequence" not in cut.dataset, "only a cut between two elements can pass, without its content"
+        assert len(cut.dataset) < len(whole.dataset)
+
+
+def broken(folder, name):
+    """Make one broken file of each kind."""
+    path = folder / "one.dcm"
+    if name == "text":
+        path.write_text("not an image")
+    elif name == "empty":
+        path.write_bytes(b"")
+    elif name == "no file":
+        return folder / "nowhere.dcm"
+    elif name == "folder":
+        path.mkdir()
+    elif name == "half the pixels":
+        octets = ct(folder)[0].read_bytes()
+        path.write_bytes(octets[:-11])
+    elif name == "no pixels":
+        dataset = pydicom.dcmread(ct(folder)[0])
+        del dataset.PixelData
+        dataset.save_as(path)
+    elif name == "too few pixels":
+        dataset = pydicom.dcmread(ct(folder)[0])
+        dataset.PixelData = bytes(20)
+        dataset.save_as(path)
+    elif name == "half of compressed pixels":
+        dataset = pydicom.dcmread(ct(folder)[0])
+        dataset.compress(RLELossless, generate_instance_uid=False)
+        dataset.save_as(path)
+        path.write_bytes(path.read_bytes()[:-20])
+    elif name == "unknown syntax":
+        octets = ct(folder)[0].read_bytes()
+        path.write_bytes(octets.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0", 1))
+    else:
+        keyword, value = name
+        dataset = pydicom.dcmread(ct(folder)[0])
+        setattr(dataset, keyword, value)
+        dataset.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("text", "not a DICOM file"),
+        ("empty", "not a DICOM file"),
+        ("no file", "cannot be opened"),
+        ("folder", "cannot be opened"),
+        ("half the pixels", "truncated"),
+        ("too few pixels", "truncated"),
+        ("no pixels", "no pixels"),
+        ("half of compressed pixels", "truncated"),
+        ("unknown syntax", "transfer syntax 1.2.840.10008.1.2.9 is not known"),
+        (("PatientID", ""), "no Patient ID"),
+        (("StudyInstanceUID", "../../etc"), "StudyInstanceUID is missing or not a UID"),
+        (("SeriesInstanceUID", ""), "SeriesInstanceUID"),
+        (("SOPInstanceUID", "1." * 40 + "1"), "SOPInstanceUID"),
+    ],
+)
+def test_broken_files_say_why(tmp_path, name, told):
+    with pytest.raises(ImpossibleInput, match=told):
+        read_header(broken(tmp_path, name))
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless, JPEG2000Lossless])
+def test_every_encoding_gives_the_same_values(tmp_path, syntax):
+    planes = np.arange(-1500, 1572, dtype=np.int16).reshape(3, 32, 32)
+    expected = read_volume(read_headers(case.slices(tmp_path / "plain", planes))[0]).values
+    paths = case.slices(tmp_path, planes.byteswap() if syntax == ExplicitVRBigEndian else planes)
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        if syntax.is_compressed:
+            dataset.compress(syntax, generate_instance_uid=False)
+            dataset.save_as(path)
+        else:
+            plain = pydicom.Dataset({each.tag: each for each in dataset})
+            case.save(plain, path, syntax)
+    headers, skipped = read_headers(paths)
+    assert not skipped
+    assert np.array_equal(read_volume(headers).values, expected)
+
+
+def test_a_file_without_meta_information_is_read(tmp_path):
+    dataset = pydicom.dcmread(ct(tmp_path)[0])
+    path = tmp_path / "bare.dcm"
+    pydicom.Dataset({each.tag: each for each in dataset}).save_as(path, implicit_vr=True, little_endian=True)
+    header = read_header(path)
+    assert read_volume([header]).values.ravel()[:3].tolist() == [0, 1, 2]
+
+
+def test_old_overlays_in_spare_bits_are_not_values(tmp_path):
+    planes = np.array([[[0x0FFF, -0x8000 + 5]]], dtype=np.int16)
+    (path,) = case.slices(tmp_path, planes, BitsStored=12, HighBit=11)
+    assert read_volume([read_header(path)]).values.ravel().tolist() == [-1, 5], "12 bits, signed"
+
+
+def test_colour_and_odd_sizes_hold_no_values(tmp_path):
+    (path,) = case.slices(tmp_path, np.zeros((1, 3, 4), dtype=np.int16), BitsAllocated=12)
+    with pytest.raises(ImpossibleInput, match="12 bits"):
+        read_volume([read_header(path)])
+
+
+def test_slices_are_sorted_by_place_not_by_number(tmp_path):
+    paths = ct(tmp_path, ImagePositionPatient=lambda plane: [0, 0, -4 * plane])
+    volume = read_volume(read_headers(paths)[0])
+    assert volume.values[:, 0, 0].tolist() == [40, 20, 0]
+    assert volume.geometry.origin_mm == (0.0, 0.0, -8.0)
+
+
+def test_slope_and_intercept_of_ct(tmp_path):
+    volume = read_volume(read_headers(ct(tmp_path, RescaleSlope="2", RescaleIntercept="-1024"))[0])
+    assert volume.values[0, 0, :2].tolist() == [-1024, -1022]
+
+
+def test_a_volume_is_one_series(tmp_path):
+    headers, _ = read_headers([*ct(tmp_path), *ct(tmp_path, series="1.2.3.5")])
+    with pytest.raises(ImpossibleInput, match="exactly one series"):
+        read_volume(headers)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"ImageOrientationPatient": lambda plane: [[1, 0, 0, 0, 1, 0], [0, 1, 0, 0, 0, 1]][plane % 2]},
+            "not parallel",
+        ),
+        ({"ImagePositionPatient": [0, 0, 0]}, "same plane"),
+    ],
+)
+def test_planes_that_make_no_volume(tmp_path, changes, told):
+    headers, _ = read_headers(ct(tmp_path, **changes))
+    with pytest.raises(ImpossibleInput, match=told):
+        read_volume(headers)
+
+
+def test_planes_of_different_sizes_make_no_volume(tmp_path):
+    higher = {
+        "SOPInstanceUID": lambda plane: f"1.7.{plane}",
+        "ImagePositionPatient": lambda plane: [-10, -20, 4 + 4 * plane],
+    }
+    small = case.slices(tmp_path, np.zeros((1, 3, 4), dtype=np.int16))
+    large = case.slices(tmp_path / "large", np.zeros((2, 5, 4), dtype=np.int16), **higher)
+    headers, _ = read_headers([*small, *large])
+    with pytest.raises(ImpossibleInput, match="different sizes"):
+        read_volume(headers)
+
+
+def test_the_same_instance_twice_counts_once(tmp_path):
+    paths = ct(tmp_path)
+    copy = tmp_path / "copy" / "copy.dcm"
+    copy.parent.mkdir()
+    copy.write_bytes(paths[0].read_bytes())
+    headers, skipped = read_headers([*paths, copy])
+    assert len(headers) == 3
+    assert [each.reason for each in skipped] == ["the same instance is in another file: counted once"]
+
+
+@pytest.mark.parametrize("change", ["a value", "a pixel"])
+def test_one_uid_with_two_contents_is_trusted_in_neither(tmp_path, change):
+    paths = ct(tmp_path)
+    dataset = pydicom.dcmread(paths[0])
+    if change == "a value":
+        dataset.SliceThickness = 5
+    else:
+        dataset.PixelData = bytes(len(dataset.PixelData))
+    other = tmp_path / "z.dcm"
+    dataset.save_as(other)
+    headers, skipped = read_headers([*paths, other])
+    assert len(headers) == 2
+    assert sorted(each.where for each in skipped) == sorted([paths[0].name, "z.dcm"])
+    assert all("neither used" in each.reason for each in skipped)
+
+
+def test_who_the_patient_is():
+    dataset = case.instance(
+        case.CT, "1.2", PatientName="Müller^Jörg^^Dr", SpecificCharacterSet="ISO_IR 100",
+        OtherPatientIDsSequence=[case.item(PatientID="7", IssuerOfPatientID="OTHER"), case.item(PatientID="")],
+    )  # fmt: skip
+    found = identity(dataset)
+    assert found.identifiers == (Identifier("P1", "HOSPITAL"), Identifier("7", "OTHER"))
+    assert (found.family_name, found.given_name) == ("Müller", "Jörg")
+    assert (found.birth_date, found.sex) == (date(1960, 1, 1), "F")
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "given"),
+    [
+        ("", None, None), ("^^^", None, None), ("Solo", "Solo", None), ("^Jane", None, "Jane"),
+        ("=山田^太郎=やまだ^たろう", "山田", "太郎"), ("Yamada^Tarou=山田^太郎", "Yamada", "Tarou"),
+    ],
+)  # fmt: skip
+def test_names(name, family, given):
+    found = identity(case.instance(case.CT, "1.2", PatientName=name))
+    assert (found.family_name, found.given_name) == (family, given)
+
+
+def test_names_in_the_file_s_character_set(tmp_path):
+    path = case.save(case.instance(case.REPORT, "1.2", PatientName="Łuć^Żaneta", SpecificCharacterSet="ISO_IR 101"),
+                     tmp_path / "name.dcm")  # fmt: skip
+    assert identity(read_header(path).dataset).family_name == "Łuć"
+
+
+@pytest.mark.parametrize(("sex", "expected"), [("M", "M"), ("f", "F"), ("O", "O"), ("U", None), ("", None)])
+def test_sex(sex, expected):
+    assert identity(case.instance(case.CT, "1.2", PatientSex=sex)).sex == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("20260102", date(2026, 1, 2)),
+        ("2026.01.02", date(2026, 1, 2)),
+        ("20261302", None),
+        ("2026", None),
+        (None, None),
+    ],
+)
+def test_dates(written, expected):
+    assert values.day(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("120000", time(12)), ("1200", time(12)), ("12", time(12)), ("120000.5", time(12, 0, 0, 500000)),
+        ("12:30:00", time(12, 30)), ("235960", time(23, 59, 59)), ("250000", None), ("", None), ("noon", None),
+    ],
+)  # fmt: skip
+def test_times(written, expected):
+    assert values.time_of_day(written) == expected
+
+
+ZONE = timezone(timedelta(hours=-5))
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("20260102083000", datetime(2026, 1, 2, 8, 30, tzinfo=ZONE)),
+        ("20260102083000.25+0130", datetime(2026, 1, 2, 8, 30, 0, 250000, timezone(timedelta(minutes=90)))),
+        ("20260102", None), ("20261302083000", None), ("2026010225", None), ("", None),
+    ],
+)  # fmt: skip
+def test_date_times(written, expected):
+    assert values.date_time(written, ZONE) == expected
+
+
+@pytest.mark.parametrize(("written", "expected"), [("-0500", ZONE), ("+9900", None), ("UTC", None)])
+def test_zones(written, expected):
+    assert values.zone_of(case.item(TimezoneOffsetFromUTC=written)) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("12.50", "12.50"),
+        (" 3 ", "3"),
+        ("4.2661001e+009", "4266100100"),
+        ("", None),
+        ("x", None),
+        ("NaN", None),
+        (None, None),
+    ],
+)
+def test_decimals(written, expected):
+    found = values.decimal(written)
+    assert found == (None if expected is None else Decimal(expected))
+
+
+def test_a_sample_without_patient_is_set_aside():
+    headers, skipped = read_headers([case.DATA / "dcmjs" / "structured_report.dcm", CT_SAMPLE])
+    assert [header.path for header in headers] == [CT_SAMPLE]
+    assert skipped[0].where == str(Path("dcmjs") / "structured_report.dcm")
+    assert "no Patient ID" in skipped[0].reason
