@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from connector.cli.case_io import RunFailed
 
@@ -54,7 +54,9 @@ def demo(folder: Path, *, stay: bool) -> None:
 
 
 def _show(console: Console, arrived: "list[Arrived]", folder: Path) -> None:
-    table = Table("Where", "What", "Count", "For example", title=f"What arrived in {folder}/archive")
+    table = Table(
+        "Where", "What", "Count", Column("For example", overflow="fold"), title=f"What arrived in {folder}/archive"
+    )
     for row in arrived:
         table.add_row(row.where, row.what, str(row.count), row.look_at)
     console.print(table)
