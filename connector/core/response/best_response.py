@@ -1,8 +1,8 @@
 """The best response over all visits, with and without confirmation, as RECIST 1.1 Table 3 and its notes read."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import date
+from typing import NamedTuple
 
 from connector.core.assessment import DatedResponse
 from connector.core.response.case import AfterComplete, Policies, Response
@@ -22,8 +22,7 @@ _CONFIRMING = {
 _NOT_ADEQUATE = frozenset({Response.NE, Response.ND, Response.NA})
 
 
-@dataclass(frozen=True, slots=True)
-class Assessed:
+class Assessed(NamedTuple):
     """
     The overall response at one visit.
 
@@ -76,7 +75,7 @@ def _with_disease_after_complete_response(ordered: Sequence[Assessed]) -> list[A
         if complete and meaning in _DISEASE_WITHOUT_PROGRESSION:
             meaning = Response.PD if assessed.disease_seen else Response.NE
         complete = complete or meaning is Response.CR
-        read.append(assessed if meaning is assessed.response else replace(assessed, response=meaning))
+        read.append(assessed if meaning is assessed.response else assessed._replace(response=meaning))
     return read
 
 
@@ -91,7 +90,7 @@ def _with_complete_responses_reclassified(ordered: Sequence[Assessed]) -> list[A
             meaning = Response.NON_CR_NON_PD if disease_later is Response.NON_CR_NON_PD else Response.PR
         elif meaning in _DISEASE_WITHOUT_PROGRESSION and assessed.disease_seen:
             disease_later = meaning
-        read.append(assessed if meaning is assessed.response else replace(assessed, response=meaning))
+        read.append(assessed if meaning is assessed.response else assessed._replace(response=meaning))
     return read[::-1]
 
 

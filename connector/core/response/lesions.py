@@ -1,9 +1,9 @@
 """What the lesions of one visit add up to: a sum of diameters for the targets, a finding for each non-target."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from connector.core.case import LesionState
 from connector.core.response.case import NOT_EVALUABLE, Lesion, Measurement, Visit
@@ -12,8 +12,7 @@ from connector.core.response.recist_1_1 import PATHOLOGICAL_NODE_MM, Found
 ZERO_MM = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSum:
+class TargetSum(NamedTuple):
     """
     The targets of one visit: the sum over those that were measured, in millimetres, and whether that is all of them.
 

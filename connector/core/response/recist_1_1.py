@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum, auto
+from typing import NamedTuple
 
 from connector.core.evidence import Citation
 from connector.core.response.case import NewLesion, Response
@@ -12,6 +13,9 @@ EISENHAUER_2009 = "Eisenhauer 2009, RECIST 1.1"
 PATHOLOGICAL_NODE_MM = Decimal(10)  # section 3.2: below this short axis a node is normal
 LEAST_GROWTH_MM = Decimal(5)  # section 4.3.1: the sum must also have grown by this much
 TENTH = Decimal("0.1")
+
+_CR, _PR, _SD, _PD, _NE, _NA = Response.CR, Response.PR, Response.SD, Response.PD, Response.NE, Response.NA
+_NON = Response.NON_CR_NON_PD
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,7 @@ class Criteria:
 RECIST_1_1 = Criteria("recist-1.1", LEAST_GROWTH_MM, Citation(EISENHAUER_2009, "section 4.3.1"))
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
+class Sums(NamedTuple):
     """
     The sums of the targets at one visit, in millimetres.
 
@@ -43,8 +46,7 @@ class Sums:
     reappeared_after_complete_response: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A response with the reasons for it."""
 
     response: Response
@@ -83,21 +85,21 @@ def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - 
     baseline, SD. New lesions are judged elsewhere. Source: RECIST_1_1, sections 4.3.1, 4.4.2 and Table 3 note a.
     """
     if sums.all_targets_measured and sums.all_targets_gone:
-        return Call(Response.CR, ("every target is gone, and nodes are below 10 mm",))
+        return Call(_CR, ("every target is gone, and nodes are below 10 mm",))
     if sums.reappeared_after_complete_response:
-        return Call(Response.PD, ("a lesion is back after a complete response",))
+        return Call(_PD, ("a lesion is back after a complete response",))
     current, nadir, baseline = sums.current_mm, sums.nadir_mm, sums.baseline_mm
     if nadir is None or baseline is None:
-        return Call(Response.NE, ("the baseline sum is not complete: there is nothing to compare with",))
+        return Call(_NE, ("the baseline sum is not complete: there is nothing to compare with",))
     if progressed(current_mm=current, nadir_mm=nadir, criteria=criteria):
         part = "" if sums.all_targets_measured else "the measured targets alone: "
-        return Call(Response.PD, (f"{part}{current} mm, and the smallest sum was {nadir} mm",))
+        return Call(_PD, (f"{part}{current} mm, and the smallest sum was {nadir} mm",))
     if not sums.all_targets_measured:
-        return Call(Response.NE, ("a target was not evaluable, and the others alone are not progression",))
+        return Call(_NE, ("a target was not evaluable, and the others alone are not progression",))
     if 10 * current <= 7 * baseline:
-        return Call(Response.PR, (f"{current} mm, and the baseline was {baseline} mm",))
+        return Call(_PR, (f"{current} mm, and the baseline was {baseline} mm",))
     return Call(
-        Response.SD,
+        _SD,
         (f"{current} mm, neither PR from the baseline of {baseline} mm nor PD from the smallest sum of {nadir} mm",),
     )
 
@@ -121,24 +123,21 @@ def non_target_response(  # noqa: PLR0911 - one return a finding, in order
     NON-CR/NON-PD, whatever was not evaluated. Source: RECIST_1_1, sections 4.3.3 and 4.3.4.
     """
     if Found.PROGRESSED in found:
-        return Call(Response.PD, ("a non-target lesion has unequivocally progressed",))
+        return Call(_PD, ("a non-target lesion has unequivocally progressed",))
     if reappeared:
-        return Call(Response.PD, ("a non-target lesion is back after a complete response",))
+        return Call(_PD, ("a non-target lesion is back after a complete response",))
     if Found.PERSISTS in found:
-        return Call(Response.NON_CR_NON_PD, ("a non-target lesion persists",))
+        return Call(_NON, ("a non-target lesion persists",))
     if markers_normal is False:
-        return Call(Response.NON_CR_NON_PD, ("a tumour marker is above normal",))
+        return Call(_NON, ("a tumour marker is above normal",))
     if Found.NOT_EVALUABLE in found:
-        return Call(Response.NE, ("a non-target lesion was not evaluable",))
+        return Call(_NE, ("a non-target lesion was not evaluable",))
     if not found:
-        return Call(Response.NA, ())
+        return Call(_NA, ())
     if markers_were_raised and markers_normal is None:
-        return Call(Response.NE, ("a tumour marker was raised before, and is not known now",))
-    return Call(Response.CR, ("every non-target lesion is gone",))
+        return Call(_NE, ("a tumour marker was raised before, and is not known now",))
+    return Call(_CR, ("every non-target lesion is gone",))
 
-
-_CR, _PR, _SD, _PD, _NE, _NA = Response.CR, Response.PR, Response.SD, Response.PD, Response.NE, Response.NA
-_NON = Response.NON_CR_NON_PD
 
 # Rows: target response. Columns: non-target response, in the order of _COLUMNS. NA as a column: no non-target disease
 # at baseline, which reads as CR.
