@@ -1,0 +1,380 @@
+"""A patient's folder: one time point a study, nothing lost, nothing of another patient, nothing of our own."""
+
+from datetime import date
+from decimal import Decimal
+
+import image_case as case
+import numpy as np
+import pytest
+
+from connector.core.case import Identifier, LesionRole
+from connector.core.errors import ImpossibleInput
+from connector.dicom.identity import OUR_MANUFACTURER
+from connector.dicom.read_study import DicomImaging
+
+SOURCES = ["1.2.3.1.1", "1.2.3.1.2", "1.2.3.1.3", "1.2.3.1.4"]
+SHAPE = (4, 12, 16)
+LIVER = np.ones(SHAPE, dtype=bool)
+LIVER[:, :, 12:] = False
+LESION = np.zeros(SHAPE, dtype=bool)
+LESION[1:3, 4:7, 3:8] = True
+OUTSIDE = np.zeros(SHAPE, dtype=bool)
+OUTSIDE[1:3, 4:7, 13:15] = True
+
+
+def read(folder, **named):
+    return DicomImaging().read([path for path in folder.rglob("*") if path.is_file()], **named)
+
+
+def ct(folder, **changes):
+    return case.slices(folder, np.zeros(SHAPE, dtype=np.int16), **changes)
+
+
+def reasons(reading):
+    return {each.where: each.reason for each in reading.skipped}
+
+
+def long_axis(value, **changes):
+    return case.group(case.number(case.LONG, value), **changes)
+
+
+def study(folder, number, day, *groups, **changes):
+    """A study of its own with a CT and, when groups are given, a report."""
+    uids = {"StudyInstanceUID": f"1.2.{number}", "StudyDate": day}
+    ct(folder / f"{number}", series=f"1.2.{number}.1", **uids)
+    if groups:
+        case.report(folder / f"{number}", *groups, SOPInstanceUID=f"1.2.{number}.6", **uids, **changes)
+
+
+def test_the_samples_made_for_this_project_are_one_patient():
+    paths = [*(case.DATA / "synthetic-ct").iterdir(), *(case.DATA / "synthetic-y90-pet").iterdir()]
+    found = DicomImaging().read(paths)
+    (point,) = found.time_points
+    (lesion,) = point.lesions
+    assert (lesion.long_axis_mm, lesion.volume_ml, lesion.segment_number) == (Decimal(20), Decimal("6.4"), 1)
+    assert lesion.slice_thickness_mm == 4, "the report is completed by the segment of the same lesion"
+    assert found.activity.nuclide == "Y-90"
+    assert [region.mask.shape for region in found.regions] == [found.activity.geometry.shape]
+    assert set(reasons(found)) == {"synthetic-ct/rd16_overview.dcm", "synthetic-ct/rrd.dcm"}
+
+
+def test_the_sample_liver():
+    (point,) = DicomImaging().read(list((case.DATA / "dcmqi-liver").iterdir())).time_points
+    assert (point.liver_volume_ml, point.liver_tumour_volume_ml) == (Decimal("70.362"), None)
+
+
+def test_studies_come_in_order_of_date(tmp_path):
+    study(tmp_path, 2, "20260302", long_axis("14"))
+    study(tmp_path, 1, "20260102", long_axis("20"))
+    study(tmp_path, 3, "20260502")
+    found = read(tmp_path)
+    assert [point.study_instance_uid for point in found.time_points] == ["1.2.1", "1.2.2", "1.2.3"]
+    assert [point.studied_on for point in found.time_points] == [
+        date(2026, 1, 2), date(2026, 3, 2), date(2026, 5, 2),
+    ]  # fmt: skip
+    assert [[each.long_axis_mm for each in point.lesions] for point in found.time_points] == [[20], [14], []]
+
+
+def test_a_named_study_has_no_later_ones(tmp_path):
+    study(tmp_path, 1, "20260102", long_axis("20"))
+    study(tmp_path, 2, "20260302", long_axis("14"))
+    found = read(tmp_path, study_instance_uid="1.2.1")
+    assert [point.study_instance_uid for point in found.time_points] == ["1.2.1"]
+    assert reasons(found) == {"1.2.2": "the study is later than the assessed one: not used"}
+
+
+def test_a_named_study_that_is_not_there_is_refused(tmp_path):
+    study(tmp_path, 1, "20260102")
+    with pytest.raises(ImpossibleInput, match="not among the files"):
+        read(tmp_path, study_instance_uid="1.2.7")
+
+
+def test_a_study_without_date_is_told(tmp_path):
+    study(tmp_path, 1, "20260102")
+    study(tmp_path, 2, "")
+    found = read(tmp_path)
+    assert len(found.time_points) == 1
+    assert "has no date" in reasons(found)["1.2.2"]
+
+
+def test_no_study_with_a_date_is_refused(tmp_path):
+    study(tmp_path, 1, "")
+    with pytest.raises(ImpossibleInput, match="no study has a date"):
+        read(tmp_path)
+
+
+def test_a_study_is_as_old_as_its_acquisition_when_it_has_no_date(tmp_path):
+    ct(tmp_path, StudyDate="", AcquisitionDate="20260105")
+    assert read(tmp_path).time_points[0].studied_on == date(2026, 1, 5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"PatientID": "P2"}, id="another number"),
+        pytest.param({"PatientName": "OTHER^CASE"}, id="another name under one number"),
+        pytest.param({"PatientBirthDate": "19610101"}, id="another birth date"),
+        pytest.param({"PatientSex": "M"}, id="another sex"),
+        pytest.param({"IssuerOfPatientID": "ELSEWHERE"}, id="one number of two hospitals"),
+    ],
+)
+def test_two_patients_are_refused_without_a_word_about_them(tmp_path, other):
+    ct(tmp_path / "a")
+    ct(tmp_path / "b", series="1.2.3.8", **other)
+    with pytest.raises(ImpossibleInput, match="more than one patient") as refused:
+        read(tmp_path)
+    assert not any(word in str(refused.value) for word in ("P1", "P2", "CASE", "1960", "HOSPITAL"))
+
+
+def test_a_report_that_leaves_the_issuer_out_is_of_the_same_patient(tmp_path):
+    ct(tmp_path)
+    case.report(tmp_path, long_axis("20"), IssuerOfPatientID=case.ABSENT, PatientName="", PatientSex="")
+    found = read(tmp_path)
+    assert found.identity.identifiers == (Identifier("P1", "HOSPITAL"),)
+    assert (found.identity.family_name, found.identity.sex) == ("TEST", "F")
+    assert len(found.time_points[0].lesions) == 1
+
+
+def test_no_usable_file_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(ImpossibleInput, match="none of the 1 files can be used, the first because: not a DICOM file"):
+        read(tmp_path)
+    with pytest.raises(ImpossibleInput, match="there are none"):
+        DicomImaging().read([])
+
+
+def test_one_bad_file_of_each_kind_costs_only_itself(tmp_path):
+    paths = ct(tmp_path)
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "cut.dcm").write_bytes(paths[0].read_bytes()[:-7])
+    case.report(tmp_path, long_axis_unit("64", "px"), long_axis("20", uid="1.9.2"), name="pixels.dcm")
+    case.segmentation(tmp_path, {1: LESION}, [case.segment(1)], sources=["1.7.7"], name="orphan.dcm")
+    case.save(case.instance("1.2.840.10008.5.1.4.1.1.88.59", "1.2.77", Modality="KO"), tmp_path / "key.dcm")
+    case.save(
+        case.instance(case.REPORT, "1.2.78", Modality="SR", ContentSequence=[case.item(ValueType="TEXT")]),
+        tmp_path / "text.dcm",
+    )
+    found = read(tmp_path)
+    assert [lesion.tracking_uid for lesion in found.time_points[0].lesions] == ["1.9.2"]
+    told = reasons(found)
+    assert set(told) == {"notes.txt", "cut.dcm", "pixels.dcm", "orphan.dcm", "key.dcm", "text.dcm"}
+    assert told["orphan.dcm"].startswith("its source images are not among the files")
+    assert "px" in told["pixels.dcm"]
+    assert "Key Object" in told["key.dcm"]
+
+
+def long_axis_unit(value, unit, **changes):
+    return case.group(case.number(case.LONG, value, unit), **changes)
+
+
+def test_segments_alone_are_measured(tmp_path):
+    ct(tmp_path)
+    described = [case.segment(1, case.LIVER, TrackingUID=case.ABSENT), case.segment(2), case.segment(3)]
+    case.segmentation(tmp_path, {1: LIVER, 2: LESION, 3: OUTSIDE}, described, sources=SOURCES)
+    found = read(tmp_path)
+    (point,) = found.time_points
+    voxel_ml = Decimal("0.016")
+    assert point.liver_volume_ml == voxel_ml * int(LIVER.sum())
+    assert point.liver_tumour_volume_ml == voxel_ml * int(LESION.sum()), "the lesion outside is not of the liver"
+    inside, outside = point.lesions
+    assert (inside.site, outside.site) == ("liver", "other")
+    assert inside.flags == ("the organ is taken from the segmented liver around the lesion",)
+    assert (inside.tracking_uid, inside.tracking_id) == ("1.9.2", "T02")
+    assert inside.long_axis_mm == Decimal("10.77"), "5 x 3 pixels of 2 mm: sqrt(10^2 + 4^2)"
+    assert (inside.volume_ml, inside.slice_thickness_mm) == (voxel_ml * 30, Decimal(4))
+    assert [region.kind for region in found.regions] == ["liver", "lesion", "lesion"]
+
+
+def test_one_segment_for_all_lesions_is_taken_apart(tmp_path):
+    ct(tmp_path)
+    untracked = case.segment(1, TrackingUID=case.ABSENT, TrackingID=case.ABSENT, SegmentLabel="Metastases")
+    case.segmentation(tmp_path, {1: LESION | OUTSIDE}, [untracked], sources=SOURCES)
+    first, second = read(tmp_path).time_points[0].lesions
+    assert (first.tracking_id, second.tracking_id) == ("Metastases 1", "Metastases 2")
+    assert first.volume_ml > second.volume_ml
+    assert first.tracking_uid != second.tracking_uid
+    assert any("cannot be found again" in flag for flag in first.flags)
+
+
+def test_a_tracked_segment_in_two_pieces_is_one_lesion(tmp_path):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION | OUTSIDE}, [case.segment(1)], sources=SOURCES)
+    (lesion,) = read(tmp_path).time_points[0].lesions
+    assert "2 separate pieces in the measured plane: the longest was measured" in lesion.flags
+
+
+def test_lobes_are_told_only_when_segmented(tmp_path):
+    ct(tmp_path)
+    left, right = LIVER.copy(), LIVER.copy()
+    left[:, :, :6] = False
+    right[:, :, 6:] = False
+    lobes = [
+        case.segment(number, ("1", "99X", f"{side} lobe of liver")) for number, side in ((2, "Left"), (3, "Right"))
+    ]
+    lesion = case.segment(1, AnatomicRegionSequence=case.code("10200004", "SCT", "Liver"))
+    case.segmentation(tmp_path, {1: LESION, 2: left, 3: right}, [lesion, *lobes], sources=SOURCES)
+    (found,) = read(tmp_path).time_points[0].lesions
+    assert found.liver_lobe == "right"
+
+
+def test_two_livers_give_no_volume(tmp_path):
+    ct(tmp_path)
+    described = [case.segment(1, case.LIVER), case.segment(2, case.LIVER)]
+    case.segmentation(tmp_path, {1: LIVER, 2: LIVER}, described, sources=SOURCES)
+    found = read(tmp_path)
+    assert found.time_points[0].liver_volume_ml is None
+    assert any("2 segments are the whole liver" in reason for reason in reasons(found).values())
+
+
+def test_the_report_goes_before_the_segments(tmp_path):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION, 2: OUTSIDE}, [case.segment(1), case.segment(2)], sources=SOURCES)
+    case.report(tmp_path, long_axis("11.5"))
+    (lesion,) = read(tmp_path).time_points[0].lesions
+    assert (lesion.long_axis_mm, lesion.volume_ml) == (Decimal("11.5"), Decimal("0.480"))
+    assert lesion.flags == (), "a caliper and a segmentation never quite agree"
+
+
+def test_two_reports_that_disagree_are_flagged(tmp_path):
+    ct(tmp_path)
+    case.report(tmp_path, long_axis("20"), name="a.dcm")
+    case.report(tmp_path, long_axis("25"), name="b.dcm", SOPInstanceUID="1.2.3.6.2")
+    (lesion,) = read(tmp_path).time_points[0].lesions
+    assert any("long_axis_mm differs" in flag for flag in lesion.flags)
+
+
+@pytest.mark.parametrize("references", [{}, {"FrameOfReferenceUID": "1.5"}])
+def test_a_segmentation_lies_where_its_images_lie(tmp_path, references):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION}, [case.segment(1)], sources=SOURCES if references else (), **references)
+    found = read(tmp_path)
+    assert len(found.time_points[0].lesions) == (0 if references else 1)
+    assert any("another frame of reference" in reason for reason in reasons(found).values()) == bool(references)
+
+
+OURS = {"Manufacturer": OUR_MANUFACTURER}
+
+
+def test_our_own_report_is_no_evidence_for_its_study(tmp_path):
+    ct(tmp_path)
+    case.report(tmp_path, long_axis("20"), name="theirs.dcm")
+    case.report(tmp_path, long_axis("25"), name="ours.dcm", SOPInstanceUID="1.2.3.6.2", **OURS)
+    found = read(tmp_path)
+    (lesion,) = found.time_points[0].lesions
+    assert (lesion.long_axis_mm, lesion.flags) == (Decimal(20), ())
+    assert "our own earlier document" in reasons(found)["ours.dcm"]
+
+
+def test_our_report_of_a_prior_speaks_where_no_other_does(tmp_path):
+    target = case.coded(case.CATEGORY, ("112074", "DCM", "Target"))
+    study(tmp_path, 1, "20260102", case.group(case.number(case.LONG, "20"), target), **OURS)
+    study(tmp_path, 2, "20260302", long_axis("14"))
+    prior, latest = read(tmp_path).time_points
+    assert (prior.lesions[0].long_axis_mm, prior.lesions[0].role) == (Decimal(20), LesionRole.TARGET)
+    assert latest.lesions[0].long_axis_mm == 14
+
+
+def test_our_report_of_a_prior_never_overrules_another(tmp_path):
+    study(tmp_path, 1, "20260102", long_axis("20"))
+    case.report(
+        tmp_path / "1", long_axis("25"), name="ours.dcm", SOPInstanceUID="1.2.1.5", StudyInstanceUID="1.2.1",
+        StudyDate="20260102", **OURS,
+    )  # fmt: skip
+    study(tmp_path, 2, "20260302")
+    prior = read(tmp_path).time_points[0]
+    assert prior.lesions[0].long_axis_mm == 20
+
+
+def test_structures_become_regions_of_the_latest_study_only(tmp_path):
+    ct(tmp_path)
+    square = [(-1, -5, 4), (7, -5, 4), (7, 1, 4), (-1, 1, 4)]
+    case.structures(tmp_path, {"GTV": [square]}, sources=SOURCES)
+    (region,) = read(tmp_path).regions
+    assert (region.name, region.kind, int(region.mask.sum())) == ("GTV", "lesion", 12)
+    study(tmp_path, 4, "20260402")
+    assert read(tmp_path).regions == ()
+
+
+def test_the_activity_and_the_regions_share_one_grid(tmp_path):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION}, [case.segment(1)], sources=SOURCES)
+    case.pet(tmp_path, np.full((3, 12, 16), 100, dtype=np.int16))
+    found = read(tmp_path)
+    assert found.activity.geometry.shape == (3, 12, 16)
+    (region,) = found.regions
+    assert region.mask.shape == (3, 12, 16)
+    assert np.array_equal(region.mask, LESION[:3])
+
+
+def test_regions_that_miss_the_activity_are_told(tmp_path):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION, 2: OUTSIDE}, [case.segment(1), case.segment(2)], sources=SOURCES)
+    case.pet(tmp_path, np.full((2, 12, 10), 100, dtype=np.int16))
+    found = read(tmp_path)
+    assert [region.name for region in found.regions] == ["S1"]
+    told = [each.reason for each in found.skipped]
+    assert "S1: 50.0 % of the region lies outside the image" in told
+    assert "S2: nothing of it is left on the grid of the activity, it is not reported" in told
+
+
+def test_regions_of_another_space_are_told(tmp_path):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION}, [case.segment(1)], sources=SOURCES)
+    case.pet(tmp_path, FrameOfReferenceUID="1.5")
+    found = read(tmp_path)
+    assert found.regions == ()
+    assert any("S1: the region lies in another frame of reference" in each.reason for each in found.skipped)
+
+
+@pytest.mark.parametrize(
+    ("made", "nuclide", "told"),
+    [
+        pytest.param(case.pet, "Y-90", None, id="one PET"),
+        pytest.param(
+            lambda folder: case.pet(folder, drug={
+                "RadionuclideCodeSequence": case.code("77004003", "SCT", "F"), "RadionuclideHalfLife": "6586.2",
+            }), None, "F-18 is not a nuclide of treatment", id="FDG",
+        ),
+        pytest.param(lambda folder: case.pet(folder, Units="CNTS"), None, "without the scanner's factor", id="counts"),
+        pytest.param(lambda folder: case.spect(folder, np.ones((2, 3, 3))), "Tc-99m", None, id="MAA SPECT"),
+        pytest.param(
+            lambda folder: case.spect(folder, np.ones((2, 3, 3)), RadiopharmaceuticalInformationSequence=[
+                case.item(RadionuclideCodeSequence=case.code("72454006", "SCT", "Tc"), Radiopharmaceutical="MDP"),
+            ]), None, "other than aggregated albumin", id="bone scan",
+        ),
+        pytest.param(
+            lambda folder: (case.pet(folder), case.spect(folder, np.ones((2, 3, 3)))), "Y-90", None,
+            id="PET goes before counts",
+        ),
+        pytest.param(
+            lambda folder: (
+                case.pet(folder / "a"),
+                case.pet(folder / "b", SeriesInstanceUID="1.2.3.9", SOPInstanceUID=lambda plane: f"1.2.3.9.{plane}"),
+            ), None, "several series could be the activity map", id="two reconstructions",
+        ),
+    ],
+)  # fmt: skip
+def test_the_activity_series(tmp_path, made, nuclide, told):
+    made(tmp_path)
+    found = read(tmp_path)
+    assert (found.activity.nuclide if found.activity else None) == nuclide
+    assert told is None or any(told in each.reason for each in found.skipped)
+
+
+def test_a_malformed_attribute_costs_only_its_file(tmp_path):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION}, [case.segment(1)], sources=SOURCES, NumberOfFrames=case.ABSENT)
+    case.report(tmp_path, long_axis("20"))
+    found = read(tmp_path)
+    assert len(found.time_points[0].lesions) == 1
+    assert "seg.dcm" in reasons(found)
+
+
+def test_the_same_files_in_any_order_read_the_same(tmp_path):
+    ct(tmp_path)
+    case.segmentation(tmp_path, {1: LESION, 2: OUTSIDE}, [case.segment(1), case.segment(2)], sources=SOURCES)
+    case.report(tmp_path, long_axis("20"))
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    there, back = DicomImaging().read(paths), DicomImaging().read(paths[::-1])
+    assert there.time_points == back.time_points
+    assert there.skipped == back.skipped
