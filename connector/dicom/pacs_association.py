@@ -11,7 +11,7 @@ from pynetdicom.association import Association
 
 from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from connector.dicom.receive import MAXIMUM_PDU_BYTES, prepare_pynetdicom
+from connector.dicom.receive import MAXIMUM_PDU_BYTES, quiet_pynetdicom
 
 _PERMANENT = 1
 # PS3.8, table 9-21: source 1 is the service user, 2 and 3 are the service provider.
@@ -77,7 +77,7 @@ def _release(opened: Association) -> None:
 
 
 def _request(pacs: Pacs, proposals: Sequence[Proposal], handlers: Sequence[Any]) -> Association:
-    prepare_pynetdicom()
+    quiet_pynetdicom()
     entity = AE(ae_title=pacs.calling_ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME

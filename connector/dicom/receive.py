@@ -54,9 +54,8 @@ _COMMENTS = {
 _ALIVE_SECONDS = 5.0
 
 
-def prepare_pynetdicom() -> None:
-    """Set pynetdicom's process-wide switches: any storage SOP class is taken, nothing of a data set is logged."""
-    _config.UNRESTRICTED_STORAGE_SERVICE = True
+def quiet_pynetdicom() -> None:
+    """Set pynetdicom's process-wide switches so that nothing of a data set is logged."""
     _config.LOG_HANDLER_LEVEL = "none"
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
@@ -95,7 +94,8 @@ class Listener:
         handshake_seconds: float = 15.0,
         reuse_port: bool = False,
     ) -> None:
-        prepare_pynetdicom()
+        quiet_pynetdicom()
+        _config.UNRESTRICTED_STORAGE_SERVICE = True  # process-wide: any storage SOP class is taken
         self._address = (host, port)
         self._intake = Intake(inbox, FileStore(folder, disk_reserve_bytes=disk_reserve_bytes))
         self._on_commitment_result = on_commitment_result
@@ -143,7 +143,9 @@ class Listener:
             self._address, evt_handlers=handlers, server_class=Server, transport=self._transport
         )
         self._server = server
-        threading.Thread(target=server.serve_forever, name="dicom-accept", daemon=True).start()
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="dicom-accept", daemon=True
+        ).start()
         threading.Thread(target=self._keep_alive, name="dicom-alive", daemon=True).start()
         log.info("listening", port=self.port)
 
