@@ -35,7 +35,11 @@ def fit(case: str, **how: Any) -> None:
 @dose.command("map")
 @click.option("--activity", required=True, type=click.Path(path_type=Path), help="Folder of one PET or NM series.")
 @click.option(
-    "--regions", multiple=True, type=click.Path(path_type=Path), help="Segmentation or structure set; may be repeated."
+    "--regions",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Segmentation or structure set; may be repeated.",
 )
 @click.option(
     "--method",

@@ -42,16 +42,17 @@ def _nuclide(name: str, half_life_h: str, electron: str, photon: str, *, trapped
     return Nuclide(name, Decimal(half_life_h), Decimal(electron), Decimal(photon), trapped)
 
 
+# Mean energies in MeV per decay (electrons, photons), to five decimals.
 NUCLIDES = {
     nuclide.name: nuclide
     for nuclide in (
-        _nuclide("Y-90", "64.1", "0.93310627", "0.0000012316", trapped=True),
-        _nuclide("Ho-166", "26.8", "0.69633829", "0.030074090", trapped=True),
-        _nuclide("I-131", "192.4968", "0.19184787", "0.38275765"),
-        _nuclide("Lu-177", "159.528", "0.14792314", "0.035097665"),
-        _nuclide("Tc-99m", "6.015", "0.016188722", "0.12659489"),
-        _nuclide("Re-188", "17.004", "0.77934403", "0.061252835"),
-        _nuclide("Sm-153", "46.5", "0.26987917", "0.064257995"),
+        _nuclide("Y-90", "64.1", "0.93311", "0.0000012316", trapped=True),
+        _nuclide("Ho-166", "26.8", "0.69634", "0.03007", trapped=True),
+        _nuclide("I-131", "192.4968", "0.19185", "0.38276"),
+        _nuclide("Lu-177", "159.528", "0.14792", "0.03510"),
+        _nuclide("Tc-99m", "6.015", "0.01619", "0.12659"),
+        _nuclide("Re-188", "17.004", "0.77934", "0.06125"),
+        _nuclide("Sm-153", "46.5", "0.26988", "0.06426"),
     )
 }
 

@@ -23,6 +23,7 @@ REGION_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 CURVE_POINTS = 400
 MARGIN_MM = 30.0
 SCALE_BAR_MM = 20.0
+HOT_SHARE = 0.95
 AXIAL, CORONAL = 0, 1
 _AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 
@@ -77,9 +78,12 @@ def _first_of_interest(regions: Sequence[Region]) -> NDArray[np.bool_] | None:
 
 
 def _hottest(dose_gy: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> tuple[int, int, int]:
+    """The voxel in the middle of the hottest ones: where the dose is even, a corner would show nothing."""
     inside = dose_gy if mask is None else np.where(mask, dose_gy, np.float32(-1))
-    plane, row, column = np.unravel_index(int(inside.argmax()), inside.shape)
-    return int(plane), int(row), int(column)
+    hot = np.argwhere(inside >= HOT_SHARE * inside.max())
+    nearest = np.abs(hot - hot.mean(axis=0)).sum(axis=1).argmin()
+    plane, row, column = hot[nearest].tolist()
+    return plane, row, column
 
 
 def _window(masks: Iterable[NDArray[np.bool_]], dose: DoseReport) -> tuple[slice, ...]:

@@ -14,7 +14,7 @@ RANGE_IN_WATER_MM = SHELL_MM * len(SHELL_ENERGY_MEV)
 RADII_PER_SHELL = 3
 ANGLES = 32
 # Voxels outside these are no image of a patient, and a kernel of millions of them would fill the memory.
-SPACING_MM = (0.5, 50.0)
+SPACING_MM = (0.2, 50.0)
 DENSITY_KG_L = (0.1, 3.0)
 
 Spacing = tuple[float, float, float]

@@ -20,6 +20,7 @@ from connector.core.selection.values import numbers
 from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL
 
 OFFERED = frozenset({"preferred", "possible", "relative_contraindication"})
+NO_RULE_SET = "HOUSE-BOARD-NO-RULE-SET"
 ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "GEN-DER-PREG")
 BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
 ORDER_OF_WORDS = {verdict: place for place, verdict in enumerate(Verdict)}
@@ -112,6 +113,7 @@ class _Case:
         for rule in self.fired:
             for option in rule.options:
                 self.speaking[option].append(rule)
+        self.board_leads = bool(contradicting) or NO_RULE_SET in self.fired_ids
         self.lacking = needs.lacking(needs.ELIGIBILITY, values)
         self.lacking_for_prescription = needs.lacking(needs.PRESCRIPTION, values)
 
@@ -183,9 +185,9 @@ class _Case:
             blocked = {option for option in path.targets if verdicts[option].word == "cannot_decide"}
             free = {option for option in path.targets if verdicts[option].word == "possible"}
             return bool(path.undecided) or (bool(blocked) and not free)
-        if any(self.standing(option, verdicts, path).may_lead for option in listed if _is_free(verdicts[option])):
+        if any(self.standing(option, path).may_lead for option in listed if _is_free(verdicts[option])):
             return False
-        own = site.options or ("RAI",)
+        own = [option for option in site.options or ("RAI",) if option in verdicts]
         blocked = {option for option in own if verdicts[option].word == "cannot_decide"}
         hanging = {option for rule in self.open if rule.verdict in RANKED_BY for option in rule.options}
         return bool(blocked) or any(_is_free(verdicts[option]) and option in hanging for option in own)
@@ -197,9 +199,8 @@ class _Case:
             return "excluded_all"
         return "cannot_decide" if undecided else "recommend"
 
-    def standing(self, option: str, verdicts: Mapping[str, _Verdict], path: Path) -> Standing:
-        is_relative = verdicts[option].word == "relative_contraindication"
-        return standing(option, self.speaking[option], targets=path.targets, is_relative=is_relative)
+    def standing(self, option: str, path: Path) -> Standing:
+        return standing(option, self.speaking[option], targets=path.targets)
 
     def ranked(
         self,
@@ -213,8 +214,8 @@ class _Case:
         found: list[_Ranked] = []
         for site in questions:
             offered = [option for option in listed[site.name] if _is_free(verdicts[option])]
-            closed = bool(self.contradicting) or undecided[site.name] or (path.gap and site is sites.LIVER)
-            standings = [self.standing(option, verdicts, path) for option in offered]
+            closed = self.board_leads or undecided[site.name] or (path.gap and site is sites.LIVER)
+            standings = [self.standing(option, path) for option in offered]
             rank = ranks(standings, first_is_open=not closed)
             ordered = sorted(offered, key=lambda option: rank[option])
             rest = [option for option in listed[site.name] if option not in rank]
@@ -269,7 +270,7 @@ class _Case:
         found += [
             Reason(rule.id, f"before {', '.join(rule.requirement_for)}: {rule.text}", rule.cite)
             for rule in self.fired
-            if rule.requirement_for
+            if not offered.isdisjoint(rule.requirement_for)
         ]
         return tuple(found)
 

@@ -10,7 +10,7 @@ from connector.core.sources import SOURCES
 
 TIERS = (1, 2, 3, 4)
 NEVER_FIRST = frozenset({"laser"})  # marginal and experimental (Zhang 2025, Comparative effectiveness)
-Key = tuple[bool, bool, bool, tuple[int, ...]]
+Key = tuple[int, bool, bool, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class Standing:
     """
     How one offered option stands.
 
-    `key` sorts ascending: relative contraindication, may not lead, not where the pathway leads, then the count of rules
-    that prefer and that indicate it, by the tier of their source (more and stronger first).
+    `key` sorts ascending: number of relative contraindications, may not lead, not where the pathway leads, then the
+    count of rules that prefer and that indicate it, by the tier of their source (more and stronger first).
     """
 
     modality: str
@@ -31,15 +31,17 @@ class Standing:
         return not (self.key[0] or self.key[1])
 
 
-def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str], is_relative: bool) -> Standing:
+def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str]) -> Standing:
     """Weigh one option by the rules that fired for it."""
+    rules = tuple(rules)
+    against = sum(rule.verdict is Verdict.RELATIVE for rule in rules)
     support = Counter(
         (rule.verdict, SOURCES[rule.cite.source].tier) for rule in rules if rule.kind in {"option", "pathway"}
     )
     medals = tuple(-support[verdict, tier] for verdict in (Verdict.PREFERS, Verdict.INDICATES) for tier in TIERS)
     is_target = modality in targets
     cannot_lead = modality in NEVER_FIRST or not (is_target or any(medals))
-    return Standing(modality, (is_relative, cannot_lead, not is_target, medals))
+    return Standing(modality, (against, cannot_lead, not is_target, medals))
 
 
 def ranks(standings: Sequence[Standing], *, first_is_open: bool) -> dict[str, int]:

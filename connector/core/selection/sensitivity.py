@@ -8,8 +8,11 @@ from connector.core.assessment import Selection
 from connector.core.case import FactValue
 from connector.core.catalogue import FACTS
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
-from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values
+from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values, Verdict
+from connector.core.selection.contradictions import CONTRADICTIONS
+from connector.core.selection.derived import DERIVATIONS
 from connector.core.selection.engine import first_answer
+from connector.core.selection.needs import ELIGIBILITY, PRESCRIPTION
 from connector.core.selection.registry import RULES
 
 
@@ -47,6 +50,8 @@ def what_would_change(given: Values, selection: Selection) -> tuple[Change, ...]
     missing: dict[str, list[Change]] = {}
     changed: list[Change] = []
     for name in (*selection.missing, *given):
+        if name not in DECIDING:
+            continue
         for value in _alternatives(name, given.get(name)):
             status, preferred = first_answer({**given, name: value})
             if status == "contradictory_data" or (status, preferred) == first:
@@ -119,7 +124,18 @@ def _tests(condition: Condition) -> Iterator[Test]:
             yield from _tests(part)
 
 
+def _deciding() -> frozenset[str]:
+    """Facts that an exclusion, a ranking, a need, a contradiction or another fact hangs on."""
+    by_rules = [rule.when.facts for rule in RULES if rule.verdict in WEIGHED]
+    by_needs = [need.when.facts | {need.fact} for need in (*ELIGIBILITY, *PRESCRIPTION)]
+    by_contradictions = [row.when.facts for row in CONTRADICTIONS]
+    by_derivation = [frozenset(row.inputs) for row in DERIVATIONS]
+    return frozenset().union(*by_rules, *by_needs, *by_contradictions, *by_derivation)
+
+
+WEIGHED = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES})
 LIMITS = _limits()
+DECIDING = _deciding()
 
 
 def _shown(value: FactValue) -> str:

@@ -43,9 +43,13 @@ SITES = (LIVER, LUNG, BONE, WHOLE_BODY)
 
 
 def in_question(values: Values) -> tuple[Site, ...]:
-    """The sites of a case, the leading one first; the liver when the case names none, for its questions come first."""
+    """
+    The sites of a case, the leading one first.
+
+    A case that names none is asked about the liver first, unless it says that the liver is free.
+    """
     named = tuple(site for site in SITES if values.get(site.count) != 0 and not site.facts.isdisjoint(values))
-    return named or (LIVER,)
+    return named or ((WHOLE_BODY,) if values.get(LIVER.count) == 0 else (LIVER,))
 
 
 def whole_body_options(values: Values, spoken_of: Collection[str]) -> tuple[str, ...]:
