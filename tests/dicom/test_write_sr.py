@@ -12,7 +12,9 @@ from pydicom.filebase import DicomBytesIO
 from connector.core.assessment import DatedResponse, Selection, VisitResponse
 from connector.core.case import Code, Identifier, LesionState, PatientIdentity
 from connector.core.errors import ImpossibleInput
+from connector.dicom.headers import read_headers
 from connector.dicom.identity import OUR_MANUFACTURER, series_uid
+from connector.dicom.read_measurements import read_measurements
 from connector.dicom.write_sr import ReportWriter
 from connector.ports import Predecessor
 
@@ -153,14 +155,14 @@ class TestPatient:
             image.save_as(path)
         assert not read(write(cases.assessment(), paths)).get(keyword)
 
-    def test_bytes_in_an_undeclared_character_set_are_passed_on_unchanged(self, paths):
+    @pytest.mark.parametrize("label", ["T01", "肝 S8"], ids=["an ASCII label", "a label that needs UTF-8"])
+    def test_bytes_in_an_undeclared_character_set_are_passed_on_unchanged(self, paths, label):
         for path in paths[:3]:
             image = dcmread(path)
             image.SpecificCharacterSet, image.PatientName = "ISO_IR 100", "Müller^Jörg"
             image.save_as(path)
-            content = path.read_bytes().replace(b"ISO_IR 100", b"          ", 1)
-            path.write_bytes(content)
-        report = read(write(cases.assessment(), paths))
+            path.write_bytes(path.read_bytes().replace(b"ISO_IR 100", b"          ", 1))
+        report = read(write(with_lesion(tracking_id=label), paths))
         assert report.get_item("PatientName").value == "Müller^Jörg ".encode("latin-1")
         assert not report.get("SpecificCharacterSet"), "to declare one would invent what the bytes mean"
 
@@ -202,6 +204,18 @@ class TestLesions:
         report = read(write(with_lesion(origin="2.25.77", segment_number=1), paths))
         group = report.ContentSequence[8].ContentSequence[0]
         assert group.ContentTemplateSequence[0].TemplateIdentifier == "1501"
+
+    def test_our_own_reader_finds_the_same_lesions_and_only_those(self, paths, tmp_path):
+        path = tmp_path / "report.dcm"
+        path.write_bytes(write(cases.assessment(3, dose=cases.dose()), paths).content)
+        (header,), _ = read_headers([path])
+        found = read_measurements(header, cases.TODAY)
+        written = cases.assessment(3).time_points[1].lesions
+        assert found.skipped == ()
+        assert [(one.tracking_uid, one.tracking_id, one.role, one.state, one.site) for one in found.lesions] == [
+            (one.tracking_uid, one.tracking_id, one.role, one.state, one.site) for one in written
+        ]
+        assert [one.long_axis_mm for one in found.lesions] == [one.long_axis_mm for one in written]
 
 
 class TestResponse:

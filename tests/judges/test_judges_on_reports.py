@@ -9,9 +9,13 @@ import written_cases as cases
 from judge_dicom import dciodvfy, dsrdump, missing_judges, pixelmed, run
 from pydicom import dcmread
 
+from connector.app import file_flow
+from connector.contract.reading import load
+from connector.demo.case import build
 from connector.dicom.write_pdf import encapsulate
 from connector.dicom.write_sr import ReportWriter
 from connector.ports import Predecessor
+from connector.process import process
 
 PREDECESSOR = Predecessor("sr", "2.25.1234", "1.2.840.10008.5.1.4.1.1.88.34", "2.25.99")
 
@@ -35,10 +39,22 @@ def written(tmp_path_factory):
         request = cases.request(assessed, paths, predecessors=predecessors)
         files[name] = folder / f"report{number}.dcm"
         files[name].write_bytes(ReportWriter().write(request)[0].content)
-    return files
+    return {**files, "the bundled case": processed(folder, "sr")}
 
 
-@pytest.mark.parametrize("name", REPORTS)
+def processed(folder, kind):
+    """The document of a kind that the whole job makes of the bundled case."""
+    case = build(folder / "case")
+    flow = file_flow(load(case.bundle.read_bytes()), case.patient_issuers)
+    summary = process(flow, dicom_dir=case.dicom, out=folder / "out", today=None)
+    (path,) = [folder / "out" / row["path"] for row in summary["documents"] if row["kind"] == kind]
+    return path
+
+
+ALL = [*REPORTS, "the bundled case"]
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_dciodvfy_and_dcmtk_find_no_error(written, name, tmp_path):
     assert dciodvfy(written[name], tmp_path) == []
     assert dsrdump(written[name])[1] == []
@@ -48,7 +64,7 @@ def test_pixelmed_finds_every_template_kept(written):
     assert {path.name: errors for path, errors in pixelmed(list(written.values())).items() if errors} == {}
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", ALL)
 def test_highdicom_reads_the_report_back(written, name):
     report = hd.sr.srread(written[name])
     assert isinstance(report, hd.sr.Comprehensive3DSR)
@@ -75,7 +91,7 @@ def test_highdicom_finds_each_lesion_by_its_tracking_uid(written):
         'NUM:(,,"Mean Absorbed Radiation Dose")="65.85" (Gy,UCUM,"Gy")',
         '"Conclusion")="Draft for the tumour board: preferred TARE"',
         '"Treatment option")="1. TARE: preferred; bilirubin is below 2 mg/dL (TARE-03) [CIRSE 2022, section 4.2]"',
-        '"Treatment option")="surgery: cannot decide; needs performance_status"',
+        '"Treatment option")="surgery: cannot decide; needs performance status"',
         '"Reason for the response")="the sum fell by >= 30 % of the baseline sum"',
         "Verification Flag   : UNVERIFIED",
     ],
@@ -87,6 +103,17 @@ def test_a_person_reads_it_in_dcmtks_print(written, sentence):
 def test_a_report_without_measurements_says_what_it_needs(written):
     said = dsrdump(written["nothing to say"])[0]
     assert "Cannot decide: needs lesion measurements, a quantitative activity map, or facts to select by" in said
+
+
+def test_the_bundled_case_tells_its_story(written):
+    said = dsrdump(written["the bundled case"])[0]
+    for sentence in (
+        'CODE:(,,"Current Response")=(C35571,NCIt,"Progressive Disease")',
+        'CODE:(,,"New lesion")=(UNEQUIVOCAL_NEW,99IRTCONNECTOR,"Unequivocal new lesion")',
+        'CODE:(,,"Best Overall Response")=(C18058,NCIt,"Partial Response")',
+        '"Conclusion")="Draft for the tumour board: preferred',
+    ):
+        assert sentence in said
 
 
 NAMES = [
