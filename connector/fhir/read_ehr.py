@@ -32,7 +32,7 @@ class EhrRecordSource:
         return replace(reading, skipped=(*reading.skipped, *unread))
 
     def _of(self, kind: str, patient: Json) -> list[Json]:
-        return self._client.search(kind, [("patient", str(patient["id"])), ("_count", "100")])
+        return self._client.search(kind, [("patient", reference_of(patient)), ("_count", "100")])
 
     def _patient(self, identifiers: Sequence[Identifier]) -> Json:
         found: dict[str, Json] = {}

@@ -19,7 +19,7 @@ def poll(client: EhrClient, patient_reference: str, since: str | None) -> tuple[
     is told again at most while it lies in the overlap. Raises TryLater or Refused.
     """
     by_update = client.capabilities().searches_by("Observation", "_lastUpdated")
-    parameters = [("patient", patient_reference.removeprefix("Patient/")), ("_count", "100")]
+    parameters = [("patient", patient_reference), ("_count", "100")]
     seen_until, seen = _parsed(since)
     if seen_until is not None:
         if by_update:
