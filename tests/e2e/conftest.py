@@ -1,14 +1,8 @@
 """The bundled case, built once for the tests of this folder."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
 from connector.demo.case import DemoCase, build
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "peers"))
 
 
 @pytest.fixture(scope="session")

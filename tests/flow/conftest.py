@@ -1,12 +1,8 @@
 """Ledgers for the tests of this folder."""
 
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from ledger_case import Bench, make_bench
 
 

@@ -18,13 +18,13 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def wait_until(ready: Callable[[], bool], *, seconds: float, what: str) -> None:
+def wait_until(ready: Callable[[], bool], *, seconds: float, what: str, every_seconds: float = 0.05) -> None:
     """Wait for a condition, or fail with what was waited for."""
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
             raise TimeoutError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.05)
+        time.sleep(every_seconds)
 
 
 def answers(port: int) -> bool:

@@ -1,16 +1,11 @@
 """The ledger's promises on a real PostgreSQL: claims under contention, and every migration forwards and back."""
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parent.parent / "flow"))
-
 from ledger_case import Bench, assessment, document, make_bench, receipt
 from state_peers import postgres_server
 

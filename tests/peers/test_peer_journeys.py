@@ -1,0 +1,154 @@
+"""The journeys of the main job: four real processes, Redis, PostgreSQL, Orthanc and two FHIR servers."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from deployment import Deployment, deployment, put_all, token
+from dicom_peers import Orthanc, dcmtk, orthanc, storescu
+from fhir_servers import FhirServer, medplum, sekmet
+from pydicom import dcmread
+from state_peers import free_port, postgres_server, redis_server, wait_until
+
+from connector.demo.case import DemoCase, build
+from connector.dicom.identity import OUR_MANUFACTURER
+
+SERVERS = {"sekmet": sekmet, "medplum": medplum}
+
+
+@dataclass
+class Hospital:
+    """A deployment with its neighbours, and a patient's studies to send."""
+
+    service: Deployment
+    pacs: Orthanc
+    ehr: FhirServer
+    case: DemoCase
+
+    def send(self, number: int) -> None:
+        sent = storescu(self.service.dicom_port, sorted(self.case.studies[number - 1].rglob("*.dcm")), "+sd", "-R")
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+
+    def reports(self, modality: str) -> list[dict]:
+        """Our objects in the PACS, found by C-FIND's REST twin with what they say."""
+        query = {"Level": "Instance", "Query": {"Modality": modality}, "Expand": True}
+        found = self.pacs.http.post("/tools/find", json=query).raise_for_status().json()
+        tags = [self.pacs.http.get(f"/instances/{one['ID']}/simplified-tags").json() for one in found]
+        return [one for one in tags if one.get("Manufacturer") == OUR_MANUFACTURER]
+
+    def resources(self, kind: str) -> list[dict]:
+        headers = {"Authorization": f"Bearer {token(self.ehr)}"} if self.ehr.credentials else {}
+        address = f"{self.ehr.base_url}/{kind}?_count=200"
+        entries = httpx.get(address, headers=headers, timeout=30).raise_for_status().json().get("entry", [])
+        return [entry["resource"] for entry in entries]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def hospital(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hospital]:
+    def folder(name: str) -> Path:
+        return tmp_path_factory.mktemp(name)
+
+    case = build(folder("case"))
+    dicom_port = free_port()
+    with (
+        postgres_server(folder("postgres")) as database_url,
+        redis_server(folder("redis")) as (broker_url, _),
+        orthanc(folder("orthanc"), connector_port=dicom_port) as pacs,
+        SERVERS[request.param](folder("fhir")) as ehr,
+    ):
+        put_all(ehr, json.loads(case.bundle.read_text()))
+        with deployment(
+            folder("connector"), database_url=database_url, broker_url=broker_url, pacs_port=pacs.dicom_port,
+            fhir=ehr, issuers=case.patient_issuers, dicom_port=dicom_port, pacs_storage_commitment=True,
+        ) as service:  # fmt: skip
+            yield Hospital(service, pacs, ehr, case)
+
+
+def test_a_study_by_storescu_comes_back_as_report_and_plan(hospital: Hospital) -> None:
+    hospital.send(1)
+    hospital.service.wait_until_idle(studies=1, seconds=120)
+    (report,) = hospital.reports("SR")
+    study = dcmread(next((hospital.case.studies[0] / "ct").iterdir())).StudyInstanceUID
+    assert report["StudyInstanceUID"] == study, "in the same study"
+    port = str(hospital.pacs.dicom_port)
+    keys = [
+        "-k",
+        "QueryRetrieveLevel=SERIES",
+        "-k",
+        f"StudyInstanceUID={study}",
+        "-k",
+        "Modality=SR",
+        "-k",
+        "SeriesInstanceUID",
+    ]
+    found = dcmtk("findscu", "-v", "-S", "-aet", "CONNECTOR", "-aec", "ORTHANC", *keys, "127.0.0.1", port)
+    assert report["SeriesInstanceUID"] in found.stdout + found.stderr, "a stock SCU finds it by C-FIND"
+    (plan,) = hospital.resources("CarePlan")
+    assert (plan["status"], plan["intent"]) == ("draft", "proposal")
+    assert len(hospital.resources("RiskAssessment")) == 1
+
+
+def test_the_same_study_again_changes_nothing(hospital: Hospital) -> None:
+    before = {kind: hospital.resources(kind) for kind in ("CarePlan", "RiskAssessment", "Provenance")}
+    hospital.send(1)
+    hospital.service.wait_until_idle(studies=1, seconds=120)
+    assert len(hospital.reports("SR")) == 1
+    assert {kind: hospital.resources(kind) for kind in before} == before, "not even a new version"
+
+
+def test_a_later_study_with_a_pet_supersedes_and_brings_a_dose_map(hospital: Hospital) -> None:
+    hospital.send(2)
+    hospital.service.wait_until_idle(studies=2, seconds=120)
+    hospital.send(3)
+    hospital.service.wait_until_idle(studies=3, seconds=120)
+    assert len(hospital.reports("SR")) == 3, "each study has its own report"
+    assert len(hospital.reports("RTDOSE")) == 1
+    plans = {plan["status"]: plan for plan in hospital.resources("CarePlan")}
+    assert set(plans) == {"draft", "revoked"}
+    assert plans["draft"]["replaces"], "the new plan names the one it supersedes"
+    assert sum(plan["status"] == "draft" for plan in hospital.resources("CarePlan")) == 1
+
+
+def test_a_new_observation_makes_a_new_assessment_by_itself(hospital: Hospital) -> None:
+    before = len(hospital.resources("RiskAssessment"))
+    pregnancy = {
+        "resourceType": "Observation", "id": "demo-albumin-later", "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "1751-7"}]},
+        "subject": {"reference": "Patient/demo-patient"}, "effectiveDateTime": "2026-05-12T08:00:00+00:00",
+        "valueQuantity": {"value": 29, "unit": "g/L", "system": "http://unitsofmeasure.org", "code": "g/L"},
+    }  # fmt: skip
+    put_all(hospital.ehr, {"entry": [{"resource": pregnancy}]})
+    secret = {"X-Connector-Secret": "hook-secret"}
+    assert httpx.post(f"{hospital.service.http_url}/fhir/notify/one", headers=secret).status_code in (200, 202, 204)
+    wait_until(
+        lambda: len(hospital.resources("RiskAssessment")) == before + 1,
+        seconds=90, what="a new RiskAssessment", every_seconds=1.0,
+    )  # fmt: skip
+    hospital.service.wait_until_idle(studies=3, seconds=60)
+    reports = hospital.reports("SR")
+    assert len(reports) == 4, "a superseding report in the same study"
+    assert sum("PredecessorDocumentsSequence" in report for report in reports) == 1
+    assert sum(plan["status"] == "draft" for plan in hospital.resources("CarePlan")) == 1
+
+
+def test_the_doors_answer_and_refuse(hospital: Hospital) -> None:
+    url = hospital.service.http_url
+    assert httpx.get(f"{url}/healthz").json()["status"] == "ok"
+    assert httpx.get(f"{url}/readyz").status_code == 200
+    assert "connector_studies" in httpx.get(f"{url}/metrics").text
+    assert httpx.post(f"{url}/fhir/notify/one").status_code in (401, 403), "a hint without the secret"
+    assert httpx.post(f"{url}/dicom-web/studies", content=b"").status_code == 401
+    check = hospital.service.run("check")
+    assert {check[name] for name in ("pacs", "ehr", "broker", "database", "disk")} == {"ok"}
+
+
+def test_no_patient_data_reached_the_logs(hospital: Hospital) -> None:
+    words = ("DEMO-0001", "1964", hospital.case.patient_id, "demo-patient")
+    first = dcmread(next((hospital.case.studies[0] / "ct").iterdir()), stop_before_pixels=True)
+    words += (str(first.PatientName.family_name), str(first.PatientName.given_name), str(first.PatientBirthDate))
+    for log in hospital.service.folder.glob("*.log"):
+        text = log.read_text()
+        assert not [word for word in words if word and word in text], log.name
