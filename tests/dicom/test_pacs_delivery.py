@@ -1,7 +1,6 @@
 """Delivery to a PACS that answers as it is told: every status, rejection and commitment, and what we make of it."""
 
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +11,6 @@ from typing import Any
 import pytest
 from pydicom import Dataset
 from pynetdicom import AE, _config, evt
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from receive_case import MemoryInbox, as_file, files_in, make_image
 
 from connector.core.errors import ImpossibleInput, Refused, TryLater

@@ -3,7 +3,6 @@
 import copy
 import errno
 import os
-import sys
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -18,9 +17,6 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     RLELossless,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from receive_case import as_file, files_in, make_image
 
 from connector.core.errors import TryLater

@@ -1,11 +1,9 @@
 """The head of a data set: what is read in every transfer syntax, and what is refused."""
 
 import struct
-import sys
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -20,9 +18,6 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from receive_case import make_image
 
 from connector.core.errors import ImpossibleInput

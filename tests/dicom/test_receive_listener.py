@@ -4,7 +4,6 @@ import datetime as dt
 import ipaddress
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,9 +26,6 @@ from pynetdicom.dsutils import encode
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotification, MaximumLengthNotification
 from pynetdicom.presentation import build_context
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from receive_case import AE_TITLE, MemoryInbox, as_file, files_in, listening, make_image, wait_for
 
 from connector.dicom.receive import Listener

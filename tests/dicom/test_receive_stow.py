@@ -1,7 +1,6 @@
 """STOW-RS: the multipart scanner under any chunking, and what each request is answered."""
 
 import json
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
-from starlette.applications import Starlette
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from receive_case import MemoryInbox, as_file, files_in, make_image
+from starlette.applications import Starlette
 
 from connector.core.errors import ImpossibleInput
 from connector.dicom.receive_multipart import MultipartScanner, PartBegan, PartData, PartEnded, read_content_type
