@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from connector.contract.reading import CaseModel, Exact, parse, versions
+from connector.contract.dose_plan_advice import AdviceCase, advice
+from connector.contract.reading import Exact, parse, versions
 from connector.core.dosimetry.constants import DEFAULT_PROFILE, YTTRIUM_PROFILES, constants_for, with_energy
 from connector.core.dosimetry.plan import Plan, plan
 from connector.core.dosimetry.ranges import RANGES, check
@@ -17,7 +18,7 @@ def _limited(field: str) -> Any:
     return Field(default=None, json_schema_extra={**RANGES[field].as_schema()})
 
 
-class PlanCase(CaseModel):
+class PlanCase(AdviceCase):
     """A case of `connector dose plan`; units are in the names, masses and volumes as in the manual."""
 
     method: Literal["empiric", "bsa", "mird", "partition"]
@@ -53,8 +54,10 @@ def run(case: Any) -> dict[str, Any]:
     if read.energy_per_activity_j_gbq is not None:
         check("energy_per_activity_j_gbq", read.energy_per_activity_j_gbq)
         constants = with_energy(constants, read.energy_per_activity_j_gbq)
-    request = PlanRequest(**read.model_dump(exclude={"constants", "energy_per_activity_j_gbq"}))
-    return _answer(plan(request, constants))
+    other = {"constants", "energy_per_activity_j_gbq", *AdviceCase.model_fields}
+    request = PlanRequest(**read.model_dump(exclude=other))
+    result = plan(request, constants)
+    return {**_answer(result), **advice(read, request, result), "versions": versions()}
 
 
 def _number(value: Decimal | None) -> float | None:
@@ -90,7 +93,6 @@ def _answer(result: Plan) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "sources": [str(source) for source in result.sources],
         "status": "draft for a tumour board: a physician prescribes",
-        "versions": versions(),
     }
 
 

@@ -43,6 +43,8 @@ class Plan:
     constants: Constants
     warnings: tuple[str, ...]
     sources: tuple[Citation, ...]
+    tumour_mass_kg: Decimal | None
+    normal_liver_mass_kg: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def plan(request: PlanRequest, constants: Constants) -> Plan:
         constants=constants,
         warnings=tuple(warnings),
         sources=_unique([*prescription.sources, *(constraint.source for constraint in constraints), constants.source]),
+        tumour_mass_kg=masses.tumour,
+        normal_liver_mass_kg=masses.normal_liver,
     )
 
 

@@ -63,6 +63,8 @@ RANGES: Mapping[str, Range] = {
     "cumulative_lung_dose_limit_gy": _positive("Gy"),
     "normal_liver_dose_limit_gy": _positive("Gy"),
     "energy_per_activity_j_gbq": _positive("J/GBq"),
+    "whole_normal_liver_mass_kg": _positive("kilograms"),
+    "bilirubin_mg_dl": _not_negative("mg/dL"),
 }
 
 

@@ -1,0 +1,144 @@
+"""What a plan's answer says beyond the plan: the guideline's rows, how sure the doses are, and the vial to order."""
+
+from decimal import Decimal
+from typing import Any, Literal
+
+from connector.contract.reading import CaseModel, Exact
+from connector.core.dosimetry import delivery, thresholds
+from connector.core.dosimetry.plan import Plan
+from connector.core.dosimetry.ranges import check
+from connector.core.dosimetry.request import PlanRequest
+from connector.core.dosimetry.thresholds import Finding, Threshold
+from connector.core.dosimetry.uncertainty import (
+    Interval,
+    RelativeUncertainty,
+    mean_dose_interval,
+    partition_interval,
+)
+from connector.core.errors import BadCase
+
+
+class AdviceCase(CaseModel):
+    """Fields that change no number of the plan; every one may be left out."""
+
+    intent: Literal["segmentectomy", "lobectomy", "unilobar", "bilobar"] | None = None
+    tumour_type: Literal["HCC", "ICC", "mCRC"] | None = None
+    bilirubin_mg_dl: Exact | None = None
+    pretreated_or_compromised: bool | None = None
+    whole_normal_liver_mass_kg: Exact | None = None
+    hours_after_calibration: Exact | None = None
+    volume_uncertainty_fraction: Exact = Decimal(0)
+    ratio_uncertainty_fraction: Exact = Decimal(0)
+    calibration_uncertainty_fraction: Exact = Decimal(0)
+
+
+def advice(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any]:
+    """Findings, intervals and delivery of one plan. Raises BadCase."""
+    check("whole_normal_liver_mass_kg", case.whole_normal_liver_mass_kg)
+    check("bilirubin_mg_dl", case.bilirubin_mg_dl)
+    return {
+        "findings": [_finding(each) for each in _findings(case, request, plan)],
+        "interval_gy": _intervals(case, request, plan),
+        "delivery": _delivery(case, request, plan),
+    }
+
+
+def _findings(case: AdviceCase, request: PlanRequest, plan: Plan) -> tuple[Finding, ...]:
+    if case.intent is None:
+        return ()
+    if case.tumour_type is None:
+        raise BadCase(
+            "tumour_type",
+            None,
+            "is needed by intent: HCC, ICC or mCRC; the guideline has no row for thyroid metastases",
+        )
+    rows = thresholds.recommendations(
+        device=request.device,
+        tumour_type=case.tumour_type,
+        intent=case.intent,
+        bilirubin_mg_dl=case.bilirubin_mg_dl,
+        pretreated_or_compromised=case.pretreated_or_compromised,
+    )
+    doses = {
+        thresholds.PERFUSED: plan.absorbed_dose_gy.perfused,
+        thresholds.TUMOUR: plan.absorbed_dose_gy.tumour,
+        thresholds.NORMAL_PERFUSED: plan.absorbed_dose_gy.normal_liver,
+        thresholds.WHOLE_NORMAL: _whole_normal(case, plan),
+    }
+    return thresholds.findings(rows, doses)
+
+
+def _whole_normal(case: AdviceCase, plan: Plan) -> Decimal | None:
+    dose, mass = plan.absorbed_dose_gy.normal_liver, plan.normal_liver_mass_kg
+    whole = case.whole_normal_liver_mass_kg
+    if dose is None or mass is None or whole is None:
+        return None
+    if whole < mass:
+        raise BadCase("whole_normal_liver_mass_kg", str(whole), f"is smaller than its perfused part of {mass} kg")
+    return thresholds.whole_normal_liver_dose_gy(dose, normal_perfused_mass_kg=mass, whole_normal_mass_kg=whole)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "compartment": finding.threshold.compartment,
+        "recommended": _bounds(finding.threshold),
+        "dose_gy": None if finding.dose_gy is None else float(finding.dose_gy),
+        "met": finding.met,
+        "level_of_evidence": finding.threshold.evidence,
+        "note": finding.threshold.note,
+        "source": str(finding.threshold.source),
+    }
+
+
+def _bounds(threshold: Threshold) -> str:
+    signs = ((">", threshold.above), (">=", threshold.at_least), ("<", threshold.below), ("<=", threshold.at_most))
+    return " and ".join(f"{sign} {bound} Gy" for sign, bound in signs if bound is not None)
+
+
+def _intervals(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any] | None:
+    uncertainty = RelativeUncertainty(
+        volume=case.volume_uncertainty_fraction,
+        tumour_to_normal_ratio=case.ratio_uncertainty_fraction,
+        calibration=case.calibration_uncertainty_fraction,
+    )
+    if uncertainty == RelativeUncertainty():
+        return None
+    dose, ratio = plan.absorbed_dose_gy, request.tumour_to_normal_ratio
+    found: dict[str, Interval] = {}
+    for name, value in (("perfused", dose.perfused), ("lung", dose.lung)):
+        if value is not None:
+            found[name] = mean_dose_interval(value, uncertainty)
+    if ratio is not None and plan.tumour_mass_kg is not None and plan.normal_liver_mass_kg is not None:
+        for name, value in (("tumour", dose.tumour), ("normal_liver", dose.normal_liver)):
+            if value is not None:
+                found[name] = partition_interval(
+                    value,
+                    uncertainty,
+                    tumour_mass_kg=plan.tumour_mass_kg,
+                    normal_liver_mass_kg=plan.normal_liver_mass_kg,
+                    tumour_to_normal_ratio=ratio,
+                    of_tumour=name == "tumour",
+                )
+    return {name: [float(interval.low), float(interval.high)] for name, interval in found.items()}
+
+
+def _delivery(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any] | None:
+    if plan.activity_gbq is None:
+        return None
+    fewest, most = delivery.microsphere_count(plan.activity_gbq, device=request.device)
+    answer: dict[str, Any] = {
+        "microspheres_million": [float(fewest / 10**6), float(most / 10**6)],
+        "note": "activity per microsphere differs between papers: the certificate of the vial holds",
+        "source": str(delivery.REVIEW_TABLE_1),
+    }
+    hours = case.hours_after_calibration
+    if hours is None:
+        return answer
+    half_life = plan.constants.half_life_h
+    ordered = delivery.calibrated_activity_gbq(plan.activity_gbq, hours_after_calibration=hours, half_life_h=half_life)
+    answer["calibrated_activity_gbq"] = float(ordered)
+    if request.device == "glass":
+        vial = delivery.smallest_glass_vial(plan.activity_gbq, hours_after_calibration=hours, half_life_h=half_life)
+        answer["vial_gbq"] = None if vial is None else float(vial.calibrated_gbq)
+        answer["vial_source"] = str(delivery.GLASS_VIALS_SOURCE)
+    return answer
