@@ -153,7 +153,12 @@ class ActivityMap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """A named region as a mask on a geometry, from a segmentation or a structure set."""
+    """
+    A named region as a mask on a geometry, from a segmentation or a structure set.
+
+    The geometry may be a crop of the image's grid around the region; regions of an `ImagingReading` with activity have
+    the activity's geometry.
+    """
 
     name: str
     kind: str  # liver, lesion, lung, other

@@ -105,11 +105,12 @@ def read_headers(paths: Sequence[Path]) -> tuple[list[Header], list[Skipped]]:
     Headers come sorted by SOP Instance UID. The same instance twice counts once; two files with one UID but other
     content are both set aside, because neither can be trusted over the other.
     """
+    names = names_of(paths)
     headers: dict[str, Header] = {}
     conflicts: set[str] = set()
     skipped: list[Skipped] = []
     for path in sorted(paths):
-        where = name_of(path, paths)
+        where = names[path]
         try:
             header = read_header(path)
         except ImpossibleInput as fault:
@@ -126,14 +127,16 @@ def read_headers(paths: Sequence[Path]) -> tuple[list[Header], list[Skipped]]:
     for uid in sorted(conflicts):
         conflicting = headers.pop(uid)
         reason = "another file has the same SOP Instance UID and other content: neither used"
-        skipped.append(Skipped(name_of(conflicting.path, paths), reason))
+        skipped.append(Skipped(names[conflicting.path], reason))
     return [headers[uid] for uid in sorted(headers)], skipped
 
 
-def name_of(path: Path, paths: Sequence[Path]) -> str:
-    """Name a file for a report: relative to the folder that all files share."""
-    root = os.path.commonpath([each.parent for each in paths])
-    return os.path.relpath(path, root)
+def names_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """Name files for a report: relative to the folder that all of them share."""
+    if not paths:
+        return {}
+    root = os.path.commonpath({path.parent for path in paths})
+    return {path: os.path.relpath(path, root) for path in paths}
 
 
 def read_header(path: Path) -> Header:

@@ -12,7 +12,7 @@ from connector.core.errors import ImpossibleInput
 from connector.core.geometry.resampling import resample_nearest
 from connector.core.geometry.volumes import volume_ml
 from connector.core.matching import same_patient
-from connector.dicom.headers import Header, identity, name_of, read_headers
+from connector.dicom.headers import Header, identity, names_of, read_headers
 from connector.dicom.read_activity import ACTIVITY_CLASSES, activity_of
 from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, read_segmentation
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
@@ -52,9 +52,9 @@ def read_dose_inputs(
         raise ImpossibleInput("the activity and the regions are not of one patient: check the files")
     # A file that cannot be read may be a slice; the geometry check notices one inside, and this line one at the end.
     warnings = [f"file {each.where} was not used: {each.reason}" for each in skipped]
-    warnings += [
-        f"file {name_of(each.path, paths)} is no PET or NM image: not used" for each in headers if each not in images
-    ]
+    names = names_of(paths)
+    others = [names[each.path] for each in headers if each not in images]
+    warnings += [f"file {name} is no PET or NM image: not used" for name in others]
     activity = activity_of(images, administered_at)
     regions: list[Region] = []
     for header in region_headers:

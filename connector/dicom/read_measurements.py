@@ -1,6 +1,6 @@
 """Structured reports of any vendor become lesions with their measurements: TID 1500 with its measurement groups."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,7 @@ from connector.dicom import codes
 from connector.dicom.headers import Header, reading
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import LIVER, first_code, is_code, is_lesion, lobe_of_site, site_of
+from connector.dicom.read_sources import evidence
 from connector.dicom.read_values import decimal, text
 from connector.terminology import Concept
 
@@ -54,9 +55,10 @@ class Measurements:
 
 
 class _Group:
-    """The items of one container that belong to it, by concept; context of other relations is kept apart."""
+    """The items of one container by concept, and the images that anything in it refers to."""
 
     def __init__(self, container: Dataset) -> None:
+        self.images = {str(each.get("ReferencedSOPInstanceUID", "")) for each in _referenced(container)}
         self.items = [(first_code(item, "ConceptNameCodeSequence"), item) for item in _children(container)]
 
     def text(self, concept: Concept, keyword: str) -> str | None:
@@ -85,11 +87,16 @@ def read_measurements(header: Header, observed_on: date) -> Measurements:
     groups = [_Group(item) for item in _containers(header.dataset)]
     if not groups:
         raise ImpossibleInput("the report holds no measurement groups (TID 1500): nothing to read for response")
+    studies = evidence(header.dataset)
+    stated = set(studies.values())
+    # A report in a study of its own speaks of the one study it stands on.
+    study = stated.pop() if len(stated) == 1 else header.study_instance_uid
     lesions: dict[str, LesionMeasurement] = {}
     skipped: list[Skipped] = []
     liver_volume_ml = None
     for number, group in enumerate(groups, 1):
         try:
+            _check_own_study(group, studies, study)
             if is_code(group.code(FINDING), LIVER):
                 liver_volume_ml = _volume_ml(group) or liver_volume_ml
             lesion = _lesion(group, header.sop_instance_uid, number, observed_on)
@@ -150,6 +157,21 @@ def _containers(root: Dataset) -> Iterator[Dataset]:
             yield item
         else:
             waiting.extend(reversed(_children(item)))
+
+
+def _referenced(container: Dataset) -> Iterator[Dataset]:
+    waiting = list(_children(container))
+    while waiting:
+        item = waiting.pop()
+        yield from item.get("ReferencedSOPSequence") or ()
+        waiting.extend(_children(item))
+
+
+def _check_own_study(group: _Group, studies: Mapping[str, str], own: str) -> None:
+    """Check that a group was not measured on another study, as comparisons with priors are. Raises ImpossibleInput."""
+    measured_on = {studies[uid] for uid in group.images if uid in studies}
+    if measured_on and own not in measured_on:
+        raise ImpossibleInput("it was measured on images of another study: read from that study's own report")
 
 
 def _new_lesion(root: Dataset) -> str | None:

@@ -1,4 +1,4 @@
-"""A segmentation or structure set is trusted only beside the images it was drawn on; this file finds them."""
+"""Reports, segmentations and structures belong to the images they were made on; this file finds those images."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,6 +8,44 @@ from connector.core.errors import ImpossibleInput
 from connector.dicom.headers import Header
 
 
+def is_image(header: Header) -> bool:
+    """Whether the object is an image of the patient, which segmentations and contours may be drawn on."""
+    name = str(header.dataset.SOPClassUID.name)
+    return name.endswith("Image Storage") and not name.startswith(("Secondary", "Multi-frame", "RT "))
+
+
+def home_studies(headers: Sequence[Header]) -> dict[str, str]:
+    """
+    Map instances to the study of their images, where that is another study than their own.
+
+    Some products put their results into a new study. A lesion was measured when its images were taken, not when a
+    result was made. Studies that hold nothing but such results are mapped too, by their study UID.
+    """
+    study_of = {each.sop_instance_uid: each.study_instance_uid for each in headers if is_image(each)}
+    homes: dict[str, str] = {}
+    staying = set()
+    for header in headers:
+        results = () if is_image(header) else (*_references(header.dataset)[0], *evidence(header.dataset))
+        found = {study_of[uid] for uid in results if uid in study_of}
+        if len(found) == 1 and header.study_instance_uid not in found:
+            homes[header.sop_instance_uid] = found.pop()
+        else:
+            staying.add(header.study_instance_uid)
+    moved = {header.study_instance_uid: homes.get(header.sop_instance_uid, "") for header in headers}
+    return homes | {study: home for study, home in moved.items() if study not in staying}
+
+
+def evidence(dataset: Dataset) -> dict[str, str]:
+    """Map the instances a report stands on to their studies (Current Requested and Pertinent Other Evidence)."""
+    found = {}
+    for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
+        for study in _items(dataset, keyword):
+            for series in _items(study, "ReferencedSeriesSequence"):
+                for each in _items(series, "ReferencedSOPSequence"):
+                    found[str(each.ReferencedSOPInstanceUID)] = str(study.get("StudyInstanceUID", ""))
+    return found
+
+
 def source_images(header: Header, others: Sequence[Header]) -> list[Header]:
     """
     Find the images an object was drawn on, one series, among other files of its study.
@@ -15,7 +53,7 @@ def source_images(header: Header, others: Sequence[Header]) -> list[Header]:
     Raises ImpossibleInput when none of them is there.
     """
     instances, series = _references(header.dataset)
-    images = [each for each in others if "Rows" in each.dataset and each is not header]
+    images = [each for each in others if is_image(each)]
     if instances:
         found = [each for each in images if each.sop_instance_uid in instances]
     else:

@@ -1,6 +1,6 @@
 """All DICOM files of one patient become time points, lesions, regions and an activity map; no file is lost silently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from connector.core.evidence import Skipped
 from connector.core.geometry.volumes import liver_burden
 from connector.core.matching import same_patient
 from connector.core.nuclides import NUCLIDES
-from connector.dicom.headers import Header, identity, name_of, read_headers, studied_on
+from connector.dicom.headers import Header, identity, names_of, read_headers, studied_on
 from connector.dicom.identity import OUR_MANUFACTURER
 from connector.dicom.read_activity import (
     ACTIVITY_CLASSES,
@@ -32,7 +32,7 @@ from connector.dicom.read_dose_inputs import on_grid
 from connector.dicom.read_lesions import lesions_of_segments
 from connector.dicom.read_measurements import Measurements, joined, read_measurements
 from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, read_segmentation
-from connector.dicom.read_sources import check_sources, source_images
+from connector.dicom.read_sources import check_sources, home_studies, is_image, source_images
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
 from connector.dicom.read_values import text
 
@@ -51,6 +51,7 @@ _MAIN_MODALITIES = ("CT", "MR", "PT", "NM")
 class _Study:
     """One study while it is read."""
 
+    uid: str
     headers: list[Header]
     studied_on: date
     segments: list[Segment] = field(default_factory=list)
@@ -79,14 +80,16 @@ class DicomImaging:
             reason = f"the first because: {skipped[0].reason}" if skipped else "there are none"
             raise ImpossibleInput(f"none of the {len(paths)} files can be used, {reason}")
         patient = _one_patient(headers)
-        studies = _studies(headers, skipped)
-        assessed, priors = _choose(studies, study_instance_uid, skipped)
+        homes = home_studies(headers)
+        studies = _studies(headers, homes, skipped)
+        assessed, priors = _choose(studies, homes.get(study_instance_uid or "", study_instance_uid), skipped)
         points = [_read_study(study, assessed=study is assessed) for study in (*priors, assessed)]
         activity = _activity(assessed)
         regions = _regions(assessed, activity)
         for study in (*priors, assessed):
             skipped += study.skipped
-        names = {header.sop_instance_uid: name_of(header.path, paths) for header in headers}
+        files = names_of(paths)
+        names = {header.sop_instance_uid: files[header.path] for header in headers}
         return ImagingReading(
             identity=patient,
             time_points=tuple(points),
@@ -126,21 +129,22 @@ def _issued(identifiers: tuple[Identifier, ...], issuer: str | None) -> tuple[Id
     return (replace(first, system=issuer), *others)
 
 
-def _studies(headers: Sequence[Header], skipped: list[Skipped]) -> list[_Study]:
+def _studies(headers: Sequence[Header], homes: Mapping[str, str], skipped: list[Skipped]) -> list[_Study]:
     """Group files by study, in order of date; a study without any date cannot be put in order and is set aside."""
     grouped: dict[str, list[Header]] = {}
     for header in headers:
-        grouped.setdefault(header.study_instance_uid, []).append(header)
+        home = homes.get(header.sop_instance_uid, header.study_instance_uid)
+        grouped.setdefault(home, []).append(header)
     studies = []
     for uid, members in grouped.items():
-        on = studied_on(members)
+        on = studied_on([header for header in members if header.study_instance_uid == uid])
         if on is None:
             skipped.append(Skipped(uid, "the study has no date: it cannot be put in order with the others"))
         else:
-            studies.append(_Study(members, on))
+            studies.append(_Study(uid, members, on))
     if not studies:
         raise ImpossibleInput("no study has a date: fill Study Date (0008,0020) and send them again")
-    return sorted(studies, key=lambda study: (study.studied_on, _time(study), study.headers[0].study_instance_uid))
+    return sorted(studies, key=lambda study: (study.studied_on, _time(study), study.uid))
 
 
 def _time(study: _Study) -> str:
@@ -150,7 +154,7 @@ def _time(study: _Study) -> str:
 def _choose(
     studies: list[_Study], study_instance_uid: str | None, skipped: list[Skipped]
 ) -> tuple[_Study, list[_Study]]:
-    uids = [study.headers[0].study_instance_uid for study in studies]
+    uids = [study.uid for study in studies]
     if study_instance_uid is not None and study_instance_uid not in uids:
         raise ImpossibleInput("the named study is not among the files: give its files too")
     at = len(uids) - 1 if study_instance_uid is None else uids.index(study_instance_uid)
@@ -166,9 +170,7 @@ def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
             study.skip(header, str(fault))
     livers = [each.region for each in study.segments if each.region.kind == "liver"]
     if len(livers) > 1:
-        study.skipped.append(
-            Skipped(study.headers[0].study_instance_uid, f"{len(livers)} segments are the whole liver: no volume taken")
-        )
+        study.skipped.append(Skipped(study.uid, f"{len(livers)} segments are the whole liver: no volume taken"))
     liver = livers[0] if len(livers) == 1 else None
     measured, of_liver = lesions_of_segments(study.segments, liver, study.studied_on)
     volume = next((report.liver_volume_ml for report in study.reports if report.liver_volume_ml), None)
@@ -179,7 +181,7 @@ def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
         tumour = burden.tumour_volume_ml if burden and of_liver else None
     accessions = (text(each.dataset.get("AccessionNumber")) for each in study.headers)
     return TimePoint(
-        study_instance_uid=study.headers[0].study_instance_uid,
+        study_instance_uid=study.uid,
         studied_on=study.studied_on,
         modality=_modality(study.headers),
         lesions=_lesions(study.reports, measured),
@@ -212,14 +214,8 @@ def _read_object(study: _Study, header: Header, *, assessed: bool) -> None:
             structures = read_structures(header, source_images(header, study.headers))
             study.skipped += structures.skipped
             study.regions += structures.regions
-    elif not _is_image(header):
+    elif not is_image(header):
         raise ImpossibleInput(f"{header.dataset.SOPClassUID.name} is not read: it holds nothing to assess")
-
-
-def _is_image(header: Header) -> bool:
-    """Whether the object is an image of the patient, which segmentations and contours may be drawn on."""
-    name = str(header.dataset.SOPClassUID.name)
-    return name.endswith("Image Storage") and not name.startswith(("Secondary", "Multi-frame", "RT "))
 
 
 def _modality(headers: Sequence[Header]) -> str:

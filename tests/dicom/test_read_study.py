@@ -252,6 +252,46 @@ def test_a_segmentation_lies_where_its_images_lie(tmp_path, references):
     assert any("another frame of reference" in reason for reason in reasons(found).values()) == bool(references)
 
 
+def evidence(study, *uids):
+    references = [case.item(ReferencedSOPClassUID=case.CT, ReferencedSOPInstanceUID=uid) for uid in uids]
+    series = case.item(SeriesInstanceUID=f"{study}.1", ReferencedSOPSequence=references)
+    return case.item(StudyInstanceUID=study, ReferencedSeriesSequence=[series])
+
+
+def measured_on(image, value, **changes):
+    reference = case.item(ReferencedSOPClassUID=case.CT, ReferencedSOPInstanceUID=image)
+    where = case.item(RelationshipType="SELECTED FROM", ValueType="IMAGE", ReferencedSOPSequence=[reference])
+    drawn = case.item(RelationshipType="INFERRED FROM", ValueType="SCOORD", ContentSequence=[where])
+    return case.group(case.number(case.LONG, value, ContentSequence=[drawn]), **changes)
+
+
+def test_a_comparison_with_the_prior_is_not_a_measurement_of_today(tmp_path):
+    study(tmp_path, 1, "20260102")
+    both = {
+        "CurrentRequestedProcedureEvidenceSequence": [evidence("1.2.2", "1.2.2.1.1")],
+        "PertinentOtherEvidenceSequence": [evidence("1.2.1", "1.2.1.1.1")],
+    }
+    groups = measured_on("1.2.1.1.1", "30"), measured_on("1.2.2.1.1", "20", uid="1.9.2")
+    study(tmp_path, 2, "20260302", *groups, **both)
+    found = read(tmp_path)
+    assert [[each.long_axis_mm for each in point.lesions] for point in found.time_points] == [[], [20]]
+    assert "images of another study" in reasons(found)["2/report.dcm"]
+
+
+@pytest.mark.parametrize("named", [None, "1.2.1", "1.2.8"])
+def test_results_in_a_study_of_their_own_belong_to_their_images(tmp_path, named):
+    study(tmp_path, 1, "20260102")
+    alone = {"StudyInstanceUID": "1.2.8", "StudyDate": "20260404"}
+    on = evidence("1.2.1", "1.2.1.1.1")
+    case.report(tmp_path / "8", measured_on("1.2.1.1.1", "30"), CurrentRequestedProcedureEvidenceSequence=[on], **alone)
+    case.segmentation(tmp_path / "8", {1: LESION}, [case.segment(1)], sources=["1.2.1.1.1"], **alone)
+    found = read(tmp_path, study_instance_uid=named)
+    (point,) = found.time_points
+    assert (point.study_instance_uid, point.studied_on) == ("1.2.1", date(2026, 1, 2))
+    assert [(each.long_axis_mm, each.observed_on) for each in point.lesions] == [(30, date(2026, 1, 2))]
+    assert len(found.regions) == 1
+
+
 OURS = {"Manufacturer": OUR_MANUFACTURER}
 
 
