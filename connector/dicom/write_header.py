@@ -46,7 +46,7 @@ _MAY_BE_EMPTY = (  # type 2: must be there, may be empty
     "StudyDate", "StudyTime", "ReferringPhysicianName", "StudyID", "AccessionNumber",
 )  # fmt: skip
 _REFERENCED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "PatientID",
-               "FrameOfReferenceUID", "ReferencedSeriesSequence", "Manufacturer")  # fmt: skip
+               "IssuerOfPatientID", "ReferencedSeriesSequence", "Manufacturer")  # fmt: skip
 _IMAGE_MODALITIES = ("CT", "MR", "PT", "NM")
 _UNICODE = "ISO_IR 192"
 # The signs that guidelines are quoted with; the lint exceptions below are for exactly these look-alikes.
@@ -65,7 +65,6 @@ class SourceInstance:
     sop_instance_uid: str
     series_instance_uid: str
     modality: str
-    frame_of_reference_uid: str | None
     segmented_series_uid: str | None  # of a segmentation: the series it was drawn on
 
 
@@ -85,32 +84,30 @@ def read_study_header(request: WriteRequest) -> StudyHeader:
     """
     Read what the documents copy and refer to, from the files of the assessed study.
 
-    Our own earlier documents are left out. The patient's attributes come from the first image by SOP Instance UID, so
-    that the order of the files does not matter. Raises ImpossibleInput when no file belongs to the study, when the
-    files carry two patients, or when their patient is not the one of the request.
+    Our own earlier documents are left out, and so are files that name no patient: the reader does not use them either.
+    The patient's attributes come from the first image by SOP Instance UID, so that the order of the files does not
+    matter. Raises ImpossibleInput when no file belongs to the study, when the files carry two patients, or when their
+    patient is not the one of the request.
     """
-    study_uid = request.assessment.study_instance_uid
-    read = [(path, _head(path, _REFERENCED)) for path in request.paths]
-    ours = [
-        (path, head)
-        for path, head in read
-        if head is not None
-        and str(head.get("StudyInstanceUID", "")) == study_uid
-        and head.get("Manufacturer") != OUR_MANUFACTURER
-        and head.get("SOPInstanceUID")
-        and head.get("SOPClassUID")
-    ]
-    if not ours:
+    heads = [(path, _head(path, _REFERENCED)) for path in request.paths]
+    found = [(path, head) for path, head in heads if head is not None and _belongs(head, request)]
+    if not found:
         raise ImpossibleInput(
             "no file of the assessed study was given to the writer: check that the study's files are still in the inbox"
         )
-    _check_one_patient([head for _, head in ours], request)
-    ours.sort(key=lambda pair: (pair[1].get("Modality") not in _IMAGE_MODALITIES, str(pair[1].SOPInstanceUID)))
-    attributes = _head(ours[0][0], ("SpecificCharacterSet", *_COPIED))
+    _check_one_patient([head for _, head in found], request)
+    found.sort(key=lambda pair: (pair[1].get("Modality") not in _IMAGE_MODALITIES, str(pair[1].SOPInstanceUID)))
+    attributes = _head(found[0][0], ("SpecificCharacterSet", *_COPIED))
     if attributes is None:  # it was readable a moment ago
         raise ImpossibleInput("the header of the study's first image can no longer be read: send the study again")
-    unique = {str(head.SOPInstanceUID): head for _, head in ours}
+    unique = {str(head.SOPInstanceUID): head for _, head in found}
     return StudyHeader(attributes, tuple(_source_instance(unique[uid]) for uid in sorted(unique)))
+
+
+def _belongs(head: Dataset, request: WriteRequest) -> bool:
+    named = all(str(head.get(keyword) or "").strip() for keyword in ("SOPClassUID", "SOPInstanceUID", "PatientID"))
+    of_study = str(head.get("StudyInstanceUID", "")) == request.assessment.study_instance_uid
+    return named and of_study and head.get("Manufacturer") != OUR_MANUFACTURER
 
 
 def _head(path: Path, keywords: Sequence[str]) -> Dataset | None:
@@ -120,14 +117,15 @@ def _head(path: Path, keywords: Sequence[str]) -> Dataset | None:
         return None  # the reader has named it among the skipped files
 
 
-def _check_one_patient(heads: Iterable[Dataset], request: WriteRequest) -> None:
-    patient_ids = {str(head.get("PatientID") or "").strip() for head in heads}
-    if len(patient_ids) > 1:
+def _check_one_patient(heads: Sequence[Dataset], request: WriteRequest) -> None:
+    patient_ids = {str(head.PatientID).strip() for head in heads}
+    issuers = {str(head.get("IssuerOfPatientID") or "").strip() for head in heads} - {""}
+    if len(patient_ids) > 1 or len(issuers) > 1:
         raise ImpossibleInput(
-            "the files of one study carry more than one PatientID: correct the patient in the PACS and send it again"
+            "the files of one study carry more than one patient: correct the patient in the PACS and send it again"
         )
     known = {identifier.value.strip() for identifier in request.identity.identifiers}
-    if known and (patient_ids - {""}) - known:
+    if known and patient_ids - known:
         raise ImpossibleInput(
             "the PatientID in the study's files is not one of the assessed patient: check how they were matched"
         )
@@ -140,7 +138,6 @@ def _source_instance(head: Dataset) -> SourceInstance:
         sop_instance_uid=str(head.SOPInstanceUID),
         series_instance_uid=str(head.get("SeriesInstanceUID", "")),
         modality=str(head.get("Modality", "")),
-        frame_of_reference_uid=str(head.FrameOfReferenceUID) if head.get("FrameOfReferenceUID") else None,
         segmented_series_uid=str(series[0].SeriesInstanceUID) if series and "SeriesInstanceUID" in series[0] else None,
     )
 
@@ -178,6 +175,7 @@ def start_document(
     document.InstanceNumber = 1 + len(earlier_documents(kind, request))
     document.Manufacturer = OUR_MANUFACTURER
     document.ManufacturerModelName = OUR_MODEL_NAME
+    # Enhanced General Equipment asks for a serial number: software has none but its version.
     document.DeviceSerialNumber = request.assessment.connector_version
     document.SoftwareVersions = request.assessment.connector_version
     return document
@@ -197,10 +195,10 @@ def use_unicode_if_needed(document: Dataset, texts: Iterable[str]) -> None:
     unknown, and declaring a set would invent names.
     """
     declared = document.get("SpecificCharacterSet")
-    encodings = convert_encodings(declared or "ISO_IR 6") if declared else ["ascii"]
+    encodings = convert_encodings(declared) if declared else ["ascii"]
     if all(_encodes(text, encodings) for text in texts):
         return
-    if declared or document_is_ascii(document):
+    if declared or _is_ascii(document):
         document.decode()
         document.SpecificCharacterSet = _UNICODE
 
@@ -215,8 +213,7 @@ def _encodes(text: str, encodings: Sequence[str]) -> bool:
     return False
 
 
-def document_is_ascii(document: Dataset) -> bool:
-    """Tell whether every text of the copied attributes is plain ASCII."""
+def _is_ascii(document: Dataset) -> bool:
     return all(str(element.value).isascii() for element in document if element.VR in ("PN", "LO", "SH", "LT", "ST"))
 
 

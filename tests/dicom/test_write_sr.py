@@ -126,12 +126,26 @@ class TestIdentity:
 
 
 class TestPatient:
-    def test_two_patients_in_one_study_are_refused(self, paths):
+    @pytest.mark.parametrize(("keyword", "value"), [("PatientID", "T-0002"), ("IssuerOfPatientID", "OTHER")])
+    def test_two_patients_in_one_study_are_refused(self, paths, keyword, value):
         image = dcmread(paths[1])
-        image.PatientID = "T-0002"
+        image[keyword].value = value
         image.save_as(paths[1])
-        with pytest.raises(ImpossibleInput, match="more than one PatientID"):
+        with pytest.raises(ImpossibleInput, match="more than one patient"):
             write(cases.assessment(), paths)
+
+    def test_a_file_that_names_no_patient_is_no_evidence(self, paths):
+        image = dcmread(paths[1])
+        image.PatientID = ""
+        image.save_as(paths[1])
+        (study,) = read(write(cases.assessment(), paths)).CurrentRequestedProcedureEvidenceSequence
+        named = [item for series in study.ReferencedSeriesSequence for item in series.ReferencedSOPSequence]
+        assert len(named) == len(paths) - 1
+
+    def test_a_file_that_is_not_dicom_is_no_evidence(self, paths, tmp_path):
+        broken = tmp_path / "notes.txt"
+        broken.write_text("not DICOM")
+        assert write(cases.assessment(), [*paths, broken]) == write(cases.assessment(), paths)
 
     def test_files_of_another_patient_than_the_assessed_one_are_refused(self, paths):
         other = PatientIdentity((Identifier("X-9", "TEST_ISSUER"),))
