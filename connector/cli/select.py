@@ -7,41 +7,45 @@ import click
 
 from connector.cli.case_io import case_command, run_cases
 from connector.contract.reading import dumps
-from connector.contract.select import drawing_of, explain_rule, facts_catalogue, rules_catalogue, run
+from connector.contract.select import (
+    drawing_of,
+    explain_rule,
+    facts_catalogue,
+    rules_catalogue,
+    run,
+    run_plain,
+)
 
 
 @click.command("select")
 @case_command
-@click.option(
-    "--graph", type=click.Path(dir_okay=False, path_type=Path), help="Draw the decision path of one case here, as SVG."
-)
-def select(case: str, *, lines: bool, debug: bool, graph: Path | None) -> None:
+@click.option("--graph", type=click.Path(dir_okay=False, path_type=Path), help="Draw one case's decision path as SVG.")
+@click.option("--what-if", is_flag=True, help="With --lines: also try what would change each answer (slower).")
+def select(case: str, *, lines: bool, debug: bool, graph: Path | None, what_if: bool) -> None:
     """Say which treatment fits the facts of CASE.json (`-` is stdin), by cited rules, as a draft for a tumour board."""
     if graph is not None and lines:
         raise click.UsageError("--graph draws one case: leave out --lines")
 
-    def answer(parsed: Any) -> dict[str, Any]:
+    def answer_and_draw(parsed: Any) -> dict[str, Any]:
         result = run(parsed)
         if graph is not None:
             graph.write_text(drawing_of(parsed), encoding="utf-8")
         return result
 
-    run_cases(answer, case, lines=lines, debug=debug)
+    run_cases(run_plain if lines and not what_if else answer_and_draw, case, lines=lines, debug=debug)
 
 
 @click.command("rules")
 @click.option("--explain", metavar="ID", help="Everything about one rule, as JSON.")
 @click.option("--facts", is_flag=True, help="The facts a case may give, as JSON.")
-def rules(explain: str | None, *, facts: bool) -> None:
+def rules(*, explain: str | None, facts: bool) -> None:
     """Print the catalogue of rules; its text is core/RULES.md."""
     if facts:
         click.echo(dumps(facts_catalogue(), indent=2))
     elif explain is not None:
         found = explain_rule(explain)
         if found is None:
-            raise click.BadParameter(
-                f"{explain}: no rule has this id; `connector rules` prints them", param_hint="--explain"
-            )
+            raise click.UsageError(f"--explain {explain}: no rule has this id (`connector rules` prints them all)")
         click.echo(dumps(found, indent=2))
     else:
         click.echo(rules_catalogue(), nl=False)

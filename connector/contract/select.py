@@ -38,12 +38,18 @@ class SelectCase(CaseModel):
 
 
 def run(case: Any) -> dict[str, Any]:
-    """Answer one parsed case. Raises BadCase with the field, its value and what to do."""
+    """Answer one parsed case, with what would change the answer. Raises BadCase: the field, its value, what to do."""
     read = parse(SelectCase, case)
     facts = observed(read.facts)
     selection = select(facts, read.today)
     changes = what_would_change({name: fact.value for name, fact in facts.items()}, selection)
     return {**answer(selection), "what_would_change": [_change(change) for change in changes], "versions": versions()}
+
+
+def run_plain(case: Any) -> dict[str, Any]:
+    """Answer one of many parsed cases, without trying what would change the answer. Raises BadCase."""
+    read = parse(SelectCase, case)
+    return {**answer(select(observed(read.facts), read.today)), "versions": versions()}
 
 
 def drawing_of(case: Any) -> str:

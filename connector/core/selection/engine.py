@@ -25,6 +25,7 @@ ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "GEN-DER-PREG")
 BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
 ORDER_OF_WORDS = {verdict: place for place, verdict in enumerate(Verdict)}
 RULES_WITH_FACTS = tuple((rule, rule.when.facts) for rule in RULES)
+SUPPORTS = frozenset({Verdict.PREFERS, Verdict.INDICATES})
 RANKED_BY = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES, Verdict.REQUIRES})
 
 
@@ -188,9 +189,11 @@ class _Case:
         if any(self.standing(option, path).may_lead for option in listed if _is_free(verdicts[option])):
             return False
         own = [option for option in site.options or ("RAI",) if option in verdicts]
-        blocked = {option for option in own if verdicts[option].word == "cannot_decide"}
-        hanging = {option for rule in self.open if rule.verdict in RANKED_BY for option in rule.options}
-        return bool(blocked) or any(_is_free(verdicts[option]) and option in hanging for option in own)
+        hanging = {option for rule in self.open if rule.verdict in SUPPORTS for option in rule.options}
+        words = {option: verdicts[option].word for option in own}
+        return any(
+            word == "cannot_decide" or (word == "possible" and option in hanging) for option, word in words.items()
+        )
 
     def status(self, *, all_excluded: bool, undecided: bool) -> str:
         if self.contradicting:
@@ -214,7 +217,7 @@ class _Case:
         found: list[_Ranked] = []
         for site in questions:
             offered = [option for option in listed[site.name] if _is_free(verdicts[option])]
-            closed = self.board_leads or undecided[site.name] or (path.gap and site is sites.LIVER)
+            closed = self.board_leads or undecided[site.name] or (site is sites.LIVER and _is_dead_end(path, verdicts))
             standings = [self.standing(option, path) for option in offered]
             rank = ranks(standings, first_is_open=not closed)
             ordered = sorted(offered, key=lambda option: rank[option])
@@ -285,6 +288,11 @@ class _Case:
 def _is_free(verdict: _Verdict) -> bool:
     """Offered: neither excluded nor waiting for a fact."""
     return verdict.word in {"possible", "relative_contraindication"}
+
+
+def _is_dead_end(path: Path, verdicts: Mapping[str, _Verdict]) -> bool:
+    """Whether the pathway allows only what is not free to be chosen, or nothing at all."""
+    return path.nothing_else and not any(verdicts[option].word == "possible" for option in path.targets)
 
 
 def _is_measure(rule: Rule) -> bool:

@@ -32,13 +32,14 @@ class Path:
     Where the algorithm leads.
 
     `targets` are the options of the last node (none when it ends without one); `undecided` are the absent facts that
-    stop it; `gap` says that the algorithm itself has no branch for the case.
+    stop it. `nothing_else` says that no other option of the liver may take the first place: the algorithm has no branch
+    for the case, or names one option alone for a patient too weak for the rest.
     """
 
     nodes: tuple[PathNode, ...]
     targets: frozenset[str] = frozenset()
     undecided: frozenset[str] = frozenset()
-    gap: bool = False
+    nothing_else: bool = False
 
 
 class _Walk:
@@ -58,9 +59,9 @@ class _Walk:
             self.undecided = condition.undecided_by(self.values)
         return truth
 
-    def ends(self, *targets: str, gap: bool = False) -> Path:
+    def ends(self, *targets: str, nothing_else: bool = False) -> Path:
         """The path as walked so far."""
-        return Path(tuple(self.nodes), frozenset(targets), self.undecided, gap)
+        return Path(tuple(self.nodes), frozenset(targets), self.undecided, nothing_else)
 
 
 def walk_figure_2(values: Values) -> Path:
@@ -76,7 +77,7 @@ def walk_figure_2(values: Values) -> Path:
     if limited:
         return _limited(walk)
     if limited is False and walk.asks("Four lesions in one lobe (no branch)?", IN_THE_GAP, _figure("F2-N1-FOUR")):
-        return walk.ends(gap=True)
+        return walk.ends(nothing_else=True)
     diffuse = walk.asks("Diffuse disease (more than 4 lesions or bilobar)?", DIFFUSE, _figure("F2-N1-DIFFUSE"))
     if diffuse:
         # The limited branch may still hang on the lobes when the count alone makes the disease diffuse.
@@ -109,7 +110,8 @@ def _diffuse(walk: _Walk) -> Path:
             return walk.ends("TARE")
         return walk.ends("TACE")
     inside = walk.asks("Poor status, inside the limits of TARE?", RULE["F2-N5-TARE"].when, _figure("F2-N5-TARE"))
-    return walk.ends(*(["TARE"] if inside else []))
+    # CON-TARE-POOR: outside its limits TARE is not preferred, and TACE is for good status.
+    return walk.ends(*(["TARE"] if inside else []), nothing_else=True)
 
 
 def _declined(values: Values, modality: str) -> bool:

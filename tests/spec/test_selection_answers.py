@@ -1,0 +1,323 @@
+"""From facts to an answer: the pathway, the precedence of verdicts, the ranks, and what a tumour board reads beside."""
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from connector.core.catalogue import read_fact
+from connector.core.evidence import Observed
+from connector.core.rules import Rule, Verdict
+from connector.core.selection import compare, select
+from connector.core.selection.ranking import Standing, ranks, standing
+from connector.core.sources import HOUSE, NERVO_2021, ZHANG_2025
+
+TODAY = date(2026, 1, 31)
+PUBLISHED = Path(__file__).parents[1] / "published" / "vignettes.json"
+VIGNETTES = {case["id"]: case["facts"] for case in json.loads(PUBLISHED.read_text(), parse_float=Decimal)["vignettes"]}
+DIFFUSE, LIMITED = VIGNETTES["VIG-001"], VIGNETTES["VIG-017"]
+LUNG, BONE, RADIOIODINE = VIGNETTES["VIG-074"], VIGNETTES["VIG-015"], VIGNETTES["VIG-069"]
+GONE = object()
+
+
+def answer(base, today=TODAY, **changes):
+    """The answer to a vignette with some facts changed, or taken away by GONE."""
+    facts = {name: raw for name, raw in {**base, **changes}.items() if raw is not GONE}
+    return select({name: Observed(read_fact(name, raw), "case") for name, raw in facts.items()}, today)
+
+
+def first(selection):
+    return {option.modality for option in selection.options if option.rank == 1}
+
+
+def verdict(selection, modality):
+    return next((option.verdict for option in selection.options if option.modality == modality), None)
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "status", "preferred", "why"),
+    [
+        (DIFFUSE, {}, "recommend", {"TACE"}, "diffuse, good status"),
+        (DIFFUSE, {"tace_contraindicated": True}, "recommend", {"TARE"}, "TARE when TACE is contraindicated"),
+        (DIFFUSE, {"performance_status_class": "poor"}, "recommend", {"TARE"}, "poor, inside the limits of TARE"),
+        (DIFFUSE, {"performance_status_class": "poor", "life_expectancy_months": Decimal("2.9")}, "recommend",
+         {"board_only"}, "poor, outside the limits of TARE: TACE is for good status"),
+        (DIFFUSE, {"performance_status_class": GONE}, "cannot_decide", set(), "TACE or TARE hangs on the status"),
+        (DIFFUSE, {"liver_insufficiency_severe": GONE}, "cannot_decide", set(), "blocks every liver treatment"),
+        (DIFFUSE, {"liver_lesion_hypervascular": GONE}, "cannot_decide", set(), "blocks TACE, where the path leads"),
+        (DIFFUSE, {"liver_lobes_involved": GONE, "liver_lesion_count": 5}, "recommend", {"TACE"},
+         "five lesions are diffuse in whatever lobe"),
+        (DIFFUSE, {"extrahepatic_disease_status": "progressive"}, "recommend", {"systemic_therapy"},
+         "both progress: systemic therapy"),
+        (DIFFUSE, {"extrahepatic_disease_status": GONE}, "cannot_decide", set(), "eligibility hangs on it"),
+        (DIFFUSE, {"pregnancy_status": "pregnant"}, "recommend", {"board_only"}, "pregnancy: board only"),
+        (DIFFUSE, {"pregnancy_status": GONE}, "recommend", {"TACE"}, "unknown pregnancy blocks TARE, not TACE"),
+        (DIFFUSE, {"histology": GONE}, "cannot_decide", set(), "without histology nothing is offered"),
+        (DIFFUSE, {"histology": "PDTC"}, "recommend", {"board_only"}, "no rule set"),
+        (DIFFUSE, {"histology": "ATC"}, "recommend", {"board_only"}, "no rule set"),
+        (DIFFUSE, {"coagulopathy_status": "uncorrected"}, "excluded_all", {"board_only"}, "absolute for all"),
+        (DIFFUSE, {"coagulopathy_status": "corrected"}, "recommend", {"TACE"}, "corrected is allowed"),
+        (DIFFUSE, {"pheochromocytoma_status": GONE}, "cannot_decide", set(), "MTC without exclusion of it"),
+        (DIFFUSE, {"ecog_ps": 4}, "contradictory_data", set(), "contradictory facts prefer nothing"),
+        (DIFFUSE, {"ecog_ps": 4, "coagulopathy_status": "uncorrected"}, "contradictory_data", set(),
+         "a contradiction is said before everything else"),
+        (LIMITED, {}, "recommend", {"RFA"}, "limited, not operable, away from ducts"),
+        (LIMITED, {"liver_lesion_count": 3}, "recommend", {"RFA"}, "three are still limited"),
+        (LIMITED, {"liver_lesion_count": 4}, "recommend", {"board_only"}, "four in one lobe: the figure has no branch"),
+        (LIMITED, {"liver_lesion_near_bile_duct": True}, "recommend", {"TACE"}, "near a duct: vascular"),
+        (LIMITED, {"liver_lesion_at_hilum": True}, "recommend", {"TACE"}, "at the hilum: vascular"),
+        (LIMITED, {"liver_lesion_at_hilum": GONE}, "cannot_decide", set(), "the duct node is not answered"),
+        (LIMITED, {"performance_status_class": GONE}, "cannot_decide", set(), "blocks all ablative preference"),
+        (LIMITED, {"surgical_candidate": True, "resection_feasible": True}, "recommend", {"surgery"}, "operable"),
+        (LIMITED, {"surgical_candidate": True, "resection_feasible": GONE}, "cannot_decide", set(), "operable?"),
+        (LIMITED, {"surgical_candidate": True, "resection_feasible": True,
+                   "patient_declined_modalities": ["surgery"]}, "recommend", {"RFA", "MWA"}, "declined surgery"),
+        (LIMITED, {"liver_lesion_count": GONE}, "cannot_decide", set(), "the first node is not answered"),
+        (LIMITED, {"liver_lesion_count": 0}, "recommend", {"board_only"}, "no liver lesion, and nothing else known"),
+        (LIMITED, {"patient_declined_modalities": ["RFA"]}, "recommend", {"MWA"}, "declined is not offered"),
+        (LUNG, {}, "recommend", {"lung_RFA"}, "slow, small, macronodular"),
+        (LUNG, {"disease_tempo": GONE}, "cannot_decide", set(), "curative intent hangs on the tempo"),
+        (LUNG, {"lung_lesion_largest_diameter_mm": 30}, "recommend", {"board_only"}, "30 mm is a contraindication"),
+        (BONE, {}, "recommend", {"bone_embolisation"}, "hypervascular"),
+        (BONE, {"bone_lesion_hypervascular": False, "bone_lesion_mechanical_stress": False,
+                "bone_fracture_status": "none", "bone_lesion_lytic": False, "systemic_therapy_current": "none"},
+         "recommend", {"board_only"}, "nothing is indicated"),
+        (BONE, {"bone_lesion_hypervascular": GONE, "bone_lesion_mechanical_stress": False,
+                "bone_fracture_status": "none", "bone_lesion_lytic": False}, "cannot_decide", set(),
+         "embolisation hangs on vascularity"),
+        (RADIOIODINE, {}, "recommend", {"RAI"}, "avid, not refractory, at the ceiling"),
+        (RADIOIODINE, {"rai_planned_activity_mci": Decimal("100.1")}, "recommend", {"board_only"}, "past 600 mCi"),
+        (RADIOIODINE, {"rai_cumulative_activity_mci": GONE}, "cannot_decide", set(), "the lifetime activity"),
+        (RADIOIODINE, {"histology": GONE}, "cannot_decide", set(), "uptake alone names no disease"),
+        ({}, {}, "cannot_decide", set(), "nothing is known"),
+        ({}, {"liver_lesion_count": 0}, "recommend", {"board_only"}, "only that the liver is free"),
+    ],
+)  # fmt: skip
+def test_the_answer_follows_the_pathway(base, changes, status, preferred, why):
+    selection = answer(base, **changes)
+    assert (selection.status, first(selection)) == (status, preferred), why
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "modality", "expected", "why"),
+    [
+        (DIFFUSE, {"clinical_liver_failure": True, "child_pugh_score": GONE}, "TARE", "excluded",
+         "one absolute exclusion is enough, whatever else is unknown"),
+        (DIFFUSE, {"renal_failure": True, "child_pugh_score": GONE}, "TARE", "cannot_decide",
+         "an unknown eligibility fact is said before a relative contraindication"),
+        (DIFFUSE, {"renal_failure": True, "prescribed_activity_gbq": 2}, "TARE", "relative_contraindication",
+         "a known contraindication is said before what a prescription lacks"),
+        (DIFFUSE, {"prescribed_activity_gbq": 2}, "TARE", "cannot_decide", "a prescription lacks the shunt"),
+        (DIFFUSE, {"prescribed_activity_gbq": 2, "lung_shunt_fraction": Decimal("0.05"), "lung_mass_kg": 1,
+                   "extrahepatic_deposition_on_maa": False}, "TARE", "possible", "everything for a prescription"),
+        (DIFFUSE, {"prescribed_activity_gbq": 2, "lung_shunt_fraction": Decimal("0.05"), "predicted_lung_dose_gy": 5,
+                   "extrahepatic_deposition_on_maa": False}, "TARE", "possible", "a lung dose stands for the mass"),
+        (DIFFUSE, {}, "TARE", "possible", "without a prescription nothing of it is asked"),
+        (DIFFUSE, {"extrahepatic_deposition_on_maa": True}, "TARE", "excluded", "until corrected and tested again"),
+        (DIFFUSE, {"prior_lrt_modalities": ["TARE"]}, "TARE", "cannot_decide", "the earlier lung dose is not known"),
+        (DIFFUSE, {"liver_tumour_burden_percent": 50}, "TARE", "possible", "50 % is the limit"),
+        (DIFFUSE, {"liver_tumour_burden_percent": Decimal("50.1")}, "TARE", "relative_contraindication", "past 50 %"),
+        (DIFFUSE, {}, "surgery", "relative_contraindication", "bilobar and not resectable"),
+        (DIFFUSE, {"resection_feasible": True}, "surgery", "excluded", "resectable, but no candidate"),
+        (DIFFUSE, {"resection_feasible": True, "surgical_candidate": True}, "surgery", "possible",
+         "shown in diffuse disease when the surgeon says so"),
+        (LIMITED, {}, "surgery", "excluded", "the surgeon said no"),
+        (LIMITED, {"liver_lobes_involved": GONE}, "surgery", "cannot_decide", "which no it is hangs on the lobes"),
+        (LIMITED, {"systemic_therapy_eligible": False}, "systemic_therapy", "excluded", "the oncologist said no"),
+        (LIMITED, {"rai_refractory": True}, "EBRT", "possible", "spoken of in refractory disease"),
+        (LIMITED, {}, "EBRT", None, "no rule speaks of it"),
+        (LIMITED, {"pheochromocytoma_status": "suspected", "surgical_candidate": True, "resection_feasible": True},
+         "surgery", "preferred", "a requirement for surgery, not an exclusion"),
+        (LIMITED, {"liver_lesion_count": 2, "bone_lesion_count": 1, "bone_lesion_hypervascular": True},
+         "bone_embolisation", "preferred", "every site has its own first option"),
+        (LUNG, {}, "RFA", None, "the liver is not in question"),
+    ],
+)  # fmt: skip
+def test_an_option_gets_the_strongest_verdict(base, changes, modality, expected, why):
+    assert verdict(answer(base, **changes), modality) == expected, why
+
+
+def rule(name, verdict_word, source, kind="option"):
+    return Rule(id=name, when=None, verdict=verdict_word, kind=kind, says="", cite=source.at(""), options=("RFA",))
+
+
+RFA_RULES = [rule("A", Verdict.PREFERS, ZHANG_2025), rule("B", Verdict.INDICATES, NERVO_2021)]
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "why"),
+    [
+        (standing("RFA", [rule("A", Verdict.INDICATES, HOUSE)], targets=()),
+         standing("MWA", [*RFA_RULES, rule("C", Verdict.RELATIVE, HOUSE)], targets=("MWA",)),
+         "no contraindication comes first"),
+        (standing("RFA", RFA_RULES, targets=("RFA",)), standing("MWA", [*RFA_RULES, *RFA_RULES], targets=()),
+         "then where the pathway leads"),
+        (standing("RFA", [rule("A", Verdict.PREFERS, NERVO_2021)], targets=()),
+         standing("MWA", [rule("B", Verdict.INDICATES, ZHANG_2025)] * 3, targets=()), "prefers beats indicates"),
+        (standing("RFA", [rule("A", Verdict.PREFERS, ZHANG_2025)], targets=()),
+         standing("MWA", [rule("B", Verdict.PREFERS, NERVO_2021)] * 3, targets=()), "a review beats a case series"),
+        (standing("RFA", RFA_RULES, targets=()), standing("MWA", RFA_RULES[:1], targets=()), "one more statement"),
+        (standing("RFA", RFA_RULES[1:], targets=()), standing("laser", RFA_RULES, targets=("laser",)),
+         "laser is never first"),
+        (standing("RFA", RFA_RULES[:1], targets=()),
+         standing("MWA", [rule("A", Verdict.PREFERS, ZHANG_2025, "dose")], targets=()), "doses do not rank options"),
+    ],
+)  # fmt: skip
+def test_options_are_ranked_by_contraindication_pathway_strength_and_source(better, worse, why):
+    ranked = ranks([worse, better], first_is_open=True)
+    assert ranked[better.modality] < ranked[worse.modality], why
+
+
+def test_ties_share_a_rank_and_rank_1_stays_empty_when_nothing_may_lead():
+    tied = [Standing(name, (0, False, True, (0,))) for name in ("RFA", "MWA")]
+    last = Standing("TAE", (1, False, True, (0,)))
+    assert ranks([*tied, last], first_is_open=True) == {"RFA": 1, "MWA": 1, "TAE": 2}
+    assert ranks([*tied, last], first_is_open=False) == {"RFA": 2, "MWA": 2, "TAE": 3}
+    assert ranks([last], first_is_open=True) == {"TAE": 2}
+    assert ranks([], first_is_open=True) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "nodes"),
+    [
+        ({}, [("yes", "Liver"), ("no", "Extrahepatic"), ("yes", "Limited"), ("no", "Surgery"), ("no", "Near"),
+              ("yes", "Good")]),
+        ({"liver_lesion_count": 4}, [("yes", "Liver"), ("no", "Extrahepatic"), ("no", "Limited"), ("yes", "Four")]),
+        ({"liver_lobes_involved": GONE}, [("yes", "Liver"), ("no", "Extrahepatic"), ("unknown", "Limited"),
+                                          ("unknown", "Diffuse")]),
+        ({"liver_lesion_count": GONE}, [("unknown", "Liver")]),
+    ],
+)  # fmt: skip
+def test_the_pathway_is_told_node_by_node(changes, nodes):
+    path = answer(LIMITED, **changes).pathway
+    assert [(node.answer, node.node.split()[0]) for node in path] == nodes
+    assert all(str(node.source).startswith("Zhang 2025") for node in path)
+
+
+def test_reasons_name_rule_source_words_and_facts_strongest_first():
+    option = next(one for one in answer(DIFFUSE).options if one.modality == "TACE")
+    reason = next(one for one in option.because if one.rule == "F2-N5-TACE")
+    assert (reason.source.source, reason.facts) == (
+        "Zhang 2025",
+        ("liver_insufficiency_severe", "liver_lesion_count", "liver_lobes_involved", "performance_status_class"),
+    )
+    assert "STRENGTH READ" in reason.text
+
+
+def test_missing_facts_start_with_what_blocks():
+    selection = answer(DIFFUSE, performance_status_class=GONE, child_pugh_score=GONE)
+    assert selection.missing[0] == "performance_status_class"
+    assert "child_pugh_score" in selection.missing[:5]
+    assert "ablation_contraindicated" not in selection.missing, "nobody is asked for what needs no answer"
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule_id", "why"),
+    [
+        ({"mdt_review_done": False}, "GEN-MDT", "the board has not seen it"),
+        ({"mdt_review_done": GONE}, "GEN-MDT", "nobody said that the board has seen it"),
+        ({"liver_imaging_age_days": 31}, "TAREW-IMG30", "imaging past 30 days"),
+        ({"systemic_therapy_current": "lenvatinib", "systemic_therapy_anti_vegf": True,
+          "tki_interruption_planned": False}, "SYS-VEGF-HOLD", "bleeding"),
+        ({"pheochromocytoma_status": "suspected", "surgical_candidate": True, "resection_feasible": True,
+          "liver_lobes_involved": "unilobar", "liver_lesion_count": 2}, "GEN-DER-PHEO", "before surgery"),
+    ],
+)  # fmt: skip
+def test_measures_tell_what_is_to_be_done(changes, rule_id, why):
+    assert rule_id in {reason.rule for reason in answer(DIFFUSE, **changes).measures}, why
+
+
+def test_a_measure_that_is_done_is_not_asked_for():
+    assert not {"GEN-MDT", "GEN-CONSENT", "TAREW-IMG30"} & {reason.rule for reason in answer(DIFFUSE).measures}
+
+
+@pytest.mark.parametrize(
+    ("changes", "alerts"),
+    [
+        ({}, set()),
+        ({"liver_tumour_burden_percent": 70}, set()),
+        ({"liver_tumour_burden_percent": Decimal("70.1")}, {"TARE-REL-BURDEN70"}),
+        ({"pheochromocytoma_status": "present"}, {"GEN-DER-PHEO"}),
+        ({"pregnancy_status": "pregnant"}, {"GEN-DER-PREG"}),
+        ({"tare_ae_weeks": 10, "jaundice": True, "ascites_grade": "massive", "biliary_obstruction": False,
+          "radiological_progression": False}, {"AE-REILD", "AE-REILD-LABS"}),
+    ],
+)  # fmt: skip
+def test_alerts(changes, alerts):
+    assert {reason.rule for reason in answer(DIFFUSE, **changes).alerts} == alerts
+
+
+@pytest.mark.parametrize(
+    ("modality", "days", "due", "why"),
+    [
+        ("RFA", 10, {"FU-CT1M": 20, "FU-AE1M": 21}, "a month after ablation"),
+        ("RFA", 30, {"FU-CT1M": 0, "FU-AE1M": 1}, "due today"),
+        ("TACE", 40, {"FU-CT1M": 5}, "until day 45"),
+        ("TACE", 46, {}, "the window has closed"),
+        ("TARE", 29, {"FU-AE1M": 2, "FU-TARE-CLIN": 1, "FU-TARE-IMG": 61}, "before the first review"),
+        ("TARE", 60, {"FU-TARE-CLIN": 30, "FU-TARE-IMG": 30}, "review until day 90"),
+        ("TARE", 90, {"FU-TARE-CLIN": 0, "FU-TARE-IMG": 0}, "both today"),
+        ("TARE", 91, {"FU-TARE-IMG": 89}, "three-monthly from then on"),
+        ("TARE", 180, {"FU-TARE-IMG": 0}, "half a year"),
+        ("TARE", 10**9, {"FU-TARE-IMG": 80}, "however long ago"),
+        ("surgery", 10, {}, "no rule tells"),
+    ],
+)
+def test_follow_up_after_a_procedure_is_dated(modality, days, due, why):
+    selection = answer(RADIOIODINE, last_lrt_modality=modality, days_since_lrt=days)
+    found = {visit.rule: visit.due_on for visit in selection.follow_up if visit.due_on}
+    assert found == {rule_id: TODAY + timedelta(days=ahead) for rule_id, ahead in due.items()}, why
+
+
+def test_follow_up_of_the_preferred_option_is_told_without_a_date():
+    visits = {visit.rule: visit for visit in answer(DIFFUSE).follow_up}
+    assert visits["FU-CT1M"].due_on is None
+    assert visits["FU-CT1M"].when == "about 1 month after the procedure"
+    assert "FU-TARE-IMG" not in visits
+    assert visits["FU-QOL"].when == "at every visit after the procedure"
+    assert visits["BG-SURV"].when == "now"
+
+
+@pytest.mark.parametrize(
+    ("changes", "conflicts"),
+    [
+        ({"liver_lesion_count": 3}, {"CON-F2-THREE"}),
+        ({"liver_lesion_count": 4}, {"CON-F2-FOUR"}),
+        ({"liver_lesion_largest_diameter_mm": 30}, {"CON-SIZE-EXACT30", "CON-TACE-SIZE"}),
+        ({"liver_lobes_involved": "bilobar"}, {"CON-F2-BILOBAR"}),
+    ],
+)
+def test_conflicts_that_touched_the_case_are_named(changes, conflicts):
+    assert conflicts <= set(answer(LIMITED, **changes).conflicts)
+    assert not conflicts <= set(answer(LIMITED).conflicts)
+
+
+def test_imaging_dates_give_the_age_of_the_volumes():
+    facts = {name: Observed(read_fact(name, raw), "case") for name, raw in DIFFUSE.items()}
+    del facts["liver_imaging_age_days"]
+    older = Observed(5, "1.2.3", TODAY - timedelta(days=31))
+    assert "TAREW-IMG30" in select({**facts, "liver_lesion_count": older}, TODAY).rules_fired
+    newer = Observed(5, "1.2.3", TODAY - timedelta(days=30))
+    assert "TAREW-IMG30" not in select({**facts, "liver_lesion_count": newer}, TODAY).rules_fired
+    assert verdict(select({**facts, "liver_lesion_count": newer}, TODAY), "TARE") == "possible"
+    tomorrow = Observed(5, "1.2.3", TODAY + timedelta(days=1))
+    assert verdict(select({**facts, "liver_lesion_count": tomorrow}, TODAY), "TARE") == "cannot_decide"
+
+
+def test_a_comparison_says_what_changed_and_why():
+    before, now = answer(DIFFUSE), answer(DIFFUSE, performance_status_class="poor", child_pugh_score=GONE)
+    change = compare(before, now)
+    assert (change.status_before, change.status_now, change.is_same) == ("recommend", "cannot_decide", False)
+    tare = next(one for one in change.options if one.modality == "TARE")
+    assert (tare.verdict_before, tare.verdict_now, tare.rank_now) == ("possible", "cannot_decide", None)
+    assert (tare.needs_added, tare.needs_met) == (("child_pugh_score",), ())
+    assert "F2-N5-TACE" in change.rules_gone
+    assert compare(before, before).is_same
+    board = compare(before, answer(DIFFUSE, pregnancy_status="pregnant")).options
+    assert next(one for one in board if one.modality == "board_only").verdict_before is None
+    again = compare(answer(DIFFUSE, pregnancy_status="pregnant"), before).options
+    gone = next(one for one in again if one.modality == "board_only")
+    assert (gone.verdict_now, gone.rank_before, gone.rules_added) == (None, 1, ())
+    assert "GEN-DER-PREG" in gone.rules_gone
