@@ -1,7 +1,7 @@
 """Delivers a FHIR document: looks first, writes only what changed, never over a clinician's work."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,7 @@ from connector.fhir.write_transaction import identifier_query
 from connector.ports import Delivery, Document
 
 _MOST_READS = 3  # a version that changes under us more often is left for later
+_MOST_IN_ONE_SEARCH = 15  # keeps the URL below 4 kB
 _PATIENT_PARAMETER = {"CarePlan": "subject", "Observation": "subject", "Task": "patient", "DetectedIssue": "patient"}
 _OUR_CODES = ",".join(f"{one.system}|{one.code}" for one in (TUMOUR_SIZE, RESPONSE, MEAN_DOSE))
 
@@ -54,22 +55,26 @@ class EhrDestination:
         raise TryLater("the EHR's resources changed three times while they were written")
 
     def _state(self, entries: Sequence[Json], capabilities: Capabilities) -> State:
-        current: dict[str, Json] = {}
+        urls: dict[str, dict[str, str]] = {}
         for entry in entries:
             identifier = own_identifier(entry["resource"])
-            if identifier is None:
-                continue
-            kind = entry["resource"]["resourceType"]
-            found = [
-                one
-                for one in self._client.search(kind, [("identifier", f"{IDENTIFIER_SYSTEM}|{identifier}")])
-                if own_identifier(one) == identifier
-            ]
-            if len(found) > 1:
-                raise Refused(f"the EHR holds our {kind} {len(found)} times: have all but one removed, then replay")
-            if found:
-                current[str(entry["fullUrl"])] = found[0]
+            if identifier is not None:
+                urls.setdefault(entry["resource"]["resourceType"], {})[identifier] = str(entry["fullUrl"])
+        current: dict[str, Json] = {}
+        for kind, named in urls.items():
+            for held in self._by_identifier(kind, list(named)):
+                url = named.get(own_identifier(held) or "")
+                if url in current:
+                    raise Refused(f"the EHR holds one of our {kind} twice: have all but one removed, then replay")
+                if url is not None:
+                    current[url] = held
         return State(current, self._ours(entries, capabilities))
+
+    def _by_identifier(self, kind: str, identifiers: Sequence[str]) -> Iterator[Json]:
+        for start in range(0, len(identifiers), _MOST_IN_ONE_SEARCH):
+            some = identifiers[start : start + _MOST_IN_ONE_SEARCH]
+            tokens = ",".join(f"{IDENTIFIER_SYSTEM}|{identifier}" for identifier in some)
+            yield from self._client.search(kind, [("identifier", tokens)])
 
     def _ours(self, entries: Sequence[Json], capabilities: Capabilities) -> list[Json]:
         """Everything we wrote about the patient that a newer result may retire."""

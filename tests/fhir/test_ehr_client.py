@@ -1,0 +1,275 @@
+"""How each answer of an EHR is taken: later, refused or changed; signing in; pages; and what never leaves in a text."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from urllib.parse import parse_qs
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from connector.core.errors import Refused, TryLater
+from connector.fhir.capabilities import read_capabilities
+from connector.fhir.ehr import EhrClient, SmartCredentials
+from connector.fhir.ehr_answers import Changed, seconds_of
+
+BASE = "https://ehr.test/r4"
+_KEY = ec.generate_private_key(ec.SECP384R1())
+PEM = _KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+).decode()
+SMART = SmartCredentials("connector", PEM, "k1", "ES384", "system/*.cruds", f"{BASE}/token")
+
+
+class Server:
+    """Answers from a list, and remembers what was asked."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+
+    def __call__(self, request):
+        self.asked.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def client(self, **more):
+        return EhrClient(BASE, transport=httpx.MockTransport(self), **more)
+
+
+def page(*resources, following=None):
+    links = [{"relation": "next", "url": following}] if following else []
+    return httpx.Response(200, json={"resourceType": "Bundle", "link": links,
+                                     "entry": [{"resource": one} for one in resources]})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure", "why"),
+    [
+        (httpx.Response(400), Refused, "a bad request stays bad"),
+        (httpx.Response(401), Refused, "not signed in, and there is nothing to sign in with"),
+        (httpx.Response(403), Refused, "break the glass is not for software"),
+        (httpx.Response(404), Refused, "not there"),
+        (httpx.Response(405), Refused, "not offered"),
+        (httpx.Response(406), Refused, "a form the server does not have"),
+        (httpx.Response(408), TryLater, "the server waited too long"),
+        (httpx.Response(409), Changed, "a version conflict in HAPI and Millennium"),
+        (httpx.Response(410), Refused, "gone"),
+        (httpx.Response(412), Changed, "a version conflict in FHIR"),
+        (httpx.Response(413), Refused, "too large"),
+        (httpx.Response(415), Refused, "a form the server does not take"),
+        (httpx.Response(422), Refused, "against the server's rules"),
+        (httpx.Response(423), TryLater, "locked"),
+        (httpx.Response(429), TryLater, "too many"),
+        (httpx.Response(500), TryLater, "the server's own trouble"),
+        (httpx.Response(501), Refused, "will never be done"),
+        (httpx.Response(502), TryLater, "a gateway"),
+        (httpx.Response(503), TryLater, "away"),
+        (httpx.Response(504), TryLater, "a gateway"),
+        (httpx.ConnectError("refused"), TryLater, "not reachable"),
+        (httpx.ReadTimeout("slow"), TryLater, "no answer"),
+        (httpx.RemoteProtocolError("cut"), TryLater, "cut off"),
+        (httpx.UnsupportedProtocol("ftp"), Refused, "an address that cannot be asked"),
+        (httpx.Response(200, text="<html>"), Refused, "a page of a proxy"),
+        (httpx.Response(200, json=[1]), Refused, "no resource"),
+        (httpx.Response(302, headers={"Location": "https://elsewhere.test"}), Refused, "a redirect is not followed"),
+    ],
+)
+def test_an_answer_becomes_one_of_three_reactions(answer, failure, why):
+    with pytest.raises(failure) as fault:
+        Server(answer).client().search("Patient", [("identifier", "urn:x|secret-mrn")])
+    assert type(fault.value) is failure, why
+    assert "secret-mrn" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("120", 120.0), ("0", 0.0), ("Tue, 07 Apr 2026 12:01:00 GMT", 60.0), ("Tue, 07 Apr 2026 11:00:00 GMT", 0.0),
+     ("soon", None), (None, None)],
+)  # fmt: skip
+def test_retry_after_is_honoured(header, seconds):
+    assert seconds_of(header, now=datetime(2026, 4, 7, 12, tzinfo=UTC)) == seconds
+
+
+def test_a_busy_server_says_how_long_to_wait():
+    with pytest.raises(TryLater) as fault:
+        Server(httpx.Response(429, headers={"Retry-After": "17"})).client().read("Patient/1")
+    assert fault.value.retry_after_seconds == 17
+
+
+def test_no_url_is_logged(caplog):
+    with caplog.at_level(logging.INFO):
+        Server(page()).client().search("Patient", [("identifier", "secret-mrn")])
+    assert "secret-mrn" not in caplog.text
+
+
+def token(value="t1", seconds=300):
+    return httpx.Response(200, json={"access_token": value, "expires_in": seconds, "token_type": "bearer"})
+
+
+def test_an_assertion_is_fresh_and_short_lived():
+    now = 1_700_000_000.0
+    server = Server(token(), page())
+    server.client(credentials=SMART, clock=lambda: now).search("Patient", [])
+    form = {name: values[0] for name, values in parse_qs(server.asked[0].content.decode()).items()}
+    assert form["grant_type"] == "client_credentials"
+    assert form["scope"] == "system/*.cruds"
+    assertion = form["client_assertion"]
+    assert jwt.get_unverified_header(assertion) == {"alg": "ES384", "kid": "k1", "typ": "JWT"}
+    claims = jwt.decode(assertion, _KEY.public_key(), algorithms=["ES384"], audience=f"{BASE}/token",
+                        options={"verify_exp": False, "verify_iat": False})  # fmt: skip
+    assert claims["iss"] == claims["sub"] == "connector"
+    assert claims["exp"] - now <= 300
+    assert server.asked[1].headers["Authorization"] == "Bearer t1"
+
+
+@pytest.mark.parametrize(
+    ("after_seconds", "tokens", "why"),
+    [(0, 1, "in use"), (239, 1, "just before 80 % of its life"), (240, 2, "at 80 %")],
+)
+def test_a_token_is_kept_until_most_of_its_life_is_over(after_seconds, tokens, why):
+    now = [1000.0]
+    asked = []
+
+    def answer(request):
+        if request.url.path.endswith("/token"):
+            asked.append(parse_qs(request.content.decode())["client_assertion"][0])
+            return token(f"t{len(asked)}")
+        return page()
+
+    client = EhrClient(BASE, credentials=SMART, transport=httpx.MockTransport(answer), clock=lambda: now[0])
+    client.search("Patient", [])
+    now[0] += after_seconds
+    client.search("Patient", [])
+    assert len(asked) == tokens, why
+    ids = {jwt.decode(one, options={"verify_signature": False})["jti"] for one in asked}
+    assert len(ids) == tokens, "no jti is used twice"
+
+
+def test_a_401_is_answered_once_with_a_new_token():
+    server = Server(token("old"), httpx.Response(401), token("new"), page())
+    server.client(credentials=SMART).search("Patient", [])
+    assert server.asked[3].headers["Authorization"] == "Bearer new"
+
+
+def test_a_second_401_is_refused():
+    server = Server(token("old"), httpx.Response(401), token("new"), httpx.Response(401))
+    with pytest.raises(Refused, match="401"):
+        server.client(credentials=SMART).search("Patient", [])
+    assert len(server.asked) == 4
+
+
+def test_a_403_never_asks_for_another_token():
+    server = Server(token(), httpx.Response(403))
+    with pytest.raises(Refused, match="403"):
+        server.client(credentials=SMART).search("Patient", [])
+    assert len(server.asked) == 2
+
+
+def test_the_token_endpoint_is_found_by_the_smart_configuration():
+    server = Server(httpx.Response(200, json={"token_endpoint": f"{BASE}/here"}), token(), page())
+    found = SmartCredentials("connector", PEM, "k1", "ES384", "system/*.cruds")
+    server.client(credentials=found).search("Patient", [])
+    assert [str(one.url) for one in server.asked[:2]] == [f"{BASE}/.well-known/smart-configuration", f"{BASE}/here"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (httpx.Response(200, json={}), "no access_token"),
+        (httpx.Response(200, text="no"), "JSON object"),
+        (httpx.Response(400, json={"error": "invalid_client"}), "sign in"),
+    ],
+)
+def test_a_token_endpoint_that_gives_no_token_is_refused(answer, reason):
+    with pytest.raises(Refused, match=reason):
+        Server(answer).client(credentials=SMART).search("Patient", [])
+
+
+def test_a_key_that_does_not_fit_is_told_without_showing_it():
+    wrong = SmartCredentials("connector", "-----BEGIN nonsense", "k1", "RS384", "s", f"{BASE}/token")
+    with pytest.raises(Refused, match="private key") as fault:
+        Server(token()).client(credentials=wrong).search("Patient", [])
+    assert "nonsense" not in str(fault.value)
+    assert "nonsense" not in repr(wrong)
+
+
+def test_pages_are_followed_and_what_stands_on_two_counts_once():
+    def held(uid, updated):
+        return {"resourceType": "Observation", "id": uid, "meta": {"lastUpdated": updated}}
+
+    server = Server(
+        page(held("a", "2026-01-01"), held("b", "2026-01-01"), following=f"{BASE}/Observation?page=2"),
+        page(held("b", "2026-01-02"), {"resourceType": "OperationOutcome"}),
+    )
+    found = server.client().search("Observation", [])
+    assert [(one["id"], one["meta"]["lastUpdated"]) for one in found] == [("a", "2026-01-01"), ("b", "2026-01-02")]
+
+
+def test_a_page_link_to_another_server_is_not_followed_since_the_token_would_go_with_it():
+    server = Server(token(), page(following="https://elsewhere.test/r4/Observation?page=2"))
+    with pytest.raises(Refused, match="another server"):
+        server.client(credentials=SMART).search("Observation", [])
+
+
+def test_pages_that_never_end_are_refused():
+    with pytest.raises(Refused, match="do not end"):
+        Server(page(following=f"{BASE}/Observation?page=2")).client().search("Observation", [])
+
+
+def test_decimals_are_read_as_written():
+    body = b'{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Observation", "id": "1", "v": 1.50}}]}'
+    (found,) = Server(httpx.Response(200, content=body)).client().search("Observation", [])
+    assert str(found["v"]) == "1.50"
+    assert isinstance(found["v"], Decimal)
+
+
+def test_an_update_names_the_version_it_replaces():
+    server = Server(httpx.Response(200, json={"resourceType": "Task", "id": "7", "meta": {"versionId": "4"}}))
+    stored = server.client().update({"resourceType": "Task", "id": "7", "n": Decimal("1.50")}, if_match="3")
+    request = server.asked[0]
+    assert (request.method, str(request.url)) == ("PUT", f"{BASE}/Task/7")
+    assert request.headers["If-Match"] == 'W/"3"'
+    assert request.content == b'{"id":"7","n":1.50,"resourceType":"Task"}'
+    assert stored["meta"]["versionId"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (httpx.Response(201, json={"resourceType": "Task", "id": "7"}), "7"),
+        (httpx.Response(201, headers={"Location": f"{BASE}/Task/8/_history/1"}), "8"),
+        (httpx.Response(201, json={"resourceType": "OperationOutcome"}, headers={"Location": "Task/9"}), "9"),
+    ],
+)
+def test_where_a_created_resource_stands(answer, expected):
+    server = Server(answer)
+    assert server.client().create({"resourceType": "Task"}, if_none_exist="identifier=a|b")["id"] == expected
+    assert server.asked[0].headers["If-None-Exist"] == "identifier=a|b"
+
+
+def test_a_server_that_does_not_say_where_is_refused():
+    with pytest.raises(Refused, match="neither body nor Location"):
+        Server(httpx.Response(201)).client().create({"resourceType": "Task"})
+
+
+@pytest.mark.parametrize("version", ["4.3.0", "5.0.0", "3.0.2", "1.0.2", ""])
+def test_a_server_of_another_release_is_refused(version):
+    with pytest.raises(Refused, match=r"R4 \(4.0.1\)"):
+        read_capabilities({"resourceType": "CapabilityStatement", "fhirVersion": version})
+
+
+def test_the_statement_is_asked_once():
+    statement = {"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "software": {"name": "x"}}
+    server = Server(httpx.Response(200, content=json.dumps(statement)))
+    client = server.client()
+    assert client.check() == "FHIR 4.0.1 x"
+    client.capabilities()
+    assert len(server.asked) == 1
+    client.close()

@@ -1,0 +1,126 @@
+"""How news arrive: a notice of any shape is a hint, a poll is the truth."""
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from connector.fhir.capabilities import read_capabilities
+from connector.fhir.identity import FACT_SYSTEM
+from connector.fhir.receive import poll
+from connector.fhir.receive_hook import hook_route
+
+PATH = "/fhir/notify/abc"
+BACKPORT = {"resourceType": "Bundle", "type": "history", "entry": [{"resource": {"resourceType": "Parameters"}}]}
+
+
+@pytest.fixture
+def door():
+    hints = []
+    app = Starlette(routes=[hook_route(secret="s3cret", hint=lambda: hints.append(1))])  # noqa: S106 - made up
+    return TestClient(app), hints
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"resourceType": "Observation"}', str(BACKPORT).encode(), b"\xff\x00 no JSON", b"x" * 1024 * 1024],
+    ids=["empty", "the resource", "a backport Bundle", "nonsense", "as large as allowed"],
+)
+def test_any_authentic_notice_is_a_hint(door, content):
+    client, hints = door
+    assert client.post(PATH, content=content, headers={"X-Connector-Secret": "s3cret"}).status_code == 200
+    assert hints == [1]
+
+
+def test_a_bearer_token_serves_as_well(door):
+    client, hints = door
+    assert client.post(PATH, headers={"Authorization": "Bearer s3cret"}).status_code == 200
+    assert hints == [1]
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Connector-Secret": "other"}, {"Authorization": "Basic s3cret"}])
+def test_a_notice_without_the_secret_is_nobody(door, headers):
+    client, hints = door
+    assert client.post(PATH, headers=headers).status_code == 401
+    assert hints == []
+
+
+def test_an_endless_body_is_cut_off(door):
+    client, hints = door
+    large = b"x" * (1024 * 1024 + 1)
+    assert client.post(PATH, content=large, headers={"X-Connector-Secret": "s3cret"}).status_code == 413
+    assert hints == []
+
+
+class Ehr:
+    """Holds Observations, with or without a search by `_lastUpdated`."""
+
+    def __init__(self, *, by_update=True):
+        self.by_update, self.held, self.asked = by_update, [], []
+
+    def capabilities(self):
+        names = [{"name": "_lastUpdated"}] if self.by_update else []
+        held = {"mode": "server", "resource": [{"type": "Observation", "searchParam": names}]}
+        return read_capabilities({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": [held]})
+
+    def search(self, kind, parameters):
+        self.asked.append(dict(parameters))
+        assert kind == "Observation"
+        return self.held
+
+    def add(self, uid, version, on, code=("http://loinc.org", "1751-7")):
+        self.held = [one for one in self.held if one["id"] != uid]
+        coding = {"system": code[0], "code": code[1]}
+        self.held.append(
+            {
+                "resourceType": "Observation",
+                "id": uid,
+                "meta": {"versionId": version, "lastUpdated": on},
+                "effectiveDateTime": on,
+                "code": {"coding": [coding]},
+            }
+        )
+
+
+@pytest.mark.parametrize("by_update", [True, False])
+def test_what_was_seen_is_not_news(by_update):
+    ehr = Ehr(by_update=by_update)
+    ehr.add("a", "1", "2026-04-07T12:00:00Z")
+    first, mark = poll(ehr, "Patient/p1", None)
+    assert first == [], "the first look only sets the mark"
+    assert poll(ehr, "Patient/p1", mark) == ([], mark)
+    ehr.add("b", "1", "2026-04-07T12:05:00Z")
+    ehr.add("a", "2", "2026-04-07T12:06:00Z")
+    changed, newer = poll(ehr, "Patient/p1", mark)
+    assert changed == ["Observation/a/_history/2", "Observation/b/_history/1"]
+    assert poll(ehr, "Patient/p1", newer)[0] == []
+
+
+def test_the_look_reaches_back_over_the_overlap():
+    ehr = Ehr()
+    ehr.add("a", "1", "2026-04-07T12:00:00Z")
+    _, mark = poll(ehr, "Patient/p1", None)
+    poll(ehr, "Patient/p1", mark)
+    assert ehr.asked[1]["_lastUpdated"] == "gt2026-04-07T11:50:00+00:00"
+    assert ehr.asked[1]["patient"] == "Patient/p1"
+
+
+def test_one_that_became_visible_late_is_news():
+    ehr = Ehr()
+    ehr.add("a", "1", "2026-04-07T12:00:00Z")
+    _, mark = poll(ehr, "Patient/p1", None)
+    ehr.add("late", "1", "2026-04-07T11:55:00Z")
+    assert poll(ehr, "Patient/p1", mark)[0] == ["Observation/late/_history/1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "is_news"),
+    [(("http://loinc.org", "89247-1"), True), ((FACT_SYSTEM, "surgical_candidate"), True),
+     (("http://loinc.org", "8867-4"), False), (("http://loinc.org", "21889-1"), False)],
+    ids=["ECOG", "a stated fact", "a heart rate", "what we wrote ourselves"],
+)  # fmt: skip
+def test_only_what_is_read_is_news(code, is_news):
+    ehr = Ehr()
+    ehr.add("a", "1", "2026-04-07T12:00:00Z")
+    _, mark = poll(ehr, "Patient/p1", None)
+    ehr.add("b", "1", "2026-04-07T12:30:00Z", code)
+    assert bool(poll(ehr, "Patient/p1", mark)[0]) is is_news
