@@ -122,9 +122,9 @@ def _check_one_measurement(headers: Sequence[Header]) -> None:
     for keyword in ("Units", "DecayCorrection", "SeriesTime", "DecayCorrectionDateTime"):
         if len({text(header.dataset.get(keyword)) for header in headers}) > 1:
             raise ImpossibleInput(f"{keyword} differs within the series: send one reconstruction at a time")
-    kind = text((header_type := headers[0].dataset.get("SeriesType")) and header_type[0]).upper()
-    if kind in {"DYNAMIC", "GATED"}:
-        raise ImpossibleInput(f"a {kind.lower()} series has many values at one place: send a static reconstruction")
+    kinds = {str(each).upper() for each in np.atleast_1d(headers[0].dataset.get("SeriesType") or [])}
+    if moving := kinds & {"DYNAMIC", "GATED"}:
+        raise ImpossibleInput(f"a {moving.pop().lower()} series has many values at one place: send a static one")
 
 
 def _radiopharmaceutical(dataset: Dataset) -> Dataset:

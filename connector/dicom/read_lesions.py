@@ -6,10 +6,11 @@ from datetime import date
 from fractions import Fraction
 
 import numpy as np
+from scipy import ndimage
 
 from connector.core.case import LesionMeasurement, LesionState, Region
 from connector.core.geometry.diameters import lesion_diameters
-from connector.core.geometry.grids import bounding_box, subgrid
+from connector.core.geometry.grids import subgrid
 from connector.core.geometry.volumes import lobe_of, overlap_fraction, pieces, volume_ml
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import lobe_of_site
@@ -23,7 +24,7 @@ def lesions_of_segments(
     segments: Sequence[Segment], liver: Region | None, observed_on: date
 ) -> tuple[list[LesionMeasurement], list[Region]]:
     """
-    Measure every segment that is a lesion; also returns the regions of those in the liver.
+    Measure every segment that is a lesion; also returns the regions of those in the given liver.
 
     A segment with a tracking UID is one lesion. Without one, each connected piece is a lesion of its own, because many
     programs put all metastases into one segment. The lobe is told only when both lobes are segmented or coded.
@@ -39,7 +40,7 @@ def lesions_of_segments(
             lesion = _measured(segment, part, number if len(parts) > 1 else None, observed_on)
             lesion = _located(lesion, segment, part, liver, lobes)
             found.append(lesion)
-            if lesion.site == "liver":
+            if lesion.site == "liver" and liver is not None and _one_space(part, liver):
                 of_liver.append(part)
     return found, of_liver
 
@@ -50,11 +51,8 @@ def _parts(region: Region) -> list[Region]:
     if len(sizes) == 1:
         return [region]
     parts = []
-    for label in range(1, len(sizes) + 1):
-        mask = labels == label
-        box = bounding_box(mask)
-        assert box is not None  # noqa: S101 - a label has voxels
-        cut = mask[box].copy()
+    for label, box in enumerate(ndimage.find_objects(labels), 1):
+        cut = labels[box] == label
         planes, rows, columns = cut.shape
         start = (box[0].start, box[1].start, box[2].start)
         grid = subgrid(region.geometry, start=start, shape=(planes, rows, columns))
@@ -102,11 +100,14 @@ def _located(
         lesion = replace(lesion, site="liver", flags=(*lesion.flags, flag))
     if lesion.site != "liver":
         return lesion
-    lobe = lobe_of_site(segment.site_code) or lobe_of(part, left=lobes.get("left"), right=lobes.get("right"))
+    near = {lobe: region for lobe, region in lobes.items() if _one_space(part, region)}
+    lobe = lobe_of_site(segment.site_code) or lobe_of(part, left=near.get("left"), right=near.get("right"))
     return replace(lesion, liver_lobe=lobe)
 
 
 def _inside(part: Region, liver: Region) -> bool:
-    if part.geometry.frame_of_reference_uid != liver.geometry.frame_of_reference_uid:
-        return False
-    return overlap_fraction(part, liver) >= _MOSTLY
+    return _one_space(part, liver) and overlap_fraction(part, liver) >= _MOSTLY
+
+
+def _one_space(part: Region, other: Region) -> bool:
+    return part.geometry.frame_of_reference_uid == other.geometry.frame_of_reference_uid

@@ -83,7 +83,7 @@ def _region(
 
 
 def _contours(drawn: Dataset) -> list[_Contour]:
-    contours = []
+    contours: dict[bytes, _Contour] = {}  # the same contour twice would undo itself
     for item in drawn.get("ContourSequence") or ():
         if text(item.get("ContourGeometricType")).upper() not in _CLOSED:
             continue
@@ -91,10 +91,10 @@ def _contours(drawn: Dataset) -> list[_Contour]:
         if len(values) % 3 or not np.isfinite(values).all():
             raise ImpossibleInput("a contour is not made of points in three coordinates: export it again")
         if len(values) >= 9:  # noqa: PLR2004 - three points enclose something, fewer do not
-            contours.append(values.reshape(-1, 3))
+            contours[values.tobytes()] = values.reshape(-1, 3)
     if not contours:
         raise ImpossibleInput("it has no closed contours")
-    return contours
+    return list(contours.values())
 
 
 def _mask(

@@ -19,7 +19,7 @@ from connector.core.evidence import Skipped
 from connector.core.geometry.volumes import liver_burden
 from connector.core.matching import same_patient
 from connector.core.nuclides import NUCLIDES
-from connector.dicom.headers import Header, identity, names_of, read_headers, studied_on
+from connector.dicom.headers import Header, identity, names_of, read_headers, reading, studied_on
 from connector.dicom.identity import OUR_MANUFACTURER
 from connector.dicom.read_activity import (
     ACTIVITY_CLASSES,
@@ -57,6 +57,7 @@ class _Study:
     segments: list[Segment] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     reports: list[Measurements] = field(default_factory=list)
+    our_reports: list[Measurements] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
 
     def skip(self, header: Header, reason: str) -> None:
@@ -66,6 +67,7 @@ class _Study:
 class DicomImaging:
     """Reads DICOM files into our types; see `ports.ImagingSource`."""
 
+    @reading()
     def read(self, paths: Sequence[Path], study_instance_uid: str | None = None) -> ImagingReading:
         """
         Read files of ONE patient, any mix of studies and kinds.
@@ -163,7 +165,8 @@ def _choose(
 
 
 def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
-    for header in study.headers:
+    # The latest report goes first: where two speak of one lesion, the first stands and the difference is flagged.
+    for header in sorted(study.headers, key=_made_at, reverse=True):
         try:
             _read_object(study, header, assessed=assessed)
         except ImpossibleInput as fault:
@@ -173,7 +176,8 @@ def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
         study.skipped.append(Skipped(study.uid, f"{len(livers)} segments are the whole liver: no volume taken"))
     liver = livers[0] if len(livers) == 1 else None
     measured, of_liver = lesions_of_segments(study.segments, liver, study.studied_on)
-    volume = next((report.liver_volume_ml for report in study.reports if report.liver_volume_ml), None)
+    reports = (*study.reports, *study.our_reports)
+    volume = next((report.liver_volume_ml for report in reports if report.liver_volume_ml), None)
     tumour = None
     if liver is not None:
         burden = liver_burden(liver, of_liver)
@@ -184,13 +188,17 @@ def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
         study_instance_uid=study.uid,
         studied_on=study.studied_on,
         modality=_modality(study.headers),
-        lesions=_lesions(study.reports, measured),
+        lesions=_lesions(study, measured),
         liver_volume_ml=volume,
         liver_tumour_volume_ml=tumour,
         accession_number=next(filter(None, accessions), None),
-        new_lesion=next((report.new_lesion for report in study.reports if report.new_lesion), "none"),
-        label=next((report.time_point_label for report in study.reports if report.time_point_label), None),
+        new_lesion=next((report.new_lesion for report in reports if report.new_lesion), "none"),
+        label=next((report.time_point_label for report in reports if report.time_point_label), None),
     )
+
+
+def _made_at(header: Header) -> str:
+    return text(header.dataset.get("ContentDate")) + text(header.dataset.get("ContentTime"))
 
 
 def _read_object(study: _Study, header: Header, *, assessed: bool) -> None:
@@ -202,8 +210,7 @@ def _read_object(study: _Study, header: Header, *, assessed: bool) -> None:
     if kind in _REPORTS:
         report = read_measurements(header, study.studied_on)
         study.skipped += report.skipped
-        # Our report of a prior speaks only where no other report does: it was made from them.
-        study.reports = [*study.reports, report] if ours else [report, *study.reports]
+        (study.our_reports if ours else study.reports).append(report)
     elif kind in _SEGMENTATIONS:
         check_sources(header, study.headers)
         segmentation = read_segmentation(header)
@@ -223,17 +230,31 @@ def _modality(headers: Sequence[Header]) -> str:
     return next((each for each in _MAIN_MODALITIES if each in found), found[0])
 
 
-def _lesions(reports: Sequence[Measurements], measured: Sequence[LesionMeasurement]) -> tuple[LesionMeasurement, ...]:
-    """Take reported lesions, completed by segments with the same tracking UID; segments alone when none is reported."""
+def _lesions(study: _Study, measured: Sequence[LesionMeasurement]) -> tuple[LesionMeasurement, ...]:
+    """
+    Take reported lesions, completed by segments with the same tracking UID; segments alone when none is reported.
+
+    Our own report of a prior completes them with what only an assessment adds, such as the role; by itself it speaks
+    only when there is nothing else, because it was made from the others and they may have been corrected since.
+    """
+    reported = _joined(study.reports)
+    ours = _joined(study.our_reports)
+    lesions = reported or {lesion.tracking_uid: lesion for lesion in measured} or ours
+    by_uid = {lesion.tracking_uid: lesion for lesion in measured}
+    for more in (by_uid, ours):
+        lesions = {
+            uid: joined(lesion, more[uid], compare=False) if uid in more else lesion for uid, lesion in lesions.items()
+        }
+    return tuple(lesions.values())
+
+
+def _joined(reports: Sequence[Measurements]) -> dict[str, LesionMeasurement]:
     lesions: dict[str, LesionMeasurement] = {}
     for report in reports:
         for lesion in report.lesions:
             known = lesions.get(lesion.tracking_uid)
             lesions[lesion.tracking_uid] = joined(known, lesion) if known else lesion
-    if not lesions:
-        return tuple(measured)
-    by_uid = {lesion.tracking_uid: lesion for lesion in measured}
-    return tuple(joined(each, by_uid[uid], compare=False) if uid in by_uid else each for uid, each in lesions.items())
+    return lesions
 
 
 def _activity(study: _Study) -> ActivityMap | None:

@@ -117,6 +117,10 @@ def test_without_images_refused(tmp_path, drawn, told):
     assert told in read(tmp_path, {"A": drawn}).skipped[0].reason
 
 
+def test_a_contour_written_twice_counts_once(tmp_path, images):
+    assert read(tmp_path, {"A": [SQUARE, SQUARE]}, images).regions[0].mask.sum() == 12
+
+
 def test_points_are_no_contours(tmp_path, images):
     path = case.structures(tmp_path, {"Marker": [SQUARE]})
     header = read_header(path)

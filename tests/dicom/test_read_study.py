@@ -237,9 +237,10 @@ def test_the_report_goes_before_the_segments(tmp_path):
 
 def test_two_reports_that_disagree_are_flagged(tmp_path):
     ct(tmp_path)
-    case.report(tmp_path, long_axis("20"), name="a.dcm")
-    case.report(tmp_path, long_axis("25"), name="b.dcm", SOPInstanceUID="1.2.3.6.2")
+    case.report(tmp_path, long_axis("20"), name="a.dcm", ContentDate="20260103")
+    case.report(tmp_path, long_axis("25"), name="b.dcm", SOPInstanceUID="1.2.3.6.2", ContentDate="20260104")
     (lesion,) = read(tmp_path).time_points[0].lesions
+    assert lesion.long_axis_mm == 25, "the later report stands"
     assert any("long_axis_mm differs" in flag for flag in lesion.flags)
 
 
@@ -314,15 +315,32 @@ def test_our_report_of_a_prior_speaks_where_no_other_does(tmp_path):
     assert latest.lesions[0].long_axis_mm == 14
 
 
-def test_our_report_of_a_prior_never_overrules_another(tmp_path):
+def test_our_report_of_a_prior_completes_others_and_never_overrules_them(tmp_path):
+    target = case.coded(case.CATEGORY, ("112074", "DCM", "Target"))
+    stale = long_axis("9", uid="1.9.7")
     study(tmp_path, 1, "20260102", long_axis("20"))
     case.report(
-        tmp_path / "1", long_axis("25"), name="ours.dcm", SOPInstanceUID="1.2.1.5", StudyInstanceUID="1.2.1",
-        StudyDate="20260102", **OURS,
+        tmp_path / "1", case.group(case.number(case.LONG, "25"), target), stale, name="ours.dcm",
+        SOPInstanceUID="1.2.1.5", StudyInstanceUID="1.2.1", StudyDate="20260102", **OURS,
     )  # fmt: skip
     study(tmp_path, 2, "20260302")
-    prior = read(tmp_path).time_points[0]
-    assert prior.lesions[0].long_axis_mm == 20
+    (lesion,) = read(tmp_path).time_points[0].lesions
+    assert (lesion.long_axis_mm, lesion.role, lesion.flags) == (Decimal(20), LesionRole.TARGET, ())
+
+
+def test_a_lesion_in_another_space_than_the_liver_is_still_read(tmp_path):
+    ct(tmp_path)
+    ct(tmp_path / "mr", series="1.2.3.8", FrameOfReferenceUID="1.5")
+    liver = [case.segment(1, case.LIVER, TrackingUID=case.ABSENT)]
+    case.segmentation(tmp_path, {1: LIVER}, liver, sources=SOURCES)
+    lesion = [case.segment(1, AnatomicRegionSequence=case.code("10200004", "SCT", "Liver"))]
+    case.segmentation(
+        tmp_path, {1: LESION}, lesion, sources=["1.2.3.8.1"], name="mr.dcm", SOPInstanceUID="1.2.3.5.2",
+        FrameOfReferenceUID="1.5",
+    )  # fmt: skip
+    (point,) = read(tmp_path).time_points
+    assert [each.site for each in point.lesions] == ["liver"]
+    assert (point.liver_volume_ml, point.liver_tumour_volume_ml) == (Decimal("0.016") * int(LIVER.sum()), None)
 
 
 def test_structures_become_regions_of_the_latest_study_only(tmp_path):
