@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -62,7 +63,8 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
     The record goes in by HTTP, then the studies by C-STORE, oldest first. Raises TimeoutError when nothing came out.
     """
     tell("Building the bundled case")
-    case = build(folder / "case")
+    # Imaging may not be older than 30 days for a treatment, so the course of the case ends today.
+    case = build(folder / "case", last_study_on=datetime.now(UTC).date())
     with Archive(folder / "archive" / "pacs") as archive:
         settings = _settings(folder, archive, case.patient_issuers)
         with Service(settings) as service:
