@@ -135,8 +135,8 @@ def names_of(paths: Sequence[Path]) -> dict[Path, str]:
     """Name files for a report: relative to the folder that all of them share."""
     if not paths:
         return {}
-    root = os.path.commonpath({path.parent for path in paths})
-    return {path: os.path.relpath(path, root) for path in paths}
+    root = os.path.commonpath({path.absolute().parent for path in paths})
+    return {path: os.path.relpath(path.absolute(), root) for path in paths}
 
 
 def read_header(path: Path) -> Header:

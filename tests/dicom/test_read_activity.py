@@ -174,11 +174,18 @@ def test_the_administered_activity(tmp_path, stated, expected, why):
     assert found.administered_activity_gbq == (None if expected is None else Decimal(expected)), why
 
 
+NAMELESS = {"RadionuclideCodeSequence": case.ABSENT, "RadionuclideHalfLife": case.ABSENT}
+
+
 @pytest.mark.parametrize(
     ("changes", "drug", "told"),
     [
         pytest.param({"Units": "CNTS"}, {}, "counts without the scanner's factor", id="counts without factor"),
         pytest.param({"Units": "GML"}, {}, "are in GML", id="SUV is no activity"),
+        pytest.param({}, NAMELESS, "not told", id="no nuclide"),
+        pytest.param(
+            {"DecayCorrection": case.ABSENT, "DecayCorrected": "YES"}, {}, "Correction DateTime", id="of which moment?"
+        ),
         pytest.param({"Units": case.ABSENT}, {}, "unknown units", id="no units"),
         pytest.param({"DecayCorrection": case.ABSENT}, {}, "Decay Correction", id="decay correction not told"),
         pytest.param(
@@ -247,6 +254,27 @@ def test_refused_with_a_reason(tmp_path, changes, drug, told):
 )
 def test_told_to_the_physicist(tmp_path, changes, warned):
     assert any(warned in each for each in read_activity(case.pet(tmp_path, **changes)).warnings)
+
+
+def test_an_image_of_many_half_lives_later_is_told(tmp_path):
+    found = read_activity(case.pet(tmp_path, drug={"RadiopharmaceuticalStartDateTime": "20251219080000"}))
+    assert any("check both times" in each for each in found.warnings)
+
+
+def test_values_of_the_administration_are_not_moved_to_an_unknown_one(tmp_path):
+    paths = case.pet(tmp_path, DecayCorrection="ADMIN", SeriesTime=case.ABSENT, AcquisitionTime=case.ABSENT)
+    with pytest.raises(ImpossibleInput, match="cannot be moved"):
+        read_activity(paths, datetime(2026, 1, 2, 7, 0))  # noqa: DTZ001
+
+
+def test_the_administration_that_the_scanner_knew_changes_nothing(tmp_path):
+    found = read_activity(case.pet(tmp_path, DecayCorrection="ADMIN"), datetime(2026, 1, 2, 8, 0))  # noqa: DTZ001
+    assert (found.decay_hours, any("corrected" in each for each in found.warnings)) == (0, False)
+
+
+def test_enhanced_pet_without_decay_correction_stands_for_its_acquisition(tmp_path):
+    found = read_activity(case.pet(tmp_path, DecayCorrection=case.ABSENT, DecayCorrected="NO"))
+    assert found.decay_reference == "acquisition time (DecayCorrection NONE)"
 
 
 def test_negative_activity_is_told(tmp_path):

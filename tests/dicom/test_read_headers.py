@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Los
 from connector.core.case import Identifier
 from connector.core.errors import ImpossibleInput
 from connector.dicom import read_values as values
-from connector.dicom.headers import identity, read_header, read_headers
+from connector.dicom.headers import identity, read_header, read_headers, reading
 from connector.dicom.read_image import read_volume
 
 CT_SAMPLE = case.DATA / "highdicom" / "ct_image.dcm"
@@ -209,6 +209,39 @@ def test_one_uid_with_two_contents_is_trusted_in_neither(tmp_path, change):
     assert len(headers) == 2
     assert sorted(each.where for each in skipped) == sorted([paths[0].name, "z.dcm"])
     assert all("neither used" in each.reason for each in skipped)
+
+
+def test_an_image_and_a_report_with_one_uid_are_trusted_in_neither(tmp_path):
+    (path,) = case.slices(tmp_path, np.zeros((1, 3, 4), dtype=np.int16))
+    other = case.report(tmp_path, SOPInstanceUID="1.2.3.1.1")
+    headers, skipped = read_headers([path, other])
+    assert (headers, len(skipped)) == ([], 2)
+
+
+def test_the_same_report_twice_counts_once(tmp_path):
+    paths = [case.report(tmp_path, name=name) for name in ("a.dcm", "b.dcm")]
+    headers, skipped = read_headers(paths)
+    assert [header.path.name for header in headers] == ["a.dcm"]
+    assert [each.where for each in skipped] == ["b.dcm"]
+
+
+def test_a_report_that_ends_in_a_sequence_is_whole(tmp_path):
+    dataset = case.instance(case.REPORT, "1.2.3.6.1", ContentSequence=[case.item(ValueType="TEXT")])
+    dataset["ContentSequence"].is_undefined_length = True
+    assert "ContentSequence" in read_header(case.save(dataset, tmp_path / "report.dcm")).dataset
+
+
+def test_malformed_attributes_are_told_without_their_value():
+    with pytest.raises(ImpossibleInput, match="missing or malformed \\(ValueError\\)") as refused, reading():
+        int("Meier")
+    assert "Meier" not in str(refused.value)
+
+
+def test_ybr_pixels_take_two_thirds(tmp_path):
+    """YBR_FULL_422 shares its colours between two pixels: 3 samples of 8 bits are 16 bits a pixel."""
+    changes = {"SamplesPerPixel": 3, "BitsAllocated": 8, "PhotometricInterpretation": "YBR_FULL_422"}
+    (path,) = case.slices(tmp_path, np.zeros((1, 4, 4), dtype=np.int16), **changes)
+    assert read_header(path).pixels.length == 32
 
 
 def test_who_the_patient_is():
