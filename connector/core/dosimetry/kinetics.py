@@ -24,6 +24,8 @@ SLOW_STARTS = (0.5, 1.5, 4.0)
 APART_STARTS = (2.0, 6.0, 30.0)
 # Least change of the sum of squares that is followed: near the precision of a double.
 CONVERGED = 1e-15
+# A phase is over when e to the minus this is left of it.
+OVER = 7.0
 # Decay at a bound is within this of it, relative.
 AT_BOUND = 1e-6
 WELL_COVERED_HALF_LIVES = 2
@@ -253,13 +255,18 @@ def _uncertainty(course: _Course, rates: Vector, amplitudes: Vector) -> float | 
     return float(np.sqrt(max(gradient @ covariance @ gradient, 0.0)))
 
 
+def _first_hours(course: _Course) -> float:
+    """First sample after the administration itself."""
+    return float(course.times[course.times > 0][0])
+
+
 def _warnings(model: str, course: _Course, phases: tuple[Phase, ...], slowest: float) -> Iterator[str]:
     slow = phases[0]
     if slow.decay_constant_per_h <= slowest * (1 + AT_BOUND):
         yield "the slowest phase falls no faster than the nuclide decays: check that values are not decay-corrected"
     if model == "bi" and min(phase.amplitude for phase in phases) < 0:
         yield "one phase of the sum is below 0, so the course rises first: fit uptake_clearance instead"
-    if phases[-1].decay_constant_per_h >= FASTEST_PER_H * (1 - AT_BOUND):
+    if len(phases) > 1 and phases[-1].decay_constant_per_h * _first_hours(course) > OVER:
         yield "the fast phase is over before the first sample: its half-life cannot be told, the area can"
     if course.times[-1] < WELL_COVERED_HALF_LIVES * slow.half_life_h:
         yield (
