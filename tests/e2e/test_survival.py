@@ -2,7 +2,6 @@
 
 import copy
 import json
-import random
 import threading
 import time
 from collections import Counter
@@ -28,6 +27,8 @@ from connector.dicom.write_sr import ReportWriter
 
 STUDIES = 200
 SENDERS = 4
+FEED_SECONDS = 30.0
+KILLS_OF_EACH = 4
 SYSTEM = "urn:oid:2.25.1"
 
 
@@ -104,12 +105,10 @@ def _send(scene: Scene, number: int, giving_up_at: float) -> None:
     raise TimeoutError(f"study {number} was never accepted")
 
 
-def _kill_in_turn(service: Deployment, stopping: threading.Event, killed: Counter) -> None:
-    chance = random.Random(7)
-    while not stopping.wait(2.0):
-        part = min(PARTS, key=lambda name: (killed[name], chance.random()))
+def _kill_in_turn(service: Deployment, rounds: int) -> None:
+    for part in PARTS * rounds:
+        time.sleep(2.0)
         service.kill(part)
-        killed[part] += 1
         time.sleep(0.5)
         service.start(part)
 
@@ -125,18 +124,17 @@ def _resources(scene: Scene, kind: str) -> list[dict]:
 
 
 def test_every_study_is_answered_exactly_once(scene: Scene) -> None:
-    stopping, killed = threading.Event(), Counter()
-    killer = threading.Thread(target=_kill_in_turn, args=(scene.service, stopping, killed))
+    killer = threading.Thread(target=_kill_in_turn, args=(scene.service, KILLS_OF_EACH))
     killer.start()
-    try:
-        giving_up_at = time.monotonic() + 300
-        with ThreadPoolExecutor(SENDERS) as pool:
-            list(pool.map(lambda number: _send(scene, number, giving_up_at), range(STUDIES)))
-        time.sleep(10)  # the work behind the feed is hit as well
-    finally:
-        stopping.set()
-        killer.join()
-    assert min(killed[part] for part in PARTS) >= 2, killed
+    giving_up_at = time.monotonic() + 300
+
+    def send(number: int) -> None:
+        _send(scene, number, giving_up_at)
+        time.sleep(SENDERS * FEED_SECONDS / STUDIES)
+
+    with ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(send, range(STUDIES)))
+    killer.join()
 
     status = scene.service.wait_until_idle(studies=STUDIES, seconds=600)
     assert status["instances"] == STUDIES, "one instance each, however often it was sent"
