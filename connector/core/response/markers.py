@@ -87,7 +87,7 @@ def kinetics(marker: Marker, values: Sequence[MarkerValue]) -> Kinetics:
     Values at a detection limit, and thyroglobulin that was stimulated or measured beside antibodies, are left out and
     noted. Fewer than three usable values on different days give no fit. A trend needs an interval that excludes zero.
     """
-    usable = sorted((value for value in values if _why_unusable(marker, value) is None), key=lambda value: value.on)
+    usable = usable_values(marker, values)
     notes = _notes(marker, values, usable)
     days = np.array([(value.on - usable[0].on).days for value in usable], dtype=float)
     if len(np.unique(days)) < LEAST_VALUES:
@@ -105,6 +105,11 @@ def kinetics(marker: Marker, values: Sequence[MarkerValue]) -> Kinetics:
         interval_days=(_doubling(slope + reach), _doubling(slope - reach)),
         notes=notes,
     )
+
+
+def usable_values(marker: Marker, values: Sequence[MarkerValue]) -> list[MarkerValue]:
+    """Return the values that a fit stands on, in order of date."""
+    return sorted((value for value in values if _why_unusable(marker, value) is None), key=lambda value: value.on)
 
 
 def _doubling(slope_per_day: float) -> float | None:
