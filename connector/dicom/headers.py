@@ -92,7 +92,7 @@ def reading() -> Iterator[None]:
     with quiet():
         try:
             yield
-        except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as fault:
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as fault:
             raise ImpossibleInput(
                 f"an attribute is missing or malformed ({type(fault).__name__}): ask the sender to check the object"
             ) from fault

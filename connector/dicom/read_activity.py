@@ -93,6 +93,7 @@ def activity_of(headers: Sequence[Header], administered_at: datetime | None = No
     )
     _correct(volume, headers, quantity, timing, half_life_h)
     warnings += [*timing.warnings, *_told(first, name, volume)]
+    administered_activity_gbq = _administered_gbq(first, warnings)
     return ActivityMap(
         concentration_bq_per_ml=volume.values,
         geometry=volume.geometry,
@@ -102,7 +103,7 @@ def activity_of(headers: Sequence[Header], administered_at: datetime | None = No
         decay_hours=timing.decay_hours,
         decay_reference=timing.reference,
         quantitative=quantity.quantitative,
-        administered_activity_gbq=_administered_gbq(first, warnings),
+        administered_activity_gbq=administered_activity_gbq,
         sop_instance_uids=tuple(dict.fromkeys(frame.header.sop_instance_uid for frame in volume.frames)),
         warnings=tuple(warnings),
     )
@@ -122,6 +123,8 @@ def _check_one_measurement(headers: Sequence[Header]) -> None:
     for keyword in ("Units", "DecayCorrection", "SeriesTime", "DecayCorrectionDateTime"):
         if len({text(header.dataset.get(keyword)) for header in headers}) > 1:
             raise ImpossibleInput(f"{keyword} differs within the series: send one reconstruction at a time")
+    if len(headers[0].dataset.get("RadiopharmaceuticalInformationSequence") or ()) > 1:
+        raise ImpossibleInput("the header names several radiopharmaceuticals: send a series of one")
     kinds = {str(each).upper() for each in np.atleast_1d(headers[0].dataset.get("SeriesType") or [])}
     if moving := kinds & {"DYNAMIC", "GATED"}:
         raise ImpossibleInput(f"a {moving.pop().lower()} series has many values at one place: send a static one")
@@ -183,7 +186,7 @@ def _quantity(headers: Sequence[Header]) -> _Quantity:
 
 
 def _philips_factor(dataset: Dataset) -> float:
-    """Read Bq/mL per rescaled count from Philips' private group; Raises ImpossibleInput when it is not there."""
+    """Read Bq/mL per rescaled count from Philips' private group. Raises ImpossibleInput when it is not there."""
     try:
         value: Any = dataset.private_block(0x7053, _PHILIPS_PET)[_PHILIPS_ACTIVITY_FACTOR].value
     except KeyError:
@@ -228,20 +231,20 @@ def _administered_gbq(dataset: Dataset, warnings: list[str]) -> Decimal | None:
     """
     Read the administered activity: Bq in the PET IOD, MBq in others; a number that only fits the other unit is so read.
 
-    The activity is what was drawn, without what stayed in the vial and the tubing.
+    It is what was drawn up: what stayed in the vial and the tubing is not taken off. Source: DICOM PS3.3, C.8.9.2 (Bq),
+    C.8.4.10.1.7 and C.8.22.4 (MBq).
     """
     stated = decimal(_radiopharmaceutical(dataset).get("RadionuclideTotalDose"))
     if not stated:
         return None
     in_bq = stated >= _SMALLEST_BQ
-    if in_bq != (text(dataset.get("SOPClassUID")) == PET):
-        unit = "Bq" if in_bq else "MBq"
-        if in_bq or text(dataset.get("SOPClassUID")) == PET:
-            warnings.append(f"Radionuclide Total Dose {stated} fits no patient in the object's unit: read as {unit}")
     activity_bq = stated if in_bq else stated * 10**6
     if not _SMALLEST_BQ <= activity_bq <= _LARGEST_BQ:
         warnings.append(f"Radionuclide Total Dose {stated} fits no patient in Bq or MBq: not used")
         return None
+    if in_bq != (text(dataset.get("SOPClassUID")) == PET):
+        unit = "Bq" if in_bq else "MBq"
+        warnings.append(f"Radionuclide Total Dose {stated} fits no patient in the object's unit: read as {unit}")
     return activity_bq / 10**9
 
 
@@ -252,7 +255,11 @@ def _told(dataset: Dataset, name: str, volume: Volume) -> list[str]:
     is_pet = text(dataset.get("Modality")) == "PT"
     if is_pet and "ATTN" not in corrections:
         told.append("the PET is not marked as corrected for attenuation: check before trusting the dose")
-    if is_pet and ("DECY" in corrections) == (text(dataset.get("DecayCorrection")).upper() == "NONE"):
+    if (
+        is_pet
+        and dataset.get("DecayCorrection")
+        and ("DECY" in corrections) == (text(dataset.get("DecayCorrection")).upper() == "NONE")
+    ):
         told.append("Corrected Image and Decay Correction contradict each other: Decay Correction is taken")
     fraction = text(_radiopharmaceutical(dataset).get("RadionuclidePositronFraction"))
     if is_pet and name == "Y-90":

@@ -184,6 +184,10 @@ NAMELESS = {"RadionuclideCodeSequence": case.ABSENT, "RadionuclideHalfLife": cas
         pytest.param({"Units": "GML"}, {}, "are in GML", id="SUV is no activity"),
         pytest.param({}, NAMELESS, "not told", id="no nuclide"),
         pytest.param(
+            {"RadiopharmaceuticalInformationSequence": [*case.radiopharmaceutical(), *case.radiopharmaceutical()]}, {},
+            "several radiopharmaceuticals", id="two drugs",
+        ),
+        pytest.param(
             {"DecayCorrection": case.ABSENT, "DecayCorrected": "YES"}, {}, "Correction DateTime", id="of which moment?"
         ),
         pytest.param({"Units": case.ABSENT}, {}, "unknown units", id="no units"),
