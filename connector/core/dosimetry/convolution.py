@@ -12,7 +12,7 @@ from connector.core.dosimetry.kernel import Spacing, half_shape, voxel_kernel
 # Transforms are split by rows, so the number of workers changes the time and never a bit of the result.
 WORKERS = 2
 # Round-off of a transform, in units of the largest value: below it a voxel is cold.
-ROUND_OFF = 2.0
+ROUND_OFF = 0.5
 Real = NDArray[np.float32] | NDArray[np.float64]
 
 
