@@ -1,6 +1,6 @@
 """What would change the answer: the smallest change of one fact that gives another first option."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -43,26 +43,47 @@ def what_would_change(given: Values, selection: Selection) -> tuple[Change, ...]
     """
     The smallest single-fact changes that give another first option, and what each missing fact could lead to.
 
-    Of a number, the nearest value on the other side of a rule's limit; of a word, every other word. A change that only
-    makes the facts contradict each other is left out. Missing facts come first, those that can change most in front.
+    Of a number, the nearest value to either side that gives another answer; of a word, every other word. A change that
+    only makes the facts contradict each other is left out. Missing facts come first, those that can change most in
+    front.
     """
-    first = (selection.status, first_options(selection))
-    missing: dict[str, list[Change]] = {}
+    now = (selection.status, first_options(selection))
+    missing: list[list[Change]] = []
     changed: list[Change] = []
-    for name in (*selection.missing, *given):
-        if name not in DECIDING:
-            continue
-        for value in _alternatives(name, given.get(name)):
+    for name in selection.missing:
+        if name in DECIDING:
+            ladders = [[value] for ladder in _ladders(name, None) for value in ladder]
+            missing.append(_first_of_each_answer(_flips(given, name, ladders, now)))
+    for name in given:
+        if name in DECIDING:
+            changed += _flips(given, name, _ladders(name, given[name]), now)
+    missing.sort(key=lambda changes: -_worth(changes))
+    return (*(change for changes in missing for change in changes), *changed)
+
+
+def _flips(
+    given: Values, name: str, ladders: Iterable[Iterable[FactValue]], now: tuple[str, tuple[str, ...]]
+) -> list[Change]:
+    """Climb every ladder of values until the answer changes."""
+    found = []
+    for ladder in ladders:
+        for value in ladder:
             status, preferred = first_answer({**given, name: value})
-            if status == "contradictory_data" or (status, preferred) == first:
-                continue
-            change = Change(name, given.get(name), value, status, preferred)
-            if name in given:
-                changed.append(change)
-            else:
-                missing.setdefault(name, []).append(change)
-    worth = sorted(missing.values(), key=lambda changes: -_worth(changes))
-    return (*(change for changes in worth for change in changes), *changed)
+            if status != "contradictory_data" and (status, preferred) != now:
+                found.append(Change(name, given.get(name), value, status, preferred))
+                break
+    return found
+
+
+def _first_of_each_answer(changes: list[Change]) -> list[Change]:
+    """Of neighbouring values with the same answer, the first."""
+    return [
+        change
+        for place, change in enumerate(changes)
+        if place == 0
+        or (change.status, change.preferred) != (changes[place - 1].status, changes[place - 1].preferred)
+        or not isinstance(change.after, (int, Decimal))
+    ]
 
 
 def _worth(changes: list[Change]) -> int:
@@ -70,27 +91,22 @@ def _worth(changes: list[Change]) -> int:
     return len({change.preferred for change in changes if change.preferred})
 
 
-def _alternatives(name: str, now: FactValue | None) -> Iterator[FactValue]:
+def _ladders(name: str, now: FactValue | None) -> list[list[FactValue]]:
+    """Values to try: words and answers each by themselves, numbers from the present one outwards to either side."""
     fact = FACTS[name]
     if isinstance(fact, Flag):
-        yield from (value for value in (True, False) if value is not now)
-    elif isinstance(fact, Choice):
-        yield from (word for word in fact.words if word != now)
-    elif isinstance(fact, Choices):
+        return [[value] for value in (True, False) if value is not now]
+    if isinstance(fact, Choice):
+        return [[word] for word in fact.words if word != now]
+    if isinstance(fact, Choices):
         held = now if isinstance(now, frozenset) else frozenset()
-        yield from (held ^ {word} for word in fact.words)
-    elif isinstance(fact, Number):
-        yield from _nearest(fact, now)
-
-
-def _nearest(fact: Number, now: FactValue | None) -> Iterator[FactValue]:
-    """Values that stand for every interval between the limits of the rules; from a known one, only its neighbours."""
-    candidates = sorted(_between(fact))
-    if isinstance(now, (int, Decimal)):
-        below = [value for value in candidates if value < now]
-        above = [value for value in candidates if value > now]
-        candidates = [*below[-2:], *above[:2]]
-    yield from candidates
+        return [[held ^ {word}] for word in fact.words]
+    if isinstance(fact, Number):
+        values = sorted(_between(fact))
+        if not isinstance(now, (int, Decimal)):
+            return [list(values)]
+        return [[value for value in reversed(values) if value < now], [value for value in values if value > now]]
+    return []  # lists of diameters and free text: no single smallest change
 
 
 def _between(fact: Number) -> set[Decimal | int]:

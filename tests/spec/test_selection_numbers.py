@@ -1,0 +1,213 @@
+"""The numbers beside an answer: activities, doses, response, pooled proportions, and what would change it."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from scipy.stats import binom
+
+from connector.contract import dose_plan
+from connector.core.catalogue import read_fact
+from connector.core.evidence import Observed
+from connector.core.selection import pooling, select
+from connector.core.selection.derived import add_sums
+from connector.core.selection.evidence_rows import SERIES
+from connector.core.selection.sensitivity import what_would_change
+from connector.core.selection.values import numbers
+
+D = Decimal
+TODAY = date(2026, 1, 31)
+SUMS = {"recist_sum_baseline_mm": D(100), "recist_sum_nadir_mm": D(50), "new_lesions": False}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "why"),
+    [
+        ({**SUMS, "recist_sum_current_mm": D(0)}, "CR", "all gone"),
+        ({**SUMS, "recist_sum_nadir_mm": D(70), "recist_sum_current_mm": D(70)}, "PR", "exactly 30 % smaller"),
+        ({**SUMS, "recist_sum_nadir_mm": D("70.1"), "recist_sum_current_mm": D("70.1")}, "SD", "just short of it"),
+        ({**SUMS, "recist_sum_current_mm": D(60)}, "PD", "20 % and 10 mm from the smallest"),
+        ({**SUMS, "recist_sum_current_mm": D("59.9")}, "PR", "just short of 20 %, and 40 % below baseline"),
+        ({**SUMS, "recist_sum_current_mm": D(60), "new_lesions": True}, "PD", "a new lesion"),
+        ({"new_lesions": True}, "PD", "a new lesion without sums"),
+        ({**SUMS, "recist_sum_current_mm": D(60), "last_lrt_modality": "TARE", "days_since_lrt": 89},
+         "not_assessable_yet", "growth within three months of TARE is no progression"),
+        ({**SUMS, "recist_sum_current_mm": D(60), "last_lrt_modality": "TARE", "days_since_lrt": 90}, "PD",
+         "after three months it is"),
+        ({**SUMS, "recist_sum_current_mm": D(55), "last_lrt_modality": "TARE", "days_since_lrt": 60}, "PR",
+         "shrinking counts early too"),
+        ({"new_lesions": False, "last_lrt_modality": "TARE", "days_since_lrt": 60}, "not_assessable_yet", "no sums"),
+        ({"new_lesions": True, "last_lrt_modality": "TARE", "days_since_lrt": 60}, "PD", "a new lesion is no rim"),
+        ({"recist_sum_baseline_mm": D(100), "recist_sum_current_mm": D(60), "new_lesions": False}, None,
+         "without the smallest sum, progression cannot be ruled out"),
+        ({"recist_sum_baseline_mm": D(100), "recist_sum_nadir_mm": D(50), "recist_sum_current_mm": D(60)}, None,
+         "nobody said whether there are new lesions"),
+        ({}, None, "nothing known"),
+    ],
+)  # fmt: skip
+def test_response_of_given_sums(given, expected, why):
+    assert numbers(given).get("response") == expected, why
+
+
+PLANS = [
+    ({"activity_method": "bsa", "microsphere_type": "resin", "height_m": D("1.7"), "weight_kg": D(70),
+      "tumour_volume_ml": D(300), "liver_volume_total_ml": D(1500)},
+     {"method": "bsa", "device": "resin", "height_m": "1.7", "weight_kg": "70", "tumour_volume_ml": "300",
+      "liver_volume_ml": "1500", "lung_shunt_fraction": "0"}),
+    ({"activity_method": "mird_single", "target_mean_dose_gy": D(120), "target_liver_mass_kg": D("1.5"),
+      "lung_shunt_fraction": D("0.05")},
+     {"method": "mird", "device": "glass", "prescribed_dose_gy": "120", "perfused_mass_kg": "1.5",
+      "lung_shunt_fraction": "0.05"}),
+    ({"activity_method": "partition", "target_mean_dose_gy": D(40), "tn_ratio": D(5), "tumour_mass_kg": D("0.3"),
+      "normal_liver_mass_kg": D("1.2"), "lung_shunt_fraction": D("0.05")},
+     {"method": "partition", "device": "glass", "prescribed_dose_gy": "40", "prescribed_to": "normal_liver",
+      "tumour_to_normal_ratio": "5", "tumour_mass_kg": "0.3", "normal_liver_mass_kg": "1.2",
+      "lung_shunt_fraction": "0.05"}),
+    ({"activity_method": "empiric", "liver_tumour_burden_percent": D("25.1")},
+     {"method": "empiric", "device": "resin", "tumour_volume_ml": "25.1", "liver_volume_ml": "100"}),
+    ({"activity_method": "empiric", "liver_tumour_burden_percent": D(50)},
+     {"method": "empiric", "device": "resin", "tumour_volume_ml": "50", "liver_volume_ml": "100"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("facts", "case"), PLANS, ids=[f"{row[0]['activity_method']}" for row in PLANS])
+def test_an_activity_is_the_prescription_of_dose_plan(facts, case):
+    planned = dose_plan.run(case)["prescription_gbq"]
+    assert abs(D(numbers(facts)["prescribed_activity_gbq"]) - D(str(planned))) < D("0.000002")
+
+
+@pytest.mark.parametrize("facts", [facts for facts, _ in PLANS], ids=[f"{row[0]['activity_method']}" for row in PLANS])
+def test_an_activity_needs_everything_in_its_formula(facts):
+    for name in facts:
+        rest = {other: value for other, value in facts.items() if other != name}
+        assert "prescribed_activity_gbq" not in numbers(rest), name
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "expected", "why"),
+    [
+        ({"prescribed_activity_gbq": D("1.5"), "activity_method": "empiric", "liver_tumour_burden_percent": D(60)},
+         "prescribed_activity_gbq", "1.5", "what a physician prescribed stands"),
+        ({"activity_method": "bsa", "microsphere_type": "resin", "height_m": D("0.4"), "weight_kg": D(2),
+          "tumour_volume_ml": D(30), "liver_volume_total_ml": D(150)}, "prescribed_activity_gbq", None,
+         "too small a body for the method"),
+        ({"activity_method": "mird_single", "target_mean_dose_gy": D(120), "target_liver_mass_kg": D("1.5"),
+          "lung_shunt_fraction": D(1)}, "prescribed_activity_gbq", None, "nothing would reach the liver"),
+        ({"prescribed_activity_gbq": D("3.05"), "lung_shunt_fraction": D("0.2")}, "lung_activity_gbq", "0.61", "0.61"),
+        ({"child_pugh_score": 7}, "child_pugh_score", "7", "shown"),
+    ],
+)  # fmt: skip
+def test_numbers_of_a_case(given, name, expected, why):
+    values = dict(given)
+    add_sums(values)
+    assert numbers(values).get(name) == expected, why
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 12, 30])
+def test_an_exact_interval_leaves_half_of_five_percent_on_each_side(n):
+    for events in range(n + 1):
+        low, high = (float(bound) / 100 for bound in pooling.exact_interval_percent(events, n))
+        assert low <= events / n <= high
+        assert events == 0 or binom.sf(events - 1, n, low) == pytest.approx(0.025, abs=0.01)
+        assert events == n or binom.cdf(events, n, high) == pytest.approx(0.025, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("events", "n", "interval"),
+    [(0, 10, ("0.0", "30.8")), (10, 10, ("69.2", "100.0")), (5, 12, ("15.2", "72.3")), (1, 1, ("2.5", "100.0"))],
+)
+def test_exact_intervals_of_the_tables(events, n, interval):
+    assert pooling.exact_interval_percent(events, n) == tuple(map(D, interval))
+
+
+def risk(values, modality, start):
+    return next(one for one in pooling.risks(values, {modality}) if one.outcome.startswith(start))
+
+
+def test_benefit_is_pooled_from_similar_patients():
+    tace = risk({"histology": "MTC"}, "TACE", "objective response")
+    # Nervo 1 of 2 procedures, Lorenz 5 of 10 assessed, Fromigue 5 of 12, Grozinsky-Glasberg 7 of 7.
+    assert (tace.n, tace.probability_percent, len(tace.sources)) == (31, D("58.1"), 5)
+    assert "MTC" in tace.outcome
+    sized = risk({"histology": "MTC", "liver_lesion_largest_diameter_mm": D(98)}, "TACE", "objective response")
+    assert (sized.n, sized.outcome) == (12, "objective response (CR or PR) (MTC, lesions of this size)")
+    just_past = risk({"histology": "MTC", "liver_lesion_largest_diameter_mm": D("98.1")}, "TACE", "objective")
+    assert just_past.n == 31, "no series had lesions of that size: all of the histotype"
+    assert risk({}, "TACE", "objective response").outcome.endswith("(any thyroid carcinoma)")
+    assert risk({"histology": "MTC"}, "MWA", "objective response").outcome.endswith("(any thyroid carcinoma)")
+    assert risk({"histology": "PTC"}, "TARE", "objective response").n == 1
+
+
+def test_harm_is_pooled_over_everybody_treated():
+    for values in ({"histology": "PTC"}, {"histology": "MTC", "liver_lesion_largest_diameter_mm": D(18)}):
+        death = risk(values, "TACE", "death")
+        assert (death.n, death.probability_percent) == (33, D("3.0"))
+        assert any(source.startswith("Lorenz 2005") for source in death.sources)
+
+
+@pytest.mark.parametrize(
+    ("burden", "n", "percent"), [(D("29.9"), 9, D("55.6")), (D(30), 3, D("0.0"))], ids=["below 30 %", "30 %"]
+)
+def test_response_is_told_by_burden_where_a_series_tells(burden, n, percent):
+    values = {"histology": "MTC", "liver_tumour_burden_percent": burden}
+    by_burden = next(one for one in pooling.risks(values, {"TACE"}) if "of the liver" in one.outcome)
+    assert (by_burden.n, by_burden.probability_percent) == (n, percent)
+
+
+def test_indirect_evidence_says_so():
+    assert "mixed primaries" in risk({}, "lung_RFA", "local tumour progression").outcome
+    assert risk({}, "cementoplasty", "major complication").n == 25
+    assert pooling.risks({}, {"board_only"}) == ()
+
+
+def test_series_are_consistent():
+    assert len({series.id for series in SERIES}) == len(SERIES)
+    for series in SERIES:
+        assert series.responses is None or sum(series.responses) == series.n, series.id
+        assert (series.deaths or 0) <= (series.serious or 0)
+
+
+DIFFUSE = {
+    "histology": "MTC", "pheochromocytoma_status": "excluded", "pregnancy_status": "not_pregnant",
+    "coagulopathy_status": "none", "performance_status_class": "good", "life_expectancy_months": 24,
+    "liver_insufficiency_severe": False, "clinical_liver_failure": False, "child_pugh_score": 5, "renal_failure": False,
+    "contrast_media_allergy": False, "portal_vein_thrombosis": "none", "liver_lesion_count": 5,
+    "liver_lesion_largest_diameter_mm": 18, "liver_lobes_involved": "bilobar", "liver_tumour_burden_percent": 10,
+    "liver_lesion_hypervascular": True, "extrahepatic_disease_status": "none", "liver_imaging_age_days": 14,
+    "liver_disease_status": "progressive", "surgical_candidate": False, "resection_feasible": False,
+    "liver_symptoms": ["itching"], "ret_mutation": "M918T", "liver_lesion_diameters_mm": [18, 9, 9, 8, 7],
+}  # fmt: skip
+
+
+def changes_of(facts):
+    given = {name: read_fact(name, raw) for name, raw in facts.items()}
+    selection = select({name: Observed(value, "case") for name, value in given.items()}, TODAY)
+    return selection, what_would_change(given, selection)
+
+
+def test_the_smallest_changes_that_flip_the_first_option():
+    _, changes = changes_of(DIFFUSE)
+    found = {(change.fact, change.after): change for change in changes}
+    assert found["performance_status_class", "poor"].preferred == ("TARE",)
+    assert found["liver_tumour_burden_percent", D("50.1")].before == D(10)
+    assert ("liver_tumour_burden_percent", D(50)) not in found, "50 % itself changes nothing"
+    assert found["child_pugh_score", 8].preferred != ("TACE",)
+    assert ("child_pugh_score", 7) not in found
+    assert "if it were poor, first would be TARE" in found["performance_status_class", "poor"].text
+    assert "ret_mutation" not in {change.fact for change in changes}, "nothing hangs on it"
+    assert not any(change.status == "contradictory_data" for change in changes)
+
+
+def test_the_missing_fact_worth_getting_first_stands_first():
+    facts = {name: value for name, value in DIFFUSE.items() if name != "performance_status_class"}
+    selection, changes = changes_of(facts)
+    assert selection.status == "cannot_decide"
+    assert (changes[0].fact, changes[0].before) == ("performance_status_class", None)
+    assert {change.preferred for change in changes[:2]} == {("TACE",), ("TARE",)}
+    assert "performance_status_class: if it turned out to be good, first would be TACE" in {one.text for one in changes}
+
+
+def test_a_change_to_nothing_says_why():
+    _, changes = changes_of({**DIFFUSE, "tumour_multifocal": True, "patient_declined_modalities": []})
+    texts = [change.text for change in changes if change.fact == "patient_declined_modalities"]
+    assert any("{TACE}" in text for text in texts)
