@@ -13,7 +13,6 @@ from pynetdicom import evt
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.pacs_association import Pacs, Proposal, association
 from connector.dicom.receive_commitment import (
-    STORAGE_COMMITMENT,
     STORAGE_COMMITMENT_INSTANCE,
     SUCCESS,
     CommitmentResult,
@@ -22,6 +21,7 @@ from connector.dicom.receive_commitment import (
     request_information,
 )
 from connector.dicom.receive_intake import PROCESSING_FAILURE
+from connector.dicom.receive_negotiation import STORAGE_COMMITMENT
 from connector.logs import get_logger
 from connector.ports import Delivery, Document
 

@@ -11,7 +11,8 @@ from pynetdicom.association import Association
 
 from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from connector.dicom.receive import MAXIMUM_PDU_BYTES, quiet_pynetdicom
+from connector.dicom.receive import quiet_pynetdicom
+from connector.dicom.receive_wire import MAXIMUM_PDU_BYTES
 
 _PERMANENT = 1
 # PS3.8, table 9-21: source 1 is the service user, 2 and 3 are the service provider.

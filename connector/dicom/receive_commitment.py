@@ -4,21 +4,21 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydicom import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, build_role
-from pynetdicom.association import Association
 
-from connector.core.errors import ConnectorError, ImpossibleInput
+from connector.core.errors import ImpossibleInput, TryLater
+from connector.dicom.receive_association import Answer, Report, Session
 from connector.dicom.receive_head import is_uid
 from connector.dicom.receive_intake import PROCESSING_FAILURE
+from connector.dicom.receive_negotiation import STORAGE_COMMITMENT
+from connector.dicom.receive_wire import ACTION_TYPE, Command
 from connector.logs import get_logger
 
 log = get_logger("dicom.commitment")
 
-STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
 SUCCESS = 0x0000
@@ -116,78 +116,68 @@ def _item(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
 
 
 class CommitmentDesk:
-    """Answers commitment requests: at once that they came, and with a report once the answer to that is out."""
+    """Answers commitment requests: at once that they came, then with a report from the ledger."""
 
-    def __init__(
-        self,
-        *,
-        ae_title: str,
-        held: Held,
-        peers: Mapping[str, tuple[str, int]],
-    ) -> None:
+    def __init__(self, *, ae_title: str, held: Held, peers: Mapping[str, tuple[str, int]]) -> None:
         self._ae_title = ae_title
         self._held = held
         self._peers = peers
 
-    def on_action(self, event: Any) -> tuple[int, None]:
-        """Take a request (EVT_N_ACTION); the report follows on a new association, or this one for unlisted peers."""
-        if event.action_type != 1:
-            return NO_SUCH_ACTION, None
+    def take(self, session: Session, command: Command, information: Dataset) -> tuple[Answer, Report | None]:
+        """Take a request (N-ACTION); listed peers get their report on a new association, others on this one."""
+        if command.number(ACTION_TYPE) != 1:
+            return Answer(NO_SUCH_ACTION), None
         try:
-            request = read_request(event.action_information)
+            request = read_request(information)
         except ImpossibleInput:
-            return INVALID_ARGUMENT, None
-        self._later(event.assoc, request, 0)
-        return SUCCESS, None
+            return Answer(INVALID_ARGUMENT, "no transaction or no valid references"), None
+        if session.calling_ae_title in self._peers:
+            self._later(session.calling_ae_title, request, 0)
+            return Answer(SUCCESS), None
+        try:
+            report = self._report(request)
+        except TryLater:
+            return Answer(PROCESSING_FAILURE, "ask again later"), None
+        return Answer(SUCCESS), report
 
-    def _later(self, association: Association, request: Request, attempt: int) -> None:
-        timer = threading.Timer(_RETRY_SECONDS[attempt], self._report, (association, request, attempt))
+    def _report(self, request: Request) -> Report:
+        held = self._held([instance for _, instance in request.references])
+        event_type, information = result_information(request, held)
+        return Report(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, event_type, information)
+
+    def _later(self, peer: str, request: Request, attempt: int) -> None:
+        timer = threading.Timer(_RETRY_SECONDS[attempt], self._send, (peer, request, attempt))
         timer.daemon = True
         timer.start()
 
-    def _report(self, association: Association, request: Request, attempt: int) -> None:
-        reason = "unknown"
+    def _send(self, peer: str, request: Request, attempt: int) -> None:
         try:
-            answer = result_information(request, self._held([instance for _, instance in request.references]))
-            reason = self._send(association, *answer)
-        except ConnectorError as fault:
-            reason = type(fault).__name__
+            reason = self._send_once(peer, self._report(request))
         except Exception as fault:  # noqa: BLE001 - a timer's thread has nobody to tell but the log
             reason = type(fault).__name__
         if not reason:
             log.info("commitment_reported", count=len(request.references))
         elif attempt + 1 < len(_RETRY_SECONDS):
-            self._later(association, request, attempt + 1)
+            self._later(peer, request, attempt + 1)
         else:
             log.error("commitment_not_reported", reason=reason, count=len(request.references))
 
-    def _send(self, association: Association, event_type: int, information: Dataset) -> str:
-        """Send a report; returns why it failed, or nothing."""
-        calling = association.requestor.ae_title.strip()
-        peer = self._peers.get(calling)
-        if peer is None:
-            if not association.is_established:
-                return "association_closed_and_peer_unlisted"
-            return _report_on(association, event_type, information)
+    def _send_once(self, peer: str, report: Report) -> str:
+        """Report on a new association; returns why it failed, or nothing."""
         entity = AE(ae_title=self._ae_title)
         entity.add_requested_context(STORAGE_COMMITMENT)
         entity.connection_timeout = 10
         role = build_role(STORAGE_COMMITMENT, scp_role=True)
-        fresh = entity.associate(peer[0], peer[1], ae_title=calling, ext_neg=[role])
-        if not fresh.is_established:
+        host, port = self._peers[peer]
+        association = entity.associate(host, port, ae_title=peer, ext_neg=[role])
+        if not association.is_established:
             return "association_refused"
         try:
-            return _report_on(fresh, event_type, information)
+            status, _ = association.send_n_event_report(
+                report.information, report.event_type, report.sop_class_uid, report.sop_instance_uid
+            )
         finally:
             with contextlib.suppress(Exception):
-                fresh.release()
-
-
-def _report_on(association: Association, event_type: int, information: Dataset) -> str:
-    status, _ = association.send_n_event_report(
-        information, event_type, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
-    )
-    code = status.get("Status")
-    if code is None:
-        return "no_response"
-    return "" if code == SUCCESS else f"status_{code:04X}"
+                association.release()
+        code = status.get("Status")
+        return "" if code == SUCCESS else f"status_{code or 0:04X}"

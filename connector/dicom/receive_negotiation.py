@@ -1,0 +1,140 @@
+"""Decides who may associate and for what: every storage SOP class in every transfer syntax, and our other services."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    ImplementationVersionNameNotification,
+    MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
+)
+from pynetdicom.presentation import PresentationContext, build_context, negotiate_unrestricted
+
+from connector.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from connector.dicom.receive_wire import ASSOCIATE_RQ, INVALID_PARAMETER, MAXIMUM_PDU_BYTES, WireFault, encode_rejection
+
+VERIFICATION = "1.2.840.10008.1.1"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+
+_APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
+_PROTOCOL_VERSION = 1
+_SMALLEST_PDU_BYTES = 256  # a peer that says less cannot be answered in one piece
+
+# Result, source and reason of a rejection, PS3.8 table 9-21.
+APPLICATION_CONTEXT_UNKNOWN = (1, 1, 2)
+CALLING_AE_TITLE_UNKNOWN = (1, 1, 3)
+CALLED_AE_TITLE_UNKNOWN = (1, 1, 7)
+PROTOCOL_VERSION_UNKNOWN = (1, 2, 2)
+LIMIT_REACHED = (2, 3, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """An accepted presentation context."""
+
+    abstract_syntax: str
+    transfer_syntax: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The answer to a request for an association: octets to send, and the contexts when it is accepted."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    answer: bytes
+    contexts: Mapping[int, Context]
+    largest_pdu_bytes: int  # what the peer takes; 0 for any
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the association is accepted; it may still be without any context."""
+        return self.answer[0] == ASSOCIATE_RQ + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doorkeeper:
+    """Who is let in. No allowed calling AE titles means every one."""
+
+    ae_title: str
+    allowed_calling_ae_titles: frozenset[str]
+
+    def admit(self, request_pdu: bytes, *, full: bool) -> Admission:
+        """Answer an A-ASSOCIATE-RQ (the whole PDU); `full` when the limit is reached. Raises WireFault."""
+        request = _decode(request_pdu)
+        calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
+        rejection = self._rejection(request, request_pdu, calling=calling, called=called, full=full)
+        if rejection is not None:
+            return Admission(calling, called, encode_rejection(*rejection), {}, 0)
+        answer, contexts = _accept(request)
+        return Admission(calling, called, answer, contexts, _largest_pdu(request))
+
+    def _rejection(
+        self, request: Any, request_pdu: bytes, *, calling: str, called: str, full: bool
+    ) -> tuple[int, int, int] | None:
+        if not int.from_bytes(request_pdu[6:8], "big") & _PROTOCOL_VERSION:
+            return PROTOCOL_VERSION_UNKNOWN
+        if request.application_context_name != _APPLICATION_CONTEXT:
+            return APPLICATION_CONTEXT_UNKNOWN
+        if called != self.ae_title.strip():
+            return CALLED_AE_TITLE_UNKNOWN
+        if self.allowed_calling_ae_titles and calling not in self.allowed_calling_ae_titles:
+            return CALLING_AE_TITLE_UNKNOWN
+        return LIMIT_REACHED if full else None
+
+
+def _decode(request_pdu: bytes) -> Any:
+    try:
+        pdu = A_ASSOCIATE_RQ()
+        pdu.decode(request_pdu)
+        return pdu.to_primitive()
+    except Exception as fault:  # pynetdicom raises whatever the octets lead it to
+        raise WireFault("a request for an association that cannot be read", INVALID_PARAMETER) from fault
+
+
+def _accept(request: Any) -> tuple[bytes, dict[int, Context]]:
+    results, roles = _negotiate(request)
+    accepted = A_ASSOCIATE()
+    accepted.application_context_name = _APPLICATION_CONTEXT
+    accepted.calling_ae_title, accepted.called_ae_title = request.calling_ae_title, request.called_ae_title
+    accepted.result, accepted.result_source = 0, 1
+    accepted.presentation_context_definition_results_list = list(results)
+    length = MaximumLengthNotification()
+    length.maximum_length_received = MAXIMUM_PDU_BYTES
+    implementation = ImplementationClassUIDNotification()
+    implementation.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    version = ImplementationVersionNameNotification()
+    version.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    accepted.user_information = [length, implementation, version, *roles]
+    pdu = A_ASSOCIATE_AC()
+    pdu.from_primitive(accepted)
+    contexts = {
+        int(one.context_id): Context(str(one.abstract_syntax), str(one.transfer_syntax[0]))
+        for one in results
+        if one.result == 0 and one.context_id is not None
+    }
+    return pdu.encode(), contexts
+
+
+def _negotiate(request: Any) -> tuple[Sequence[PresentationContext], Sequence[Any]]:
+    ours = [build_context(VERIFICATION), build_context(STORAGE_COMMITMENT)]
+    for context in ours:
+        context.scu_role = context.scp_role = True
+    roles: Any = {
+        item.sop_class_uid: (item.scu_role, item.scp_role)
+        for item in request.user_information
+        if isinstance(item, SCP_SCU_RoleSelectionNegotiation)
+    }
+    # Private and unknown SOP classes count as storage, and each is accepted in the syntax that is proposed first.
+    return negotiate_unrestricted(request.presentation_context_definition_list, ours, roles)
+
+
+def _largest_pdu(request: Any) -> int:
+    for item in request.user_information:
+        if isinstance(item, MaximumLengthNotification):
+            return max(int(item.maximum_length_received), _SMALLEST_PDU_BYTES) if item.maximum_length_received else 0
+    return 0
