@@ -4,6 +4,7 @@ import json
 import re
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
@@ -48,26 +49,29 @@ MOST_DIGITS = 20  # so that sums and products of a few numbers stay exact in the
 
 def exact(value: Any) -> Any:
     """A decimal from a JSON number or a decimal string; booleans, exponents and infinities are refused."""
-    number = _decimal(value)
+    if isinstance(value, str):
+        return _decimal_of(value)
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not true or false")  # noqa: TRY004 - pydantic reports ValueError by field
+    if isinstance(value, int):
+        return _short_enough(Decimal(value))
+    if isinstance(value, Decimal) and value.is_finite():
+        return _short_enough(value)
+    raise ValueError("a decimal number is needed")
+
+
+@lru_cache(maxsize=4096)  # tenths of a millimetre and round limits come again and again
+def _decimal_of(text: str) -> Decimal:
+    if not _PLAIN_DECIMAL.fullmatch(text.strip()):
+        raise ValueError("not a decimal number: write digits with a point, and no unit")
+    return _short_enough(Decimal(text.strip()))
+
+
+def _short_enough(number: Decimal) -> Decimal:
     _, digits, exponent = number.as_tuple()
     if len(digits) > MOST_DIGITS or not -MOST_DIGITS <= int(exponent) <= MOST_DIGITS:
         raise ValueError(f"has more than {MOST_DIGITS} digits: round it")
     return number
-
-
-def _decimal(value: Any) -> Decimal:
-    if isinstance(value, bool):
-        raise ValueError("a number is needed, not true or false")  # noqa: TRY004 - pydantic reports ValueError by field
-    if isinstance(value, int):
-        return Decimal(value)
-    if isinstance(value, str):
-        text = value.strip()
-        if not _PLAIN_DECIMAL.fullmatch(text):
-            raise ValueError("not a decimal number: write digits with a point, and no unit")
-        return Decimal(text)
-    if isinstance(value, Decimal) and value.is_finite():
-        return value
-    raise ValueError("a decimal number is needed")
 
 
 Exact = Annotated[Decimal, BeforeValidator(exact)]
@@ -87,12 +91,19 @@ _WHOLE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def whole_date(value: Any) -> Any:
     """A calendar date written YYYY-MM-DD; a partial date is refused, because a guessed day can change an answer."""
-    if isinstance(value, str) and _WHOLE_DATE.fullmatch(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError("is not a day of the calendar: correct it") from None
-    raise ValueError("a whole date is needed, written YYYY-MM-DD")
+    if not isinstance(value, str):
+        raise ValueError("a whole date is needed, written YYYY-MM-DD")  # noqa: TRY004 - as above
+    return _date_of(value)
+
+
+@lru_cache(maxsize=4096)
+def _date_of(text: str) -> date:
+    if not _WHOLE_DATE.fullmatch(text):
+        raise ValueError("a whole date is needed, written YYYY-MM-DD")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a day of the calendar: correct it") from None
 
 
 WholeDate = Annotated[date, BeforeValidator(whole_date)]

@@ -69,10 +69,21 @@ class PoliciesCase(CaseModel):
 
     def chosen(self) -> Policies:
         """Return the policies in the core's own type."""
-        return Policies(**dict(self))
+        if self is _DEFAULT_POLICIES:
+            return _DEFAULT
+        return Policies(
+            confirm=self.confirm,
+            confirm_days=self.confirm_days,
+            min_sd_days=self.min_sd_days,
+            max_ne=self.max_ne,
+            accept_sd=self.accept_sd,
+            continuing_response=self.continuing_response,
+            response_after_complete=self.response_after_complete,
+            mrecist_5_mm=self.mrecist_5_mm,
+        )
 
 
-_DEFAULT_POLICIES = PoliciesCase()
+_DEFAULT_POLICIES, _DEFAULT = PoliciesCase(), Policies()
 
 
 class _FormCase(CaseModel):
@@ -185,7 +196,15 @@ def _run_sums(case: dict[str, Any]) -> dict[str, Any]:
         message = "is above the baseline, which is itself one of the sums: the smallest sum so far is needed"
         raise BadCase("sums.nadir_mm", read.sums.nadir_mm, message)
     criteria = criteria_of(read.criteria, read.policies.chosen())
-    return sums_result(criteria, target_response(Sums(**dict(read.sums)), criteria))
+    sums = Sums(
+        baseline_mm=read.sums.baseline_mm,
+        nadir_mm=read.sums.nadir_mm,
+        current_mm=read.sums.current_mm,
+        all_targets_measured=read.sums.all_targets_measured,
+        all_targets_gone=read.sums.all_targets_gone,
+        reappeared_after_complete_response=read.sums.reappeared_after_complete_response,
+    )
+    return sums_result(criteria, target_response(sums, criteria))
 
 
 def _run_table(case: dict[str, Any]) -> dict[str, Any]:

@@ -66,14 +66,14 @@ class Policies:
     def as_text(self) -> dict[str, str]:
         """Every policy by name, as text for a report."""
         return {
-            "confirm": str(self.confirm).lower(),
+            "confirm": "true" if self.confirm else "false",
             "confirm_days": str(self.confirm_days),
             "min_sd_days": str(self.min_sd_days),
             "max_ne": str(self.max_ne),
-            "accept_sd": str(self.accept_sd).lower(),
+            "accept_sd": "true" if self.accept_sd else "false",
             "continuing_response": self.continuing_response.value,
             "response_after_complete": self.response_after_complete.value,
-            "mrecist_5_mm": str(self.mrecist_5_mm).lower(),
+            "mrecist_5_mm": "true" if self.mrecist_5_mm else "false",
         }
 
 
