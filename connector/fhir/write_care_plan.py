@@ -97,7 +97,9 @@ def _notes(case: Case, selection: Selection) -> list[str]:
     notes += [f"Measure: {_because(measure)}" for measure in selection.measures]
     if selection.conflicts:
         notes.append("Sources that disagree: " + ", ".join(selection.conflicts))
-    return [*notes, *(f"Note: {warning}" for warning in case.assessment.warnings)]
+    if case.assessment.warnings:  # one note: a long record gives many, and a reader skips what scrolls
+        notes.append("\n".join(["Warnings:", *case.assessment.warnings]))
+    return notes
 
 
 def _line(option: Option) -> str:

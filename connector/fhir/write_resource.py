@@ -6,7 +6,8 @@ from decimal import Decimal
 from html import escape
 from typing import Any
 
-from fhir.resources.R4B import get_fhir_model_class
+from fhir.resources.R4B.bundle import Bundle
+from pydantic import ValidationError
 
 from connector.core.assessment import Assessment
 from connector.core.case import RecordReading, TimePoint
@@ -78,10 +79,9 @@ def device_identifier(assessment: Assessment) -> str:
 
 def new(resource_type: str, identifier: str, *, says: Sequence[str], **elements: Any) -> Resource:
     """
-    One resource with our identifier, checked against the model of its type.
+    One resource with our identifier.
 
-    `says` becomes the narrative; empty elements are left out. Raises ValueError when the model refuses it, which is a
-    fault of ours.
+    `says` becomes the narrative; empty elements are left out.
     """
     resource: Resource = {
         "resourceType": resource_type,
@@ -91,13 +91,23 @@ def new(resource_type: str, identifier: str, *, says: Sequence[str], **elements:
     }
     if resource_type != "Device":  # the software itself is not asserted by software
         resource["meta"] = {"security": [AI_ASSERTED]}
-    return checked(resource)
-
-
-def checked(resource: Resource) -> Resource:
-    """The resource as it is, after its R4B model accepted it (identical to R4 for every type and element used here)."""
-    get_fhir_model_class(resource["resourceType"]).model_validate(resource)
     return resource
+
+
+def checked(bundle: Resource) -> Resource:
+    """
+    The Bundle as it is, after the R4B models accepted it and each resource in it.
+
+    R4B is identical to R4 for every type and element used here; the models' own JSON is not used, since it loses the
+    digits of decimals. Raises ValueError when a model refuses, which is a fault of ours.
+    """
+    try:
+        Bundle.model_validate(bundle)
+    except ValidationError as fault:
+        first = fault.errors(include_input=False)[0]  # the input may be a patient's
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"what we wrote is not R4 at {place} ({first['type']}): report it") from None
+    return bundle
 
 
 def narrative(lines: Sequence[str]) -> Resource:

@@ -8,7 +8,7 @@ import fhir_cases as cases
 import pytest
 
 from connector.fhir.identity import CODE_SYSTEM, DIGEST_SYSTEM, IDENTIFIER_SYSTEM, content_digest
-from connector.fhir.write_transaction import TransactionWriter
+from connector.fhir.write_transaction import TransactionWriter, transaction
 from connector.ports import WriteRequest
 
 
@@ -216,6 +216,17 @@ def test_what_counts_as_a_touch(change, same, why):
     before = content_digest(size, types)
     change(size)
     assert (content_digest(size, types) == before) is same, why
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"colour": "red"}, {"activity": {"detail": {}}}, {"subject": None}, {"period": {"start": "soon"}}],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_models_refuse_a_resource_of_the_wrong_shape(change):
+    plan = cases.of_type(bundle(), "CarePlan")[0]
+    with pytest.raises(ValueError, match=r"not R4 at entry\.0\.resource"):
+        transaction([{**plan, **change}])
 
 
 def test_no_patient_data_beyond_the_reference():

@@ -1,0 +1,97 @@
+"""How long writing and delivering one assessment takes, beside fhir.resources' own JSON, on two real FHIR servers.
+
+    python benchmarks/fhir_write.py        # needs tests/peers/setup_fhir
+
+Writing is compared with reading the same transaction into fhir.resources and writing it out again (1.00), which would
+lose the digits of decimals. A delivery is timed as first, as repeated (nothing changed, so nothing is written) and as a
+changed result of the same study. All share this machine's processors, so differences below 1.3 mean little.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# Instead of this folder, whose names would hide modules of the standard library.
+sys.path[:1] = [str(ROOT / "tests/judges"), str(ROOT / "tests/peers")]
+
+import fhir_cases as cases  # noqa: E402 - found by the path above
+import fhirkit  # noqa: E402
+from fhir.resources.R4B.bundle import Bundle  # noqa: E402
+from fhir_servers import FhirServer, medplum, sekmet  # noqa: E402
+
+from connector.fhir.deliver import EhrDestination  # noqa: E402
+
+ROUNDS = 15
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Median over rounds after one warm round."""
+    work()
+    taken = []
+    for _ in range(ROUNDS):
+        begun = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begun)
+    return statistics.median(taken)
+
+
+def writing() -> None:
+    """Writing in one process."""
+    content = cases.write(cases.assessment()).content
+    held = json.loads(content)
+    there_and_back = seconds(lambda: Bundle.model_validate_json(content).model_dump_json())
+    rows = {
+        "fhir.resources: read and write the transaction": there_and_back,
+        "ours: write it, every resource checked by its model": seconds(lambda: cases.write(cases.assessment())),
+        "fhirkit: validate it": seconds(lambda: fhirkit.validate(held)),
+    }
+    print(f"one transaction, {len(held['entry'])} entries, {len(content) // 1024} KiB")
+    for name, taken in rows.items():
+        print(f"  {name:52} {taken * 1000:7.2f} ms  {taken / there_and_back:5.2f}")
+
+
+def delivering(name: str, server: FhirServer) -> None:
+    """First, repeated and changed deliveries for one patient after another."""
+    client = server.client()
+    destination = EhrDestination(client)
+    taken: dict[str, list[float]] = {"first": [], "repeated": [], "changed": []}
+    for number in range(ROUNDS):
+        made = client.create(
+            {"resourceType": "Patient", "identifier": [{"system": cases.SYSTEM, "value": f"b{number}"}]}
+        )
+        reading = cases.record(f"Patient/{made['id']}")
+        study = f"2.25.77{number}"
+        lesions = tuple(cases.lesion(100 * number + each) for each in range(3))
+        points = (cases.TimePoint(study, cases.DAY, "CT", lesions),)
+        one = cases.assessment(study_instance_uid=study, time_points=points)
+        changed = cases.assessment(study_instance_uid=study, time_points=points, input_digest="ef" * 32)
+        for step, assessed in (("first", one), ("repeated", one), ("changed", changed)):
+            document = cases.write(assessed, reading=reading)
+            begun = time.perf_counter()
+            destination.deliver(document)
+            taken[step].append(time.perf_counter() - begun)
+    client.close()
+    medians = "  ".join(f"{step} {statistics.median(each) * 1000:6.0f} ms" for step, each in taken.items())
+    print(f"  {name:30} {medians}")
+
+
+def main() -> None:
+    writing()
+    print(f"one delivery, median of {ROUNDS} patients")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        with sekmet(path) as server:
+            delivering("sekmet, transaction", server)
+        with medplum(path) as server:
+            delivering("Medplum in memory, transaction", server)
+        with medplum(path, bare=True) as server:
+            delivering("Medplum, entry by entry", server)
+
+
+if __name__ == "__main__":
+    main()
