@@ -215,5 +215,5 @@ def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region]) -> None:
     axes.set_ylim(0, 103)
     axes.grid(visible=True, alpha=0.3)
     axes.set_title("dose-volume curves", fontsize=10)
-    if regions:
+    if axes.lines:
         axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False)
