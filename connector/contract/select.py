@@ -43,13 +43,20 @@ def run(case: Any) -> dict[str, Any]:
     facts = observed(read.facts)
     selection = select(facts, read.today)
     changes = what_would_change({name: fact.value for name, fact in facts.items()}, selection)
-    return {**answer(selection), "what_would_change": [_change(change) for change in changes], "versions": versions()}
+    told = [_change(change) for change in changes]
+    return {**answer(selection), "assumed": assumed(facts), "what_would_change": told, "versions": versions()}
 
 
 def run_plain(case: Any) -> dict[str, Any]:
     """Answer one of many parsed cases, without trying what would change the answer. Raises BadCase."""
     read = parse(SelectCase, case)
-    return {**answer(select(observed(read.facts), read.today)), "versions": versions()}
+    facts = observed(read.facts)
+    return {**answer(select(facts, read.today)), "assumed": assumed(facts), "versions": versions()}
+
+
+def assumed(facts: Mapping[str, Observed[FactValue]]) -> dict[str, str]:
+    """Absent sets that are read as "none recorded": the one kind of absence that is not unknown, and so it is said."""
+    return {name: "none recorded" for name, fact in FACTS.items() if fact.is_assumed_none and name not in facts}
 
 
 def drawing_of(case: Any) -> str:

@@ -14,6 +14,7 @@ Word = TypeVar("Word", bound=str)
 Bound = int | Decimal
 LEAVE_OUT = "leave the fact out if it is not known"
 MOST_ITEMS = 10_000  # of one array: more is a mistake, not a patient
+NONE_IS_ASSUMED = "NONE: none is assumed"
 LARGEST_NUMBER = 10**9
 ENDLESS = Decimal("Infinity")
 
@@ -39,6 +40,11 @@ class Fact(ABC):
     def is_asked(self) -> bool:
         """Whether an answer that lacks the fact lists it as missing."""
         return self.if_missing.startswith(("BLOCK", "ASK", "REQUIRED"))
+
+    @property
+    def is_assumed_none(self) -> bool:
+        """Whether an absent set is read as "none recorded", which every answer then says."""
+        return self.if_missing == NONE_IS_ASSUMED
 
     @property
     @abstractmethod

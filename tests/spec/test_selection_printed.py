@@ -89,6 +89,13 @@ def test_an_unknown_pregnancy_is_not_no_pregnancy():
     assert "what_would_change" not in answer
 
 
+def test_an_absence_that_is_read_as_none_is_said():
+    assert run_plain({"today": "2026-01-31", "facts": {"liver_symptoms": []}})["assumed"] == {
+        "patient_declined_modalities": "none recorded",
+        "prior_lrt_modalities": "none recorded",
+    }
+
+
 def call(command, *arguments, stdin=None):
     return CliRunner().invoke(command, arguments, input=stdin)
 

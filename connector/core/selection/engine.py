@@ -9,12 +9,21 @@ from connector.core.assessment import Option, Reason, Selection
 from connector.core.case import FactValue
 from connector.core.catalogue import FACTS, read_fact
 from connector.core.evidence import Observed
-from connector.core.rules import ALWAYS, Rule, Values, Verdict
+from connector.core.rules import Rule, Values, Verdict
 from connector.core.selection import conflicts, contradictions, derived, needs, pooling, sites
 from connector.core.selection.follow_up import follow_up
 from connector.core.selection.pathway import Path, walk_figure_2
 from connector.core.selection.ranking import Standing, ranks, standing
-from connector.core.selection.registry import RULE, RULES
+from connector.core.selection.reading_order import (
+    ASKING,
+    BACKGROUND,
+    FIXED_REASONS,
+    MEASURES,
+    RANKED_BY,
+    STRONGEST_FIRST,
+    SUPPORTS,
+)
+from connector.core.selection.registry import RULE
 from connector.core.selection.sites import Site
 from connector.core.selection.values import numbers
 from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL
@@ -23,10 +32,6 @@ OFFERED = frozenset({"preferred", "possible", "relative_contraindication"})
 NO_RULE_SET = "HOUSE-BOARD-NO-RULE-SET"
 ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "GEN-DER-PREG")
 BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
-ORDER_OF_WORDS = {verdict: place for place, verdict in enumerate(Verdict)}
-RULES_WITH_FACTS = tuple((rule, rule.when.facts) for rule in RULES)
-SUPPORTS = frozenset({Verdict.PREFERS, Verdict.INDICATES})
-RANKED_BY = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES, Verdict.REQUIRES})
 
 
 def select(facts: Mapping[str, Observed[FactValue]], today: date) -> Selection:
@@ -102,12 +107,12 @@ class _Case:
         self.fired: list[Rule] = []
         self.open: list[Rule] = []
         self.reasons: dict[str, Reason] = {}
-        for rule, facts in RULES_WITH_FACTS:
+        for rule, facts in STRONGEST_FIRST:
             # Without any of its facts a condition is unknown, and need not be walked.
-            truth = True if rule.when is ALWAYS else None if facts.isdisjoint(values) else rule.when.truth(values)
+            truth = None if facts and facts.isdisjoint(values) else rule.when.truth(values)
             if truth:
                 self.fired.append(rule)
-            elif truth is None:
+            elif truth is None and rule.id in ASKING:
                 self.open.append(rule)
         self.fired_ids = frozenset(rule.id for rule in self.fired)
         self.speaking: dict[str, list[Rule]] = defaultdict(list)
@@ -234,12 +239,11 @@ class _Case:
         return Option(ranked.modality, word, ranked.rank, self.because(rules), ranked.verdict.needs)
 
     def because(self, rules: Iterable[Rule]) -> tuple[Reason, ...]:
-        """Reasons, strongest word first; static background is left to `connector rules --explain`."""
-        telling = (rule for rule in rules if not (rule.kind == "evidence" and rule.when is ALWAYS))
-        return tuple(self.reason(rule) for rule in sorted(telling, key=lambda rule: ORDER_OF_WORDS[rule.verdict]))
+        """Reasons, strongest word first as the rules are walked; static background is left to `rules --explain`."""
+        return tuple(self.reason(rule) for rule in rules if rule.id not in BACKGROUND)
 
     def reason(self, rule: Rule) -> Reason:
-        found = self.reasons.get(rule.id)
+        found = FIXED_REASONS.get(rule.id) or self.reasons.get(rule.id)
         if found is None:
             facts = tuple(sorted(rule.when.decided_by(self.values)))
             found = self.reasons[rule.id] = Reason(rule.id, rule.text, rule.cite, facts)
@@ -264,11 +268,11 @@ class _Case:
 
     def measures(self, offered: frozenset[str]) -> tuple[Reason, ...]:
         """What must or should be done; where a required fact is not known, that it is to be confirmed."""
-        found = [self.reason(rule) for rule in self.fired if _is_measure(rule) and _concerns(rule, offered)]
+        found = [self.reason(rule) for rule in self.fired if rule.id in MEASURES and _concerns(rule, offered)]
         found += [
             Reason(rule.id, f"to be confirmed: {rule.text}", rule.cite)
             for rule in self.open
-            if _is_measure(rule) and _concerns(rule, offered) and _hangs_on_required(rule, self.values)
+            if rule.id in MEASURES and _concerns(rule, offered) and _hangs_on_required(rule, self.values)
         ]
         found += [
             Reason(rule.id, f"before {', '.join(rule.requirement_for)}: {rule.text}", rule.cite)
@@ -293,10 +297,6 @@ def _is_free(verdict: _Verdict) -> bool:
 def _is_dead_end(path: Path, verdicts: Mapping[str, _Verdict]) -> bool:
     """Whether the pathway allows only what is not free to be chosen, or nothing at all."""
     return path.nothing_else and not any(verdicts[option].word == "possible" for option in path.targets)
-
-
-def _is_measure(rule: Rule) -> bool:
-    return rule.kind in {"measure", "process", "dose"} and rule.verdict in {Verdict.REQUIRES, Verdict.ADVISES}
 
 
 def _concerns(rule: Rule, offered: frozenset[str]) -> bool:
