@@ -84,6 +84,10 @@ def _study(report: Dataset, number: int) -> Dataset:
     made.StudyInstanceUID = uid_from("survival", "study", str(number))
     made.SeriesInstanceUID = uid_from("survival", "series", str(number))
     made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = uid_from("survival", "instance", str(number))
+    for item in made.iterall():
+        # A lesion's tracking UID is its own for life: two patients never share one.
+        if item.keyword == "UID":
+            item.value = uid_from("survival", "lesion", str(number), item.value)
     made.StudyDate = made.ContentDate = date(2026, 1, 1).strftime("%Y%m%d")
     return made
 
