@@ -14,7 +14,6 @@ class Capabilities:
 
     transaction: bool
     interactions: Mapping[str, frozenset[str]]  # by resource type
-    conditional_create: frozenset[str]
     search_parameters: Mapping[str, frozenset[str]]
 
     def reads(self, resource_type: str) -> bool:
@@ -44,7 +43,6 @@ def read_capabilities(statement: Mapping[str, Any]) -> Capabilities:
             name: frozenset(str(one.get("code")) for one in members(held, "interaction"))
             for name, held in types.items()
         },
-        conditional_create=frozenset(name for name, held in types.items() if held.get("conditionalCreate") is True),
         search_parameters={
             name: frozenset(
                 str(one.get("name")) for one in (*members(held, "searchParam"), *members(rest, "searchParam"))

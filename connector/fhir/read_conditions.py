@@ -86,7 +86,8 @@ _DISEASES = (
         refuted="none",
     ),
     _Disease(
-        # Ischaemic heart disease, cardiomyopathy, rhythm disorders with structural risk and heart failure.
+        # Ischaemic heart disease, cardiomyopathy and heart failure; not hypertension alone. The source (a risk factor
+        # for complications of TACE) names no codes, so the clinical lead has to confirm this choice.
         "cardiovascular_disease",
         _snomed(c49601007="Disorder of cardiovascular system", c53741008="Coronary arteriosclerosis",
                 c84114007="Heart failure"),

@@ -15,8 +15,8 @@ def poll(client: EhrClient, patient_reference: str, since: str | None) -> tuple[
     Observations of the patient that are new or changed, and the new mark.
 
     `since` is the mark of the last poll, None for the first one, which only sets the mark. By `_lastUpdated` where the
-    server offers it, else by the day of the observation. Returned are references with version, so that the same change
-    is told again at most while it lies in the overlap. Raises TryLater or Refused.
+    server offers it, else by the day of the observation; there the correction of an older one is only seen when the
+    next study is assessed. Returned are references with version, each told once. Raises TryLater or Refused.
     """
     by_update = client.capabilities().searches_by("Observation", "_lastUpdated")
     parameters = [("patient", patient_reference), ("_count", "100")]
@@ -46,6 +46,5 @@ def _parsed(mark: str | None) -> tuple[datetime | None, frozenset[str]]:
 
 
 def _stamp(observation: dict[str, object], *, by_update: bool) -> datetime | None:
-    if by_update:
-        return moment(items(observation, "meta").get("lastUpdated"))
-    return moment(timing(observation, "effective")) or moment(observation.get("issued"))
+    updated = moment(items(observation, "meta").get("lastUpdated")) if by_update else None
+    return updated or moment(timing(observation, "effective")) or moment(observation.get("issued"))

@@ -11,7 +11,7 @@ from connector.core.errors import Refused, TryLater
 from connector.fhir.capabilities import read_capabilities
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.ehr_answers import Changed
-from connector.fhir.reconcile import own_identifier
+from connector.fhir.reconcile import Plan, own_identifier
 
 ALL = ("Patient", "Observation", "CarePlan", "RiskAssessment", "DetectedIssue", "BodyStructure", "Device", "Task",
        "Provenance")  # fmt: skip
@@ -172,3 +172,101 @@ def test_a_server_without_versions_is_never_overwritten():
         del one["meta"]["versionId"]
     with pytest.raises(Refused, match="no version"):
         EhrDestination(ehr).deliver(CHANGED)
+
+
+LATER = cases.write(cases.later())
+
+
+def test_a_later_study_revokes_the_untouched_draft_and_names_it():
+    ehr = EhrInMemory()
+    EhrDestination(ehr).deliver(cases.write(cases.assessment()))
+    EhrDestination(ehr).deliver(LATER)
+    plans = {one["status"]: one for one in ehr.of("CarePlan")}
+    assert plans["draft"]["replaces"] == [{"reference": f"CarePlan/{plans['revoked']['id']}"}]
+    assert sorted(one["status"] for one in ehr.of("Task")) == ["cancelled", "requested"]
+    writes = ehr.writes
+    EhrDestination(ehr).deliver(LATER)
+    assert ehr.writes == writes, "the plan still names what it replaced, so nothing changed"
+
+
+def test_a_study_of_the_same_day_does_not_revive_a_plan_that_was_superseded():
+    ehr = EhrInMemory()
+    first = cases.write(cases.assessment())
+    EhrDestination(ehr).deliver(first)
+    EhrDestination(ehr).deliver(cases.write(cases.later(on=cases.DAY)))
+    assert "later study" in EhrDestination(ehr).deliver(first).note
+    assert sorted(one["status"] for one in ehr.of("CarePlan")) == ["draft", "revoked"]
+
+
+@pytest.mark.parametrize("order", [("first", "later"), ("later", "first")])
+def test_whatever_the_order_of_delivery_the_later_study_stands(order):
+    documents = {"first": cases.write(cases.assessment()), "later": LATER}
+    ehr = EhrInMemory()
+    for name in order:
+        EhrDestination(ehr).deliver(documents[name])
+    (draft,) = [one for one in ehr.of("CarePlan") if one["status"] == "draft"]
+    assert draft["period"]["start"] == "2026-07-01"
+
+
+@pytest.mark.parametrize(
+    "touch", [{"status": "active"}, {"title": "x"}, {"activity": []}, {"replaces": [{"reference": "CarePlan/0"}]}]
+)
+def test_a_touched_plan_is_kept_and_the_board_is_told_once(touch):
+    ehr = EhrInMemory()
+    EhrDestination(ehr).deliver(cases.write(cases.assessment()))
+    (plan,) = ehr.of("CarePlan")
+    plan.update(touch)
+    before = dict(plan)
+    note = EhrDestination(ehr).deliver(CHANGED).note
+    assert "kept" in note
+    assert "Task" in note
+    assert ehr.of("CarePlan") == [before]
+    (task,) = [one for one in ehr.of("Task") if one["status"] == "requested"]
+    assert task["focus"]["reference"] == f"CarePlan/{plan['id']}"
+    assert "TAE: preferred" in task["description"]
+    writes = ehr.writes
+    EhrDestination(ehr).deliver(CHANGED)
+    assert ehr.writes == writes
+
+
+def test_an_active_plan_of_an_earlier_study_is_kept_beside_the_new_draft():
+    ehr = EhrInMemory()
+    EhrDestination(ehr).deliver(cases.write(cases.assessment()))
+    ehr.of("CarePlan")[0]["status"] = "active"
+    assert "kept beside" in EhrDestination(ehr).deliver(LATER).note
+    assert sorted(one["status"] for one in ehr.of("CarePlan")) == ["active", "draft"]
+
+
+def test_what_a_changed_result_no_longer_says_is_retired_unless_someone_confirmed_it():
+    ehr = EhrInMemory()
+    EhrDestination(ehr).deliver(cases.write(cases.assessment()))
+    sizes = [one for one in ehr.of("Observation") if "size" in own_identifier(one)]
+    sizes[0]["status"] = "final"
+    lost = cases.assessment(time_points=(), response=None, dose=None, input_digest="ef" * 32,
+                            selection=cases.selection(excluded_by=()))  # fmt: skip
+    EhrDestination(ehr).deliver(cases.write(lost))
+    assert sorted(one["status"] for one in ehr.of("Observation")) == ["entered-in-error"] * 4 + ["final"]
+    assert [one["status"] for one in ehr.of("DetectedIssue")] == ["cancelled"]
+
+
+def test_results_of_another_study_are_not_retired():
+    ehr = EhrInMemory()
+    EhrDestination(ehr).deliver(cases.write(cases.assessment()))
+    EhrDestination(ehr).deliver(LATER)
+    assert {one["status"] for one in ehr.of("Observation")} == {"preliminary"}
+    assert {one["status"] for one in ehr.of("DetectedIssue")} == {"preliminary"}
+
+
+def test_our_resource_under_another_patient_stops_everything():
+    ehr = EhrInMemory()
+    EhrDestination(ehr).deliver(cases.write(cases.assessment()))
+    writes = ehr.writes
+    with pytest.raises(Refused, match="another patient") as fault:
+        EhrDestination(ehr).deliver(cases.write(cases.assessment(), reading=cases.record("Patient/p2")))
+    assert ehr.writes == writes
+    assert "p2" not in str(fault.value)
+
+
+def test_a_long_story_is_told_short():
+    plan = Plan(notes=[f"note {number}" for number in range(8)])
+    assert plan.note.endswith("note 5; and 2 more")

@@ -231,3 +231,70 @@ def test_variants(fhir, read, gene, change, answer, fact, expected):
         valueCodeableConcept={"coding": [{"system": "http://loinc.org", "code": answer}]},
     )
     assert value(read(resource), fact) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"valueBoolean": True}, True),
+        ({"valueCodeableConcept": {"coding": [{"system": "http://snomed.info/sct", "code": "373067005"}]}}, False),
+        ({"valueCodeableConcept": {"text": "perhaps"}}, None),
+    ],
+)
+def test_breastfeeding(fhir, read, more, expected):
+    assert value(read(fhir.observation("63895-7", **more)), "breastfeeding") == expected
+
+
+def test_thyroglobulin_named_as_stimulated_is_not_compared(fhir, read):
+    named = {"coding": [{"system": "http://loinc.org", "code": "3013-0"}], "text": "Thyroglobulin, stimulated (rhTSH)"}
+    tsh = fhir.observation("3016-3", Decimal("0.1"), "m[IU]/L", uid="tsh")
+    reading = read({**fhir.observation("3013-0", 14, "ng/mL", uid="tg"), "code": named}, tsh)
+    assert value(reading, "tg_unstimulated_ng_ml") is None
+    assert "stimulation" in reasons(reading)
+
+
+def test_a_tsh_in_an_unknown_unit_tells_nothing(fhir, read):
+    tsh = fhir.observation("3016-3", 1, "furlong", uid="tsh")
+    reading = read(fhir.observation("3013-0", 14, "ng/mL", uid="tg"), tsh)
+    assert value(reading, "tg_unstimulated_ng_ml") is None
+    assert "TSH" in reasons(reading)
+
+
+@pytest.mark.parametrize("state", ["preliminary", "entered-in-error", "registered"])
+@pytest.mark.parametrize("code", [("http://loinc.org", "21899-0"), (FACT_SYSTEM, "surgical_candidate")])
+def test_only_final_statements_count(fhir, read, code, state):
+    stated = fhir.observation(code[1], system=code[0], status=state, valueBoolean=True)
+    reading = read(stated)
+    assert set(reading.facts) == {"sex"}
+    assert state in reasons(reading)
+
+
+def test_of_two_statements_the_later_stands(fhir, read):
+    def stated(uid, on, answer):
+        return fhir.observation("surgical_candidate", system=FACT_SYSTEM, uid=uid, on=on, valueBoolean=answer)
+
+    assert value(read(stated("a", "2026-01-02", True), stated("b", "2026-01-01", False)), "surgical_candidate") is True
+    both = read(stated("a", "2026-01-02", True), stated("b", "2026-01-02", False), stated("c", "2026-01-03", True))
+    assert value(both, "surgical_candidate") is None, "a contradiction is not settled by a third word"
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("surgical_candidate", {"valueString": "yes"}),
+        ("liver_lesion_count", {"valueQuantity": {"value": 3}}),
+        ("performance_status_class", {}),
+        ("tn_ratio", {"valueQuantity": {"value": 3, "code": "mg"}}),
+        ("liver_lesion_diameters_mm", {"valueString": "10, 20"}),
+    ],
+)
+def test_a_statement_of_the_wrong_form_is_refused(fhir, read, name, more):
+    reading = read(fhir.observation(name, system=FACT_SYSTEM, **more))
+    assert name not in reading.facts
+    assert name in reasons(reading)
+
+
+def test_a_coded_word_serves_too(fhir, read):
+    answer = {"coding": [{"system": FACT_SYSTEM, "code": "poor"}]}
+    stated = fhir.observation("performance_status_class", system=FACT_SYSTEM, valueCodeableConcept=answer)
+    assert value(read(stated), "performance_status_class") == "poor"

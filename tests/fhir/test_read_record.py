@@ -140,6 +140,88 @@ def test_earlier_treatments_of_the_liver(fhir, read, code, more, expected, why):
     assert bool(reading.skipped) == (expected is None)
 
 
+def test_treatments_elsewhere(fhir, read):
+    ablation = fhir.coded("Procedure", (SCT, "879916008"), uid="lung", **DONE, **LUNG)
+    beam = fhir.coded("Procedure", (SCT, "33195004"), uid="beam", **DONE, **LIVER)
+    bone = fhir.coded("Procedure", (MODALITY_SYSTEM, "cementoplasty"), uid="bone", **DONE)
+    uncoded = fhir.coded("Procedure", uid="uncoded", **DONE)
+    reading = read(ablation, beam, bone, uncoded)
+    assert value(reading, "lung_prior_ablation_count") == 1
+    assert value(reading, "prior_ebrt_target") is True
+    assert value(reading, "prior_lrt_modalities") is None
+    assert "cementoplasty" in reasons(reading)
+    assert "Procedure/uncoded: the procedure has no code" in reasons(reading)
+
+
+def test_an_activity_in_an_extension_counts(fhir, read):
+    quantity = {"value": Decimal("3.7"), "system": "http://unitsofmeasure.org", "code": "GBq"}
+    inner = {"url": "activity", "valueQuantity": quantity}
+    procedure = iodine(fhir, "p", "2020-01-01", kind="Procedure", extension=[{"url": "given", "extension": [inner]}])
+    assert value(read(procedure), "rai_cumulative_activity_mci") == 100
+    procedure["extension"].append({"url": "other", "valueQuantity": {**quantity, "value": 4}})
+    assert value(read(procedure), "rai_cumulative_activity_mci") is None
+
+
+def test_a_radioiodine_that_was_not_given_does_not_count(fhir, read):
+    reading = read(iodine(fhir, "a", "2020-01-01", Decimal("3.7"), status="not-done"))
+    assert value(reading, "rai_cumulative_activity_mci") is None
+    assert "not-done" in reasons(reading)
+
+
+def test_an_undated_administration_belongs_to_its_procedure(fhir, read):
+    part = [{"reference": "Procedure/p"}]
+    given = iodine(fhir, "m", "2020", Decimal("3.7"), partOf=part)
+    procedure = iodine(fhir, "p", "2020", kind="Procedure")
+    assert value(read(procedure, given), "rai_cumulative_activity_mci") == 100
+
+
+def test_an_ended_condition_by_its_abatement(fhir, read):
+    ended = fhir.coded("Condition", (ICD, "R17"), abatementDateTime="2025-01-01")
+    assert value(read(ended), "jaundice") is None
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (status("inactive"), None),
+        (status("active", "unconfirmed"), None),
+        (status("active", "confirmed"), False),
+    ],
+)
+def test_no_known_allergy_counts_only_when_it_is_current_and_confirmed(fhir, read, more, expected):
+    assert (
+        value(read(fhir.coded("AllergyIntolerance", (SCT, "716186003"), **more)), "contrast_media_allergy") == expected
+    )
+
+
+def test_chemotherapy_and_a_contained_medicine(read):
+    order = medicine("a", "L01DB01", state="completed")
+    contained = medicine("b")
+    del contained["medicationCodeableConcept"]
+    contained["medicationReference"] = {"reference": "#drug"}
+    contained["contained"] = [{"resourceType": "Medication", "id": "drug", "code": {"text": "sorafenib"}}]
+    reading = read(order, contained)
+    assert value(reading, "prior_chemotherapy") is True
+    assert value(reading, "systemic_therapy_current") == "sorafenib"
+
+
+@pytest.mark.parametrize(
+    ("names", "family", "why"),
+    [
+        ([{"use": "maiden", "family": "Old"}, {"use": "usual", "family": "Now"}], "Now", "a maiden name is history"),
+        ([{"family": "Only"}], "Only", "a name without use"),
+        ([{"use": "old", "family": "Old"}], None, "no name in use"),
+        ([], None, "no name"),
+    ],
+)
+def test_which_name_counts(fhir, names, family, why):
+    assert source(fhir.patient(name=names)).read([Identifier("12345", None)]).identity.family_name == family, why
+
+
+def test_a_partial_birth_date_is_not_known(fhir):
+    assert source(fhir.patient(birthDate="1961-03")).read([Identifier("12345", None)]).identity.birth_date is None
+
+
 def test_the_last_treatment_is_dated(fhir, read):
     reading = read(
         fhir.coded("Procedure", (MODALITY_SYSTEM, "TACE"), uid="a", status="completed", performedDateTime="2024-05-01"),

@@ -220,7 +220,7 @@ def test_what_counts_as_a_touch(change, same, why):
 
 @pytest.mark.parametrize(
     "change",
-    [{"colour": "red"}, {"activity": {"detail": {}}}, {"subject": None}, {"period": {"start": "soon"}}],
+    [{"colour": "red"}, {"activity": {"detail": {}}}, {"subject": "Patient/p1"}, {"period": {"start": "soon"}}],
     ids=lambda change: next(iter(change)),
 )
 def test_the_models_refuse_a_resource_of_the_wrong_shape(change):
