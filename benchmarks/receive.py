@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydicom import Dataset
@@ -71,8 +70,7 @@ def serve_ours(port: int, folder: str) -> None:
 
     engine = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
     metadata.create_all(engine)
-    SqlInbox.held = lambda s, u: {}
-    inbox: Any = SqlInbox(engine, case_ref=str, same_dataset=same_dataset)
+    inbox = SqlInbox(engine, case_ref=str, same_dataset=same_dataset)
     Listener(inbox=inbox, folder=Path(folder, "in"), ae_title="BENCH", host="127.0.0.1", port=port).start()
     signal.pause()
 
@@ -139,8 +137,10 @@ def send(port: int, files: list[Path], *, associations: int, nagle: bool) -> flo
     senders = [
         subprocess.Popen(
             ["storescu", "-aec", "BENCH", "127.0.0.1", str(port), *map(str, files[part::associations])],
-            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for part in range(associations)
     ]
     for sender in senders:

@@ -12,7 +12,12 @@ from pynetdicom.pdu_primitives import (
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
 )
-from pynetdicom.presentation import PresentationContext, build_context, negotiate_unrestricted
+from pynetdicom.presentation import (
+    PresentationContext,
+    build_context,
+    negotiate_as_acceptor,
+    negotiate_unrestricted,
+)
 
 from connector.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from connector.dicom.receive_wire import ASSOCIATE_RQ, INVALID_PARAMETER, MAXIMUM_PDU_BYTES, WireFault, encode_rejection
@@ -20,6 +25,7 @@ from connector.dicom.receive_wire import ASSOCIATE_RQ, INVALID_PARAMETER, MAXIMU
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 
+_OURS = (VERIFICATION, STORAGE_COMMITMENT)
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _PROTOCOL_VERSION = 1
 _SMALLEST_PDU_BYTES = 256  # a peer that says less cannot be answered in one piece
@@ -121,7 +127,7 @@ def _accept(request: Any) -> tuple[bytes, dict[int, Context]]:
 
 
 def _negotiate(request: Any) -> tuple[Sequence[PresentationContext], Sequence[Any]]:
-    ours = [build_context(VERIFICATION), build_context(STORAGE_COMMITMENT)]
+    ours = [build_context(uid) for uid in _OURS]
     for context in ours:
         context.scu_role = context.scp_role = True
     roles: Any = {
@@ -129,8 +135,14 @@ def _negotiate(request: Any) -> tuple[Sequence[PresentationContext], Sequence[An
         for item in request.user_information
         if isinstance(item, SCP_SCU_RoleSelectionNegotiation)
     }
+    proposed = request.presentation_context_definition_list
+    named = [context for context in proposed if context.abstract_syntax in _OURS]
+    others = [context for context in proposed if context.abstract_syntax not in _OURS]
+    services, service_roles = negotiate_as_acceptor(named, ours, roles)
     # Private and unknown SOP classes count as storage, and each is accepted in the syntax that is proposed first.
-    return negotiate_unrestricted(request.presentation_context_definition_list, ours, roles)
+    # (Given all contexts, pynetdicom 3.0.4 would lose the roles of those that are no storage.)
+    stores, store_roles = negotiate_unrestricted(others, ours, roles)
+    return [*services, *stores], [*service_roles, *store_roles]
 
 
 def _largest_pdu(request: Any) -> int:
