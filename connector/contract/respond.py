@@ -98,7 +98,7 @@ class LesionCase(CaseModel):
     role: Annotated[LesionRole, Field(strict=False)]
     site: str
     lymph_node: bool
-    axis: Literal["long", "short"] | None = None
+    axis: Literal["long", "short", "long_axis", "short_axis"] | None = None
     slice_thickness_mm: Exact | None = None
 
 
@@ -107,7 +107,7 @@ class VisitCase(CaseModel):
 
     date: WholeDate
     measurements: dict[str, Annotated[Any, WithJsonSchema(_MEASUREMENT)]]
-    new_lesion: Annotated[NewLesion, Field(strict=False)] = NewLesion.NONE
+    new_lesion: Annotated[NewLesion, Field(strict=False)]
     label: str | None = None
     reader: str | None = None
     markers_normal: bool | None = None
@@ -255,7 +255,7 @@ def case_of_lesions(read: LesionsCase) -> ResponseCase:
                 role=lesion.role,
                 site=lesion.site,
                 lymph_node=lesion.lymph_node,
-                axis=lesion.axis,
+                axis=None if lesion.axis is None else lesion.axis.removesuffix("_axis"),
                 slice_thickness_mm=lesion.slice_thickness_mm,
             )
             for lesion in read.lesions

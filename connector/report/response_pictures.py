@@ -49,10 +49,12 @@ def spider(report: ResponseReport, *, file_format: str = PNG) -> bytes:
         box = {"boxstyle": "round,pad=0.2", "facecolor": COLOURS[visit.overall_response], "edgecolor": "none"}
         axes.text(day, where, visit.overall_response, ha="center", va="bottom", fontsize=8, bbox=box, zorder=4)
     axes.set_ylim(0, highest * 1.12)
+    axes.set_xlim(-0.05 * max(days[-1], 1), 1.05 * max(days[-1], 1))
     axes.set_xlabel("days since baseline")
     axes.set_ylabel("sum of viable diameters, mm" if report.criteria == "mrecist" else "sum of diameters, mm")
     figure.suptitle(f"Target lesions, {report.criteria}: {DRAFT}", fontsize=11)
-    figure.legend(loc="outside lower left", ncols=4, frameon=False, fontsize=8)
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower left", ncols=4, frameon=False, fontsize=8)
     return _written(figure, file_format)
 
 

@@ -22,7 +22,7 @@ LESIONS = {
     ],
     "visits": [
         {"date": "2025-01-02", "measurements": {"T01": "21.0", "T02": 12, "N01": "present"}, "new_lesion": "none"},
-        {"date": "2025-02-20", "reader": "R1",
+        {"date": "2025-02-20", "reader": "R1", "new_lesion": "none",
          "measurements": {"T01": ["7.0", 3], "T02": "too_small", "N01": "absent"}},
         {"date": "2025-04-02", "label": "C4", "new_lesion": "equivocal",
          "measurements": {"T01": "merged:T02", "T02": 40}},
@@ -132,6 +132,8 @@ def test_no_assessment_at_all_is_not_evaluable():
         ("lesions", "visits.1.measurements.Q", "12", "visits.1.measurements.Q"),
         ("lesions", "visits.1.date", "2025-01-02", "visits.1.date"),
         ("lesions", "visits.1.new_lesion", "maybe", "visits.1.new_lesion"),
+        ("lesions", "visits.1.new_lesion", ..., "visits.1.new_lesion"),
+        ("lesions", "lesions.0.axis", "short_axis", "lesions.0.axis"),
         ("lesions", "policies.confirm", "yes", "policies.confirm"),
         ("lesions", "policies.confirm_days", -1, "policies.confirm_days"),
         ("lesions", "policies.max_ne", 1.5, "policies.max_ne"),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from connector.core.case import LesionRole
 from connector.core.response.case import Lesion, Visit
@@ -44,6 +45,7 @@ class Candidate:
     slice_thickness_mm: Decimal | None = None
 
 
+@lru_cache(maxsize=1024)
 def organ(site: str, *, lymph_node: bool) -> str:
     """Name the organ that counts as one: all lymph nodes together, paired organs together, a side left out."""
     if lymph_node:
