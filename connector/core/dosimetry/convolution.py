@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfftn, next_fast_len, rfftn
+from scipy.fft import fft, ifft, irfft, next_fast_len, rfft, rfftn
 
 from connector.core.dosimetry.dvh import Slices
 from connector.core.dosimetry.kernel import Spacing, half_shape, voxel_kernel
@@ -24,12 +24,17 @@ def convolved(dose: Real, *, spacing_mm: Spacing, density_kg_l: float) -> Real:
     voxels that are cut away.
     """
     half = half_shape(spacing_mm, density_kg_l)
-    lengths = [next_fast_len(size + reach, real=True) for size, reach in zip(dose.shape, half, strict=True)]
-    shape = (lengths[0], lengths[1], lengths[2])
-    spectrum = rfftn(dose, s=shape, workers=WORKERS)
+    planes, rows, columns = (size + reach for size, reach in zip(dose.shape, half, strict=True))
+    shape = (next_fast_len(planes), next_fast_len(rows), next_fast_len(columns, real=True))
+    # Axis by axis, so that rows of padding are neither transformed on the way in nor on the way back.
+    spectrum = rfft(dose, n=shape[2], axis=2, workers=WORKERS)
+    spectrum = fft(spectrum, n=shape[1], axis=1, workers=WORKERS, overwrite_x=True)
+    spectrum = fft(spectrum, n=shape[0], axis=0, workers=WORKERS, overwrite_x=True)
     spectrum *= _kernel_spectrum(spacing_mm, density_kg_l, shape, dose.dtype.char)
-    blurred = irfftn(spectrum, s=shape, workers=WORKERS, overwrite_x=True)
-    result = np.ascontiguousarray(blurred[: dose.shape[0], : dose.shape[1], : dose.shape[2]])
+    spectrum = ifft(spectrum, axis=0, workers=WORKERS, overwrite_x=True)[: dose.shape[0]]
+    spectrum = ifft(spectrum, axis=1, workers=WORKERS, overwrite_x=True)[:, : dose.shape[1]]
+    blurred = irfft(spectrum, n=shape[2], axis=2, workers=WORKERS, overwrite_x=True)
+    result: Real = blurred[:, :, : dose.shape[2]]
     floor = ROUND_OFF * np.finfo(result.dtype).eps * float(result.max(initial=0))
     result[result < floor] = 0
     return result
