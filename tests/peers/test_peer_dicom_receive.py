@@ -1,6 +1,7 @@
 """Real senders at our door: DCMTK as shipped, Orthanc with storage commitment, and what happens when they break."""
 
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from connector.dicom.receive_same import same_dataset
 sys.path.insert(0, str(Path(__file__).parent))
 
 from dicom_peers import dcmtk, orthanc, start_storescu, storescu
-from state_peers import free_port, wait_until
+from state_peers import answers, free_port, wait_until
 
 
 @pytest.fixture
@@ -226,3 +227,61 @@ def test_a_connection_reset_in_the_middle_leaves_nothing(
     wait_for(lambda: not listener.open_associations)
     assert not inbox.receipts
     assert not files_in(tmp_path / "in")
+
+
+LISTENER = """
+import signal, sys
+from pathlib import Path
+from connector.dicom.receive import Listener
+from connector.dicom.receive_same import same_dataset
+from connector.store import open_ledger
+from connector.store.inbox import SqlInbox
+from connector.store.tables import metadata
+port, folder = int(sys.argv[1]), Path(sys.argv[2])
+engine = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
+metadata.create_all(engine)
+inbox = SqlInbox(engine, case_ref=str, same_dataset=same_dataset)
+Listener(inbox=inbox, folder=folder / "in", ae_title="CONNECTOR", host="127.0.0.1", port=port).start()
+signal.pause()
+"""
+
+
+def test_a_listener_killed_after_its_answer_has_lost_nothing(tmp_path: Path) -> None:
+    files, port = write_images(tmp_path / "out", 300, rows=64), free_port()
+
+    def start() -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen([sys.executable, "-c", LISTENER, str(port), str(tmp_path)])
+        wait_until(lambda: answers(port), seconds=20, what="the start of the listener")
+        return process
+
+    killed = start()
+    sender = subprocess.Popen(
+        ["storescu", "-v", "-aec", "CONNECTOR", "127.0.0.1", str(port), *map(str, files)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    answered = 0
+    for line in sender.stdout:
+        answered += "Received Store Response (Success)" in line
+        if answered == 40:
+            killed.kill()
+            break
+    answered += sender.stdout.read().count("Received Store Response (Success)")
+    sender.wait(30)
+    killed.wait()
+    assert 40 <= answered < 300
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as ledger:
+        kept = dict(ledger.execute("SELECT sop_instance_uid, path FROM instance"))
+    for path in files[:answered]:
+        image = dcmread(path)
+        assert dcmread(kept[image.SOPInstanceUID]) == image
+    again = start()
+    try:
+        assert storescu(port, files).returncode == 0
+    finally:
+        again.kill()
+        again.wait()
+    with sqlite3.connect(tmp_path / "ledger.sqlite") as ledger:
+        kept = dict(ledger.execute("SELECT sop_instance_uid, path FROM instance"))
+    assert len(kept) == 300
+    assert all(Path(path).is_file() for path in kept.values())
+    assert not files_in(tmp_path / "in" / ".incoming")

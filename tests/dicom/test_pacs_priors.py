@@ -1,0 +1,137 @@
+"""Priors found and fetched at a PACS: all of the patient's, and never another patient's."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pacs_case import FIND, GET, SR, scripted
+from pydicom import Dataset
+from pynetdicom import evt
+from receive_case import MemoryInbox, files_in, make_image
+
+from connector.core.errors import ImpossibleInput, Refused, TryLater
+from connector.dicom.pacs_association import Pacs
+from connector.dicom.pacs_priors import FoundSeries, FoundStudy, PacsPriors, Retrieved
+
+
+def found(**values: str) -> Dataset:
+    answer = Dataset()
+    for keyword, value in values.items():
+        setattr(answer, keyword, value)
+    return answer
+
+
+class Archive:
+    """A PACS with studies to find and to get; it may also answer what it was not asked."""
+
+    def __init__(self, *images: Dataset) -> None:
+        self.images = images
+        self.asked: list[Dataset] = []
+
+    def find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
+        keys = event.identifier
+        self.asked.append(keys)
+        for image in self.images:
+            if keys.QueryRetrieveLevel == "STUDY":
+                answer = {"PatientID": image.PatientID, "IssuerOfPatientID": image.IssuerOfPatientID,
+                          "StudyInstanceUID": image.StudyInstanceUID, "StudyDate": image.StudyDate}  # fmt: skip
+            elif keys.StudyInstanceUID == image.StudyInstanceUID:
+                answer = {"SeriesInstanceUID": image.SeriesInstanceUID, "Modality": image.Modality}
+            else:
+                continue
+            yield 0xFF00, found(**answer)
+
+    def get(self, event: Any) -> Iterator[Any]:
+        wanted = [image for image in self.images if image.SeriesInstanceUID == event.identifier.SeriesInstanceUID]
+        yield len(wanted)
+        for image in wanted:
+            yield 0xFF00, image
+
+    @property
+    def handlers(self) -> tuple[Any, Any]:
+        return (evt.EVT_C_FIND, self.find), (evt.EVT_C_GET, self.get)
+
+
+def report(**changes: Any) -> Dataset:
+    return make_image(SOPClassUID=SR, Modality="SR", **changes)
+
+
+ARCHIVE = (FIND, GET, SR)
+
+
+def priors(pacs: Pacs, inbox: MemoryInbox, folder: Path) -> PacsPriors:
+    return PacsPriors(pacs, inbox=inbox, folder=folder)
+
+
+def test_priors_come_in_the_same_way_as_what_is_sent(tmp_path: Path) -> None:
+    current, earlier, images = report(), report(), make_image()
+    inbox = MemoryInbox()
+    with scripted(*Archive(current, earlier, images).handlers, contexts=ARCHIVE) as pacs:
+        got = priors(pacs, inbox, tmp_path).retrieve_priors(
+            patient_id="PHANTOM-1", issuer_of_patient_id="LAB", beside=[current.StudyInstanceUID]
+        )
+    assert got == Retrieved(stored=1, failed=0)
+    (receipt,) = inbox.receipts.values()
+    assert (receipt.sop_instance_uid, receipt.source) == (earlier.SOPInstanceUID, "PACS")
+    assert inbox.opened == inbox.closed == [receipt.association_id]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept", "why"),
+    [
+        ({}, True, "the patient"),
+        ({"PatientID": "PHANTOM-2"}, False, "another ID: the PACS matched too much"),
+        ({"IssuerOfPatientID": "ELSEWHERE"}, False, "the same ID of another issuer is another patient"),
+        ({"IssuerOfPatientID": ""}, True, "a PACS that does not keep issuers"),
+    ],
+)
+def test_studies_of_another_patient_are_not_believed(
+    tmp_path: Path, changes: dict[str, str], why: str, *, kept: bool
+) -> None:
+    study = report(**changes)
+    with scripted(*Archive(study).handlers, contexts=ARCHIVE) as pacs:
+        studies = priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1", issuer_of_patient_id="LAB")
+    assert studies == ([FoundStudy(study.StudyInstanceUID, "20250102")] if kept else []), why
+
+
+@pytest.mark.parametrize("patient_id", ["", "*", "PHANTOM-?", "A\\B"])
+def test_an_id_that_matches_other_patients_is_never_asked(tmp_path: Path, patient_id: str) -> None:
+    archive = Archive(report())
+    with scripted(*archive.handlers, contexts=ARCHIVE) as pacs, pytest.raises(ImpossibleInput):
+        priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id=patient_id)
+    assert not archive.asked
+
+
+@pytest.mark.parametrize("changes", [{"PatientID": "PHANTOM-2"}, {"StudyInstanceUID": "1.9.9"}])
+def test_an_instance_of_another_patient_or_study_is_refused(tmp_path: Path, changes: dict[str, str]) -> None:
+    asked = report()
+    wrong = report(SeriesInstanceUID=asked.SeriesInstanceUID, **changes)
+    archive, inbox = Archive(asked), MemoryInbox()
+    archive.get = lambda _: iter([1, (0xFF00, wrong)])
+    with scripted(*archive.handlers, contexts=ARCHIVE) as pacs:
+        got = priors(pacs, inbox, tmp_path).retrieve_priors(patient_id="PHANTOM-1", issuer_of_patient_id="LAB")
+    assert got == Retrieved(stored=0, failed=1)
+    assert not inbox.receipts
+    assert not files_in(tmp_path)
+
+
+def test_series_are_listed(tmp_path: Path) -> None:
+    image = report()
+    with scripted(*Archive(image).handlers, contexts=ARCHIVE) as pacs:
+        series = priors(pacs, MemoryInbox(), tmp_path).find_series(image.StudyInstanceUID)
+    assert series == [FoundSeries(image.StudyInstanceUID, image.SeriesInstanceUID, "SR")]
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"), [(0xA700, TryLater), (0x0110, TryLater), (0xA900, Refused), (0xC001, Refused)]
+)
+def test_a_query_that_fails_is_judged(tmp_path: Path, status: int, failure: type[Exception]) -> None:
+    handler = (evt.EVT_C_FIND, lambda _: iter([(status, None)]))
+    with scripted(handler, contexts=ARCHIVE) as pacs, pytest.raises(failure, match=f"{status:04X}"):
+        priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1")
+
+
+def test_a_pacs_that_cannot_be_queried_is_told(tmp_path: Path) -> None:
+    with scripted() as pacs, pytest.raises(Refused, match="supports none"):
+        priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1")
