@@ -13,6 +13,7 @@ from connector.cli.dose import dose
 from connector.cli.process import process
 from connector.cli.respond import respond, response
 from connector.cli.schema import schema
+from connector.cli.select import rules, select
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 for command in (
-    demo, respond, response, dose, process, schema,
+    demo, respond, response, dose, select, process, rules, schema,
     service.serve, service.listen, service.worker, service.beat, service.web,
     operate.check, operate.status, operate.replay, operate.release, operate.study, operate.migrate,
 ):  # fmt: skip
