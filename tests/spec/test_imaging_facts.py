@@ -15,12 +15,18 @@ DAY = date(2026, 1, 31)
 
 
 def _lesion(number: int, **values: object) -> LesionMeasurement:
-    return LesionMeasurement(
-        **{
-            "tracking_uid": f"2.25.{number}", "tracking_id": f"T{number}", "site": "liver", "site_code": None,
-            "segment_number": number, "lymph_node": False, "origin": "1.2", "observed_on": DAY, "long_axis_mm": Decimal(number), **values,
-        }
-    )  # fmt: skip
+    plain = {
+        "tracking_uid": f"2.25.{number}",
+        "tracking_id": f"T{number}",
+        "site": "liver",
+        "site_code": None,
+        "lymph_node": False,
+        "origin": "1.2",
+        "observed_on": DAY,
+        "segment_number": number,
+        "long_axis_mm": Decimal(number),
+    }
+    return LesionMeasurement(**{**plain, **values})
 
 
 def _values(*lesions: LesionMeasurement, today: date = DAY, **values: object) -> dict[str, object]:
