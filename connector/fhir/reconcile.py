@@ -76,6 +76,9 @@ def reconcile(entries: Sequence[Json], state: State) -> Plan:
     plan = Plan()
     wanted = {str(entry["fullUrl"]): dict(entry["resource"]) for entry in entries}
     _refuse_other_patients(wanted, state.current)
+    if _is_outdated(wanted, state):
+        plan.notes.append("a later result of this study stands, so nothing was written")
+        return plan
     _yield_to_later_study(wanted, state, plan)
     revoked = _earlier_plans(wanted, state, plan)
     _name_replaced_plans(wanted, revoked, state)
@@ -141,6 +144,14 @@ def _refuse_other_patients(wanted: Mapping[str, Resource], current: Mapping[str,
 
 def _of_kind(wanted: Mapping[str, Resource], kind: str) -> Iterator[str]:
     return (url for url, resource in wanted.items() if resource["resourceType"] == kind)
+
+
+def _is_outdated(wanted: Mapping[str, Resource], state: State) -> bool:
+    """Whether the plan that stands was made on a later day: a document that comes late changes nothing back."""
+    return any(
+        str(state.current.get(url, {}).get("created", "")) > str(wanted[url]["created"])
+        for url in _of_kind(wanted, "CarePlan")
+    )
 
 
 def _yield_to_later_study(wanted: dict[str, Resource], state: State, plan: Plan) -> None:

@@ -267,6 +267,26 @@ def test_our_resource_under_another_patient_stops_everything():
     assert "p2" not in str(fault.value)
 
 
+def test_a_result_that_comes_late_changes_nothing_back():
+    ehr = EhrInMemory()
+    newer = cases.assessment(assessed_on=cases.date(2026, 4, 9), input_digest="ef" * 32)
+    EhrDestination(ehr).deliver(cases.write(newer))
+    writes = ehr.writes
+    assert "later result" in EhrDestination(ehr).deliver(cases.write(cases.assessment())).note
+    assert ehr.writes == writes
+
+
+def test_a_device_made_twice_by_two_patients_at_once_stops_nobody():
+    ehr = EhrInMemory()
+    document = cases.write(cases.assessment())
+    EhrDestination(ehr).deliver(document)
+    (device,) = ehr.of("Device")
+    ehr.held["0"] = {**device, "id": "0"}
+    writes = ehr.writes
+    EhrDestination(ehr).deliver(document)
+    assert ehr.writes == writes
+
+
 def test_a_long_story_is_told_short():
     plan = Plan(notes=[f"note {number}" for number in range(8)])
     assert plan.note.endswith("note 5; and 2 more")
