@@ -1,17 +1,25 @@
 """Every setting: its name, default, unit and meaning. Read from `CONNECTOR_*` variables, secrets also from files."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+_SECRETS_DIR = Path("/run/secrets")  # where Docker, Podman and Kubernetes put them by custom
 
 
 class Settings(BaseSettings):
     """The whole configuration; only `app.py` reads it."""
 
-    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", secrets_dir=None, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", extra="ignore")
 
+    secrets_dir: Path = Field(
+        default=_SECRETS_DIR,
+        description="Folder of secret files: `connector_stow_token` holds CONNECTOR_STOW_TOKEN, and so for every"
+        " setting. A variable wins over a file; systemd's credentials are read too.",
+    )
     data_dir: Path = Field(
         default=Path("connector-data"),
         description="Folder for received instances, documents waiting, and the SQLite ledger.",
@@ -95,6 +103,18 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="Bearer token for the console and /metrics; empty: loopback callers only."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env is read, the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced: the folder is itself a setting
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments first, then variables, then secret files."""
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=_secret_folders())
+
     @field_validator("patient_issuers")
     @classmethod
     def _pairs(cls, text: str) -> str:
@@ -121,6 +141,14 @@ class Settings(BaseSettings):
     def ledger_url(self) -> str:
         """The SQLAlchemy URL in force."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'ledger.sqlite').absolute()}"
+
+
+def _secret_folders() -> list[Path]:
+    """The folders there are; one that was asked for and cannot be read fails later and loudly, the custom one is let be."""
+    asked = [os.environ.get(name, "") for name in ("CONNECTOR_SECRETS_DIR", "CREDENTIALS_DIRECTORY")]
+    if not asked[0] and os.access(_SECRETS_DIR, os.R_OK | os.X_OK):
+        asked[0] = str(_SECRETS_DIR)
+    return [Path(folder) for folder in asked if folder and Path(folder).is_dir()]
 
 
 def explain() -> list[tuple[str, str, str]]:
