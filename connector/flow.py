@@ -111,6 +111,8 @@ class Flow:
             paths=paths,
             predecessors=predecessors,
             is_latest_study=is_latest_study,
+            activity=gathered.case.activity,
+            regions=gathered.case.regions,
         )
         return [document for writer in self._writers for document in writer.write(request)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.core.assessment import Assessment
-from connector.core.case import Identifier, ImagingReading, PatientIdentity, RecordReading
+from connector.core.case import ActivityMap, Identifier, ImagingReading, PatientIdentity, RecordReading, Region
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,13 @@ class RecordSource(Protocol):
         """Find the one patient who carries one of the identifiers. Raises ImpossibleInput (none, several), TryLater."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class WriteRequest:
-    """What a writer is given besides the assessment; `paths` are the instances of the assessed study."""
+    """
+    What a writer is given besides the assessment; `paths` are the instances of the assessed study.
+
+    `activity` and `regions` are what the assessment's dose was computed from, for pictures.
+    """
 
     assessment: Assessment
     identity: PatientIdentity
@@ -110,6 +114,8 @@ class WriteRequest:
     paths: Sequence[Path]
     predecessors: Sequence[Predecessor] = ()
     is_latest_study: bool = True
+    activity: ActivityMap | None = None
+    regions: Sequence[Region] = ()
 
 
 class Writer(Protocol):
