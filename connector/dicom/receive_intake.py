@@ -62,16 +62,14 @@ class Intake:
         self, *, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, source_ae_title: str = ""
     ) -> "Incoming":
         """Start an object that is announced under these UIDs."""
-        return self.begin_later(lambda: file_meta(
-            sop_class_uid=sop_class_uid,
-            sop_instance_uid=sop_instance_uid,
-            transfer_syntax_uid=transfer_syntax_uid,
-            source_ae_title=source_ae_title,
-        ))  # fmt: skip
-
-    def begin_later(self, meta: Callable[[], bytes]) -> "Incoming":
-        """Start an object whose UIDs are known only once its first bytes must be written."""
-        return self._store.begin(meta)
+        return self._store.begin(
+            file_meta(
+                sop_class_uid=sop_class_uid,
+                sop_instance_uid=sop_instance_uid,
+                transfer_syntax_uid=transfer_syntax_uid,
+                source_ae_title=source_ae_title,
+            )
+        )
 
     def accept(
         self,
@@ -93,7 +91,7 @@ class Intake:
         ledger); then nothing of it is kept.
         """
         try:
-            incoming.require_whole()
+            incoming.settle()
             head = _head(incoming, transfer_syntax_uid)
             if (head.sop_class_uid, head.sop_instance_uid) != (sop_class_uid, sop_instance_uid):
                 raise WrongObject("the data set is of another SOP class or instance than its message says")
@@ -148,7 +146,7 @@ def _head(incoming: "Incoming", transfer_syntax_uid: str) -> Head:
 
 @contextmanager
 def _octets(incoming: "Incoming") -> "Iterator[Octets]":
-    """The data set in memory, or the part of it that is on disk already."""
+    """The data set in memory, or in its file when it outgrew memory."""
     if incoming.part is None:
         with incoming.getbuffer() as octets:
             yield octets

@@ -4,7 +4,6 @@ import fcntl
 import io
 import os
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -44,8 +43,8 @@ class FileStore:
         _sync_folder(self._folder)
         self._remove_abandoned()
 
-    def begin(self, file_meta: Callable[[], bytes]) -> "Incoming":
-        """Start an object; `file_meta` gives its preamble and file meta once the first bytes must be written."""
+    def begin(self, file_meta: bytes) -> "Incoming":
+        """Start an object; `file_meta` (with the preamble) stands in front of its data set in the file."""
         return Incoming(self, file_meta)
 
     def require_room(self, size_bytes: int) -> None:
@@ -58,7 +57,7 @@ class FileStore:
         """Open a new temporary file; its lock tells a later start that it is not abandoned."""
         path = self._incoming / f"{secrets.token_hex(16)}.part"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         return handle, path
 
     def place(self, part: Path, *, study_instance_uid: str, sop_instance_uid: str) -> Path:
@@ -86,10 +85,10 @@ class Incoming(io.BytesIO):
     """
     One object on its way in: in memory while small, in a temporary file once it is large.
 
-    It is a BytesIO because pynetdicom collects a data set in one.
+    Close it when it is not committed.
     """
 
-    def __init__(self, store: FileStore, file_meta: Callable[[], bytes]) -> None:
+    def __init__(self, store: FileStore, file_meta: bytes) -> None:
         super().__init__()
         self._store = store
         self._file_meta = file_meta
@@ -97,35 +96,36 @@ class Incoming(io.BytesIO):
         self._handle: int | None = None
         self._part: Path | None = None
         self._written = 0
-        self._meta_size = 0
         self._fault: TryLater | None = None
 
     @property
     def size_bytes(self) -> int:
         """Bytes of the data set so far."""
-        return self._written - self._meta_size + self.tell()
+        return max(self._written - len(self._file_meta), 0) + self.tell()
 
     @property
     def part(self) -> tuple[Path, int] | None:
         """The temporary file and the offset of its data set, once the object outgrew memory."""
-        return (self._part, self._meta_size) if self._part is not None else None
+        return (self._part, len(self._file_meta)) if self._part is not None else None
 
     def write(self, octets: Any) -> int:
-        """Append bytes; a full disk is told by `require_whole`, as the sender can only be answered at the end."""
+        """Append bytes; a full disk is told by `settle`, as the sender can only be answered at the end."""
         count = super().write(octets)
         if self.tell() >= (_WRITE_BYTES if self._part is not None else _SPILL_BYTES):
             self._spill()
         return count
 
-    def require_whole(self) -> None:
-        """Raise TryLater when the disk did not take everything that was written so far."""
+    def settle(self) -> None:
+        """Have all of the object in memory or all of it in its file. Raises TryLater when the disk did not take it."""
+        if self._part is not None:
+            self._spill()
         if self._fault is not None:
             raise self._fault
 
     def commit(self, *, study_instance_uid: str, sop_instance_uid: str) -> StoredFile:
         """Make the object durable under its final name. Raises TryLater when the disk refuses."""
         try:
-            self.require_whole()
+            self.settle()
             if self._part is None:
                 self._store.require_room(self.tell())
             self._flush()
@@ -176,10 +176,8 @@ class Incoming(io.BytesIO):
         """Write what is in memory to the temporary file."""
         if self._handle is None:
             self._handle, self._part = self._store.open_part()
-            meta = self._file_meta()
-            self._meta_size = len(meta)
-            _write_all(self._handle, meta)
-            self._written = len(meta)
+            _write_all(self._handle, self._file_meta)
+            self._written = len(self._file_meta)
         octets = self.getbuffer()
         try:
             self._digest.update(octets)

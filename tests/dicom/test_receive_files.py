@@ -30,7 +30,7 @@ UIDS = {"study_instance_uid": "1.2.3", "sop_instance_uid": "1.2.3.4"}
 
 
 def put(store: FileStore, octets: bytes, *, step: int = 128 * 1024) -> StoredFile:
-    incoming = store.begin(lambda: META)
+    incoming = store.begin(META)
     for at in range(0, len(octets), step):
         incoming.write(octets[at : at + step])
     return incoming.commit(**UIDS)
@@ -54,7 +54,7 @@ def test_names_tell_nothing_and_are_never_shared(tmp_path: Path) -> None:
 
 
 def test_a_large_object_waits_on_disk_and_not_in_memory(tmp_path: Path) -> None:
-    incoming = FileStore(tmp_path).begin(lambda: META)
+    incoming = FileStore(tmp_path).begin(META)
     for at in range(0, len(LARGE), 2**17):
         incoming.write(LARGE[at : at + 2**17])
         assert incoming.getbuffer().nbytes <= 4 * 2**20
@@ -65,7 +65,7 @@ def test_a_large_object_waits_on_disk_and_not_in_memory(tmp_path: Path) -> None:
 
 
 def test_an_object_that_is_forgotten_leaves_no_file(tmp_path: Path) -> None:
-    incoming = FileStore(tmp_path).begin(lambda: META)
+    incoming = FileStore(tmp_path).begin(META)
     incoming.write(LARGE)
     del incoming
     assert not files_in(tmp_path)
@@ -111,7 +111,7 @@ def test_the_reserve_of_the_disk_is_kept(tmp_path: Path, octets: bytes) -> None:
 
 def test_a_start_removes_what_a_dead_process_left_and_nothing_else(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
-    living = store.begin(lambda: META)
+    living = store.begin(META)
     living.write(LARGE)
     (tmp_path / ".incoming" / "dead.part").write_bytes(b"half")
     FileStore(tmp_path)

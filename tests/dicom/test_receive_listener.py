@@ -62,6 +62,14 @@ def test_a_large_instance_passes_by_disk(listener: Listener, inbox: MemoryInbox)
     assert dcmread(inbox.receipts[image.SOPInstanceUID].path).PixelData == image.PixelData
 
 
+def test_the_head_is_found_behind_a_large_private_element(listener: Listener, inbox: MemoryInbox) -> None:
+    image = make_image()
+    image.add_new(0x00090010, "LO", "LAB")
+    image.add_new(0x00091010, "OB", b"p" * 5_000_000)  # in front of the patient, and larger than memory may hold
+    assert send(listener, image) == [0x0000]
+    assert inbox.receipts[image.SOPInstanceUID].study_instance_uid == image.StudyInstanceUID
+
+
 def test_the_same_again_is_success_with_one_file(listener: Listener, tmp_path: Path) -> None:
     image = make_image()
     assert send(listener, image, image) == [0x0000, 0x0000]
