@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from connector.core.dosimetry.convolution import convolved, convolved_around
-from connector.core.dosimetry.dvh import Slices, box_of
+from connector.core.dosimetry.dvh import Slices
 from connector.core.dosimetry.kernel import Spacing, voxel_kernel
+from connector.core.geometry.grids import bounding_box
 
 DENSITY_KG_L = 1.03
 GRIDS: dict[str, tuple[tuple[int, int, int], Spacing]] = {
@@ -49,7 +50,7 @@ def phantom(name: str) -> tuple[NDArray[np.float32], Slices, Spacing]:
     liver = liver_of(shape, spacing)
     dose = np.zeros(shape, np.float32)
     dose[liver] = np.random.default_rng(1).random(int(np.count_nonzero(liver)), np.float32) * 100
-    box = box_of(liver)
+    box = bounding_box(liver)
     if box is None:
         raise AssertionError("the phantom has a liver")
     return dose, box, spacing

@@ -235,11 +235,12 @@ def _blood(limit: BloodLimit, place: str) -> ActivityLimit:
             residence_time_total_body_h=limit.residence_time_total_body_h, blood_volume=volume
         )
     return systemic.blood_limit(
+        from_body_alone=limit.residence_time_per_ml_h is None,
         dose_per_activity_gy_gbq=systemic.blood_dose_per_activity_gy_gbq(
             residence_time_per_ml_h=per_ml,
             residence_time_total_body_h=limit.residence_time_total_body_h,
             weight_kg=limit.weight_kg,
-        )
+        ),
     )
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from connector.core.assessment import DoseReport
 from connector.core.case import ActivityMap, Region, VolumeGeometry
-from connector.core.dosimetry.dvh import box_of, dose_volumes, joined_box
+from connector.core.dosimetry.dvh import dose_volumes, joined_box
+from connector.core.geometry.grids import bounding_box
 
 ISODOSES_GY = (10.0, 20.0, 40.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0)
 # Readable by people who see no red and green (Okabe and Ito, and plasma for the ordered isodoses).
@@ -88,7 +89,7 @@ def _hottest(dose_gy: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> tu
 
 def _window(masks: Iterable[NDArray[np.bool_]], dose: DoseReport) -> tuple[slice, ...]:
     """What is shown: the regions and a margin, or the whole volume."""
-    boxes = [box for mask in masks if (box := box_of(mask)) is not None]
+    boxes = [box for mask in masks if (box := bounding_box(mask)) is not None]
     shape, spacing = dose.geometry.shape, dose.geometry.spacing_mm
     if not boxes:
         return tuple(slice(0, size) for size in shape)

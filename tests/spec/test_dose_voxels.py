@@ -151,6 +151,16 @@ def test_a_scale_that_is_implausible_is_told(wanted, warned):
     assert any("check calibration" in text for text in report.warnings) is warned
 
 
+@pytest.mark.parametrize(("given", "warned"), [("0.5", True), ("1", False), ("1.24", False), ("2", True)])
+def test_an_image_that_holds_another_activity_than_was_given_is_told(given, warned):
+    values = np.zeros((6, 6, 6))
+    values[1:5, 1:5, 1:5] = 1e9 / (64 * 0.048)
+    activity = activity_of(values, administered_activity_gbq=Decimal(given))
+    report = local(activity)
+    assert report.scale == 1.0, "told, and not changed"
+    assert any("check calibration" in text for text in report.warnings) is warned
+
+
 # Refused
 
 

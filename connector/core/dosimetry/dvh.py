@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from connector.core.geometry.grids import bounding_box
+
 DEFINITION = (
     "D_x is the lowest dose in the hottest x % of the voxels (rank ceil(x N/100), no interpolation); "
     "V_x counts voxels with at least that dose; cold voxels are included"
@@ -62,19 +64,6 @@ class DoseVolume:
         return (self.count - below) / self.count
 
 
-def box_of(mask: NDArray[np.bool_]) -> Slices | None:
-    """Smallest box that holds all of a mask (empty: None), found without an index array of the whole volume."""
-    box: list[slice] = []
-    inside = mask
-    for axis in range(3):
-        hit = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
-        if hit.size == 0:
-            return None
-        box.append(slice(int(hit[0]), int(hit[-1]) + 1))
-        inside = inside[(slice(None),) * axis + (box[-1],)]
-    return box[0], box[1], box[2]
-
-
 def joined_box(boxes: Sequence[Slices]) -> Slices:
     """Smallest box that holds all boxes; at least one is needed."""
     low = [min(box[axis].start for box in boxes) for axis in range(3)]
@@ -111,7 +100,7 @@ def dose_volumes(dose_gy: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]
 
 
 def _one_pass(dose_gy: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> list[DoseVolume | None]:
-    boxes = [box_of(mask) for mask in masks]
+    boxes = [bounding_box(mask) for mask in masks]
     filled = [box for box in boxes if box is not None]
     if not filled:
         return [None] * len(masks)

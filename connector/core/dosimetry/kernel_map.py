@@ -10,11 +10,12 @@ from connector.core.assessment import DoseReport
 from connector.core.case import ActivityMap, Region
 from connector.core.dosimetry.constants import Constants
 from connector.core.dosimetry.convolution import convolved_around
-from connector.core.dosimetry.dvh import Slices, box_of, joined_box
+from connector.core.dosimetry.dvh import Slices, joined_box
 from connector.core.dosimetry.graves_table import SOURCE
 from connector.core.dosimetry.kernel import Spacing, range_mm
 from connector.core.dosimetry.voxel_map import DEFAULT_OPTIONS, Deposit, RegionOptions, deposit_locally, report
 from connector.core.errors import ImpossibleInput
+from connector.core.geometry.grids import bounding_box
 
 KERNEL_CONVOLUTION = "kernel_convolution"
 # Spacings are taken to this, so that the same scanner makes one kernel whatever its last decimal says.
@@ -58,7 +59,7 @@ def _spread(activity: ActivityMap, regions: Sequence[Region], deposit: Deposit, 
         source = np.where(deposit.lung, np.float32(0), source)
     box = _asked(regions, deposit, source.shape)
     answered, blurred = convolved_around(source, box, spacing_mm=spacing, density_kg_l=density)
-    dose = deposit.dose_gy.copy()
+    dose = deposit.dose_gy  # written over where the kernel answered: no second volume is kept
     warnings = [BLUR_CAUTION]
     if deposit.lung is None:
         dose[answered] = blurred
@@ -77,7 +78,7 @@ def _asked(regions: Sequence[Region], deposit: Deposit, shape: tuple[int, ...]) 
     boxes = [
         box
         for region, mask in zip(regions, deposit.masks, strict=True)
-        if region.kind != "lung" and (box := box_of(mask)) is not None
+        if region.kind != "lung" and (box := bounding_box(mask)) is not None
     ]
     if boxes:
         return joined_box(boxes)

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connector.core.errors import ImpossibleInput
-from connector.core.evidence import Citation
 
-LUNG_MASS_SOURCE = Citation("Kao et al. 2014", "lung mass from CT density")
 # Denser than blood no lung voxel is: vessels, wall and motion at the edge are held at this.
 DENSEST_LUNG_KG_L = 1.1
 LEAST_COVERAGE_FRACTION = 0.85
@@ -63,6 +61,7 @@ def lung_mass_kg(hounsfield: NDArray[np.float32], *, voxel_volume_ml: float) -> 
     Mass of the lungs in kg from the CT values inside them.
 
     Density is (HU + 1000) / 1000, held within 0 and 1.1 kg/L. Raises ImpossibleInput for no voxel.
+    Source: Kao et al. 2014, lung mass from CT density.
     """
     if hounsfield.size == 0:
         raise ImpossibleInput("the lungs hold no voxel on the CT: send their segmentation")

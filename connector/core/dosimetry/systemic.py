@@ -73,15 +73,17 @@ def residence_time_per_ml_from_body_h(*, residence_time_total_body_h: Decimal, b
     return BLOOD_SHARE_OF_BODY * residence_time_total_body_h / blood_volume
 
 
-def blood_limit(*, dose_per_activity_gy_gbq: Decimal) -> ActivityLimit:
-    """Activity that brings 2 Gy to the blood."""
+def blood_limit(*, dose_per_activity_gy_gbq: Decimal, from_body_alone: bool = False) -> ActivityLimit:
+    """Activity that brings 2 Gy to the blood; `from_body_alone` when no blood was drawn."""
+    share = f"; the blood was taken as {BLOOD_SHARE_OF_BODY} of the body ({SHARE_SOURCE})" if from_body_alone else ""
     return ActivityLimit(
         "blood",
         BLOOD_DOSE_LIMIT_GY,
         "Gy",
         BLOOD_DOSE_LIMIT_GY / dose_per_activity_gy_gbq,
         BLOOD_SOURCE,
-        "the coefficients 108 and 0.0188 of the blood dose need a physicist's confirmation against the published text",
+        "the coefficients 108 and 0.0188 of the blood dose need a physicist's confirmation against the published text"
+        + share,
         dose_per_activity_gy_gbq,
     )
 

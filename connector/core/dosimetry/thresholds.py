@@ -8,8 +8,6 @@ from connector.core.evidence import Citation
 
 GLASS_TABLE = Citation("EANM guideline 2022 (Weber et al., Eur J Nucl Med Mol Imaging 2022;49:1682)", "Table 2, glass")
 RESIN_TABLE = Citation("EANM guideline 2022 (Weber et al., Eur J Nucl Med Mol Imaging 2022;49:1682)", "Table 3, resin")
-INTENTS = ("segmentectomy", "lobectomy", "unilobar", "bilobar")
-TUMOUR_TYPES = ("HCC", "ICC", "mCRC")
 PERFUSED, NORMAL_PERFUSED, WHOLE_NORMAL, TUMOUR = "perfused", "normal_perfused", "whole_normal_liver", "tumour"
 # Total bilirubin in mg/dL above which the whole normal liver bears less; exactly at it the stricter holds.
 BILIRUBIN_LIMIT_MG_DL = Decimal("1.1")

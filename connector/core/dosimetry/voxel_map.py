@@ -85,6 +85,9 @@ def deposit_locally(
         found = _activity_gbq(concentration, _perfused(regions, masks), activity.geometry)
         scale, warning = _scale(activity, found, float(scale_to_gbq))
         warnings += warning
+    elif activity.administered_activity_gbq is not None:
+        found = _activity_gbq(concentration, _perfused(regions, masks), activity.geometry)
+        warnings += _against_the_given(found, float(activity.administered_activity_gbq))
     gy_per_bq_ml = constants.energy_per_activity_j_gbq * GBQ_PER_L_PER_BQ_PER_ML / constants.tissue_density_kg_l
     dose = np.multiply(concentration, np.float32(float(gy_per_bq_ml) * scale), dtype=np.float32)
     lung = _lung(regions, masks)
@@ -205,15 +208,21 @@ def _activity_gbq(
 def _scale(activity: ActivityMap, found_gbq: float, wanted_gbq: float) -> tuple[float, tuple[str, ...]]:
     if found_gbq <= 0:
         raise ImpossibleInput("there is no activity to scale in the liver: check that the regions fit the image")
-    scale = wanted_gbq / found_gbq
+    if activity.quantitative and activity.nuclide not in SURROGATES:
+        return wanted_gbq / found_gbq, _against_the_given(found_gbq, wanted_gbq)
+    return wanted_gbq / found_gbq, ()
+
+
+def _against_the_given(found_gbq: float, given_gbq: float) -> tuple[str, ...]:
+    """A warning when the image and the assay tell different activities; neither is changed by it."""
     low, high = PLAUSIBLE_SCALE
-    if activity.quantitative and activity.nuclide not in SURROGATES and not low <= scale <= high:
-        warning = (
-            f"the image holds {found_gbq:.4g} GBq where {wanted_gbq:.4g} GBq were given (scale {scale:.3f}): "
-            "check calibration, decay correction and regions"
-        )
-        return scale, (warning,)
-    return scale, ()
+    if low * found_gbq <= given_gbq <= high * found_gbq:
+        return ()
+    warning = (
+        f"the liver of the image holds {found_gbq:.4g} GBq at the administration where {given_gbq:.4g} GBq were given: "
+        "check calibration, decay correction, shunt and regions"
+    )
+    return (warning,)
 
 
 def _region_dose(
