@@ -21,14 +21,24 @@ def dose() -> None:
 @dose.command("plan")
 @case_command
 def plan(case: str, **how: Any) -> None:
-    """Activity of microspheres before treatment: empiric, bsa, mird or partition."""
+    """
+    Activity of microspheres before treatment: empiric, bsa, mird or partition.
+
+    Example: echo '{"method": "bsa", "device": "resin", "height_m": 1.7, "weight_kg": 70, "tumour_volume_ml": 150,
+    "liver_volume_ml": 1500, "lung_shunt_fraction": 0.05}' | connector dose plan -
+    """
     run_cases(dose_plan.run, case, **how)
 
 
 @dose.command("fit")
 @case_command
 def fit(case: str, **how: Any) -> None:
-    """Time course to absorbed dose, or the limits on radioiodine."""
+    """
+    Time course to absorbed dose, or the limits on radioiodine.
+
+    Example: echo '{"nuclide": "I-131", "limit": "retention_48h", "retained_fraction_48h": 0.5,
+    "diffuse_lung_metastases": false}' | connector dose fit -
+    """
     run_cases(dose_fit.run, case, **how)
 
 

@@ -12,7 +12,12 @@ from connector.contract.respond_sdtm import export as sdtm_tables
 @click.command()
 @case_command
 def respond(case: str, *, lines: bool, debug: bool) -> None:
-    """Judge tumour response from a JSON case: RECIST 1.1 or mRECIST."""
+    """
+    Judge tumour response from a JSON case: RECIST 1.1 or mRECIST.
+
+    Example: echo '{"criteria": "recist-1.1", "table": {"target": "PR", "non_target": "NE", "new_lesion": "none"}}' |
+    connector respond -
+    """
     run_cases(run, case, lines=lines, debug=debug)
 
 
@@ -29,7 +34,11 @@ def response() -> None:
 @debug_option
 @case_argument
 def export(case: str, *, sdtm: bool, study: str, subject: str, folder: Path, debug: bool) -> None:  # noqa: ARG001 - the flag names the format
-    """Write a case of lesions, judged, as the tables of a trial."""
+    """
+    Write a case of lesions, judged, as the tables of a trial.
+
+    Example: connector response export --sdtm --study T1 --subject S1 --out sdtm/ CASE.json
+    """
 
     def write(parsed: object) -> dict[str, object]:
         tables = sdtm_tables(parsed, study=study, subject=subject)

@@ -22,7 +22,12 @@ from connector.contract.select import (
 @click.option("--graph", type=click.Path(dir_okay=False, path_type=Path), help="Draw one case's decision path as SVG.")
 @click.option("--what-if", is_flag=True, help="With --lines: also try what would change each answer (slower).")
 def select(case: str, *, lines: bool, debug: bool, graph: Path | None, what_if: bool) -> None:
-    """Say which treatment fits the facts of CASE.json (`-` is stdin), by cited rules, as a draft for a tumour board."""
+    """
+    Say which treatment fits the facts of CASE.json (`-` is stdin), by cited rules, as a draft for a tumour board.
+
+    Example: echo '{"today": "2026-01-31", "facts": {"histology": "MTC", "liver_lesion_count": 2}}' |
+    connector select -
+    """
     if graph is not None and lines:
         raise click.UsageError("--graph draws one case: leave out --lines")
 
@@ -39,7 +44,11 @@ def select(case: str, *, lines: bool, debug: bool, graph: Path | None, what_if: 
 @click.option("--explain", metavar="ID", help="Everything about one rule, as JSON.")
 @click.option("--facts", is_flag=True, help="The facts a case may give, as JSON.")
 def rules(*, explain: str | None, facts: bool) -> None:
-    """Print the catalogue of rules; its text is core/RULES.md."""
+    """
+    Print the catalogue of rules; its text is core/RULES.md.
+
+    Example: connector rules --explain F2-N1-LIMITED
+    """
     if facts:
         click.echo(dumps(facts_catalogue(), indent=2))
     elif explain is not None:
