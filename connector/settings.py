@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     ehr_key_id: str = Field(default="", description="`kid` of that key as registered with the EHR.")
     ehr_algorithm: Literal["RS384", "ES384"] = Field(default="RS384", description="Signature of the client assertion.")
     ehr_scope: str = Field(default="system/*.cruds", description="Scopes asked for, separated by blanks.")
+    ehr_board: str = Field(
+        default="", description="Reference of the tumour board in the EHR (Organization/17) that owns the Tasks."
+    )
     ehr_poll_seconds: float = Field(default=60.0, gt=0, description="Seconds between two looks for new Observations.")
     ehr_follow_days: int = Field(
         default=365, ge=1, description="Days after a study for which new Observations are looked for."
@@ -144,7 +147,7 @@ class Settings(BaseSettings):
 
 
 def _secret_folders() -> list[Path]:
-    """The folders there are; one that was asked for and cannot be read fails later and loudly, the custom one is let be."""
+    """The folders there are; one that is named and cannot be read fails loudly, the customary one is passed over."""
     asked = [os.environ.get(name, "") for name in ("CONNECTOR_SECRETS_DIR", "CREDENTIALS_DIRECTORY")]
     if not asked[0] and os.access(_SECRETS_DIR, os.R_OK | os.X_OK):
         asked[0] = str(_SECRETS_DIR)

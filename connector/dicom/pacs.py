@@ -28,7 +28,7 @@ from connector.ports import Delivery, Document
 log = get_logger("dicom.pacs")
 
 _VERIFICATION = "1.2.840.10008.1.1"
-_UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 _DUPLICATE_INSTANCE = 0x0111
 _CANCELLED = 0xFE00
 # PS3.7, annex C: warnings of any service; B0xx are the storage service's (PS3.4, table B.2-1).
@@ -67,7 +67,7 @@ class PacsDestination:
         """Store one document. Sent again it is the same instance, so a repeated delivery is harmless."""
         instance = _parse(document)
         sop_class, syntax = str(instance.SOPClassUID), str(instance.file_meta.TransferSyntaxUID)
-        syntaxes = list(dict.fromkeys([syntax, *_UNCOMPRESSED])) if syntax in _UNCOMPRESSED else [syntax]
+        syntaxes = list(dict.fromkeys([syntax, *UNCOMPRESSED])) if syntax in UNCOMPRESSED else [syntax]
         proposals = [Proposal(sop_class, syntaxes)]
         if self._storage_commitment:
             proposals.append(Proposal(STORAGE_COMMITMENT))

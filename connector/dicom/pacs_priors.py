@@ -28,7 +28,7 @@ _CANCELLED = 0xFE00
 
 # What a prior is read for; images are not, they may be thousands.
 PRIOR_MODALITIES = frozenset({"SR", "SEG", "RTDOSE", "RTSTRUCT"})
-_PRIOR_SOP_CLASSES = (
+PRIOR_SOP_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.88.11",  # Basic Text SR
     "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
     "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
@@ -41,7 +41,7 @@ _PRIOR_SOP_CLASSES = (
     "1.2.840.10008.5.1.4.1.1.481.3",  # RT Structure Set
 )
 # The PACS sends under one syntax for each class: those that regions and doses are stored in, uncompressed first.
-_PRIOR_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5")
+PRIOR_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5")
 # PS3.4, C.2.2.2.4: in an ID these would make the query match other patients.
 _WILDCARDS = frozenset("*?\\")
 
@@ -135,7 +135,7 @@ class PacsPriors:
         visit = _Visit(self._intake, self._pacs.ae_title, patient_id)
         proposals = [
             Proposal(_STUDY_ROOT_GET),
-            *(Proposal(uid, _PRIOR_SYNTAXES, as_provider=True) for uid in _PRIOR_SOP_CLASSES),
+            *(Proposal(uid, PRIOR_SYNTAXES, as_provider=True) for uid in PRIOR_SOP_CLASSES),
         ]
         with visit, association(self._pacs, proposals, handlers=[(evt.EVT_C_STORE, visit.on_store)]) as opened:
             for series in wanted:

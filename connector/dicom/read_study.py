@@ -36,15 +36,15 @@ from connector.dicom.read_sources import check_sources, home_studies, is_image, 
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
 from connector.dicom.read_values import text
 
-_SEGMENTATIONS = frozenset({SEGMENTATION, LABEL_MAP_SEGMENTATION})
-_REPORTS = frozenset({
+SEGMENTATIONS = frozenset({SEGMENTATION, LABEL_MAP_SEGMENTATION})
+REPORTS = frozenset({
     "1.2.840.10008.5.1.4.1.1.88.22",  # Enhanced SR
     "1.2.840.10008.5.1.4.1.1.88.33",  # Comprehensive SR
     "1.2.840.10008.5.1.4.1.1.88.34",  # Comprehensive 3D SR
     "1.2.840.10008.5.1.4.1.1.88.35",  # Extensible SR
 })  # fmt: skip
 # The modality that names a time point, in order: what lesions are measured on comes first.
-_MAIN_MODALITIES = ("CT", "MR", "PT", "NM")
+MAIN_MODALITIES = ("CT", "MR", "PT", "NM")
 
 
 @dataclass(slots=True)
@@ -205,13 +205,13 @@ def _read_object(study: _Study, header: Header, *, assessed: bool) -> None:
     """Read what one file adds to its study. Raises ImpossibleInput when it cannot be used."""
     kind = header.sop_class_uid
     ours = text(header.dataset.get("Manufacturer")) == OUR_MANUFACTURER
-    if ours and (assessed or kind not in _REPORTS):
+    if ours and (assessed or kind not in REPORTS):
         raise ImpossibleInput("our own earlier document: an assessment never stands on itself")
-    if kind in _REPORTS:
+    if kind in REPORTS:
         report = read_measurements(header, study.studied_on)
         study.skipped += report.skipped
         (study.our_reports if ours else study.reports).append(report)
-    elif kind in _SEGMENTATIONS:
+    elif kind in SEGMENTATIONS:
         check_sources(header, study.headers)
         segmentation = read_segmentation(header)
         study.skipped += segmentation.skipped
@@ -227,7 +227,7 @@ def _read_object(study: _Study, header: Header, *, assessed: bool) -> None:
 
 def _modality(headers: Sequence[Header]) -> str:
     found = [text(header.dataset.get("Modality")) for header in headers]
-    return next((each for each in _MAIN_MODALITIES if each in found), found[0])
+    return next((each for each in MAIN_MODALITIES if each in found), found[0])
 
 
 def _lesions(study: _Study, measured: Sequence[LesionMeasurement]) -> tuple[LesionMeasurement, ...]:

@@ -18,7 +18,7 @@ from connector.ports import Delivery, Document
 
 _MOST_READS = 3  # a version that changes under us more often is left for later
 _MOST_IN_ONE_SEARCH = 15  # keeps the URL below 4 kB
-_PATIENT_PARAMETER = {"CarePlan": "subject", "Observation": "subject", "Task": "patient", "DetectedIssue": "patient"}
+PATIENT_PARAMETER = {"CarePlan": "subject", "Observation": "subject", "Task": "patient", "DetectedIssue": "patient"}
 _OUR_CODES = ",".join(f"{one.system}|{one.code}" for one in (TUMOUR_SIZE, RESPONSE, MEAN_DOSE))
 
 Resource = dict[str, Any]
@@ -87,7 +87,7 @@ class EhrDestination:
         found = []
         for kind in RETIRED_STATUS:
             if capabilities.writes(kind) and capabilities.reads(kind):
-                parameters = [(_PATIENT_PARAMETER[kind], patient)]
+                parameters = [(PATIENT_PARAMETER[kind], patient)]
                 if kind == "Observation":
                     parameters.append(("code", _OUR_CODES))
                 found += self._client.search(kind, parameters)

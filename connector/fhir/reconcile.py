@@ -19,7 +19,7 @@ RETIRED_STATUS = {
     "DetectedIssue": "cancelled",
     "Observation": "entered-in-error",
 }
-_OPEN_STATUS = {"CarePlan": "draft", "Task": "requested", "DetectedIssue": "preliminary", "Observation": "preliminary"}
+OPEN_STATUS = {"CarePlan": "draft", "Task": "requested", "DetectedIssue": "preliminary", "Observation": "preliminary"}
 _MOST_NOTES = 6
 
 
@@ -129,7 +129,7 @@ def _standing(resource: Resource, current: Json | None, types: Mapping[str, str]
         return Standing.NEW
     if content_digest(resource, types) == content_digest(current):
         return Standing.SAME
-    status = _OPEN_STATUS.get(resource["resourceType"])
+    status = OPEN_STATUS.get(resource["resourceType"])
     still_open = status is None or current.get("status") == status
     return Standing.REPLACES if is_untouched(current) and still_open else Standing.KEPT
 
@@ -223,7 +223,7 @@ def _no_longer_said(wanted: Mapping[str, Resource], state: State) -> list[Json]:
     for one in state.ours:
         kind = one["resourceType"]
         repeats = own_identifier(one) in kept
-        if repeats or kind == "CarePlan" or one.get("status") != _OPEN_STATUS.get(kind) or not is_untouched(one):
+        if repeats or kind == "CarePlan" or one.get("status") != OPEN_STATUS.get(kind) or not is_untouched(one):
             continue
         if has_task if kind == "Task" else _study_of(one) in studies:
             old.append(one)
