@@ -46,7 +46,7 @@ from connector.web.pages import Check, make_web
 
 def _writers(settings: Settings) -> Sequence[Writer]:
     """Every output; a new one is one line here."""
-    return (ReportWriter(), DoseMapWriter(bits=settings.rt_dose_bits), TransactionWriter())
+    return (ReportWriter(), DoseMapWriter(bits=settings.rt_dose_bits), TransactionWriter(board=settings.ehr_board or None))
 
 
 def file_flow(bundle: Any, patient_issuers: str) -> Flow:

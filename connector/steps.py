@@ -168,7 +168,11 @@ class Steps:
         document = self._ledger.document(lease.ref)
         if document is None:
             raise LeaseLost(lease.job_id)
-        note = deliver(document, self._destinations)
+        # A report that was parked and replayed late must not replace a newer one in the EHR; a PACS keeps both.
+        if document.destination == "ehr" and self._ledger.is_superseded(lease.ref):
+            note = "not sent: a newer assessment of the study has taken its place"
+        else:
+            note = deliver(document, self._destinations)
         with self._ledger.transaction() as connection:
             self._ledger.delivered(connection, lease, note)
             self._ledger.tell(connection, kind="delivered", ref=document.identity, detail=note or document.kind)

@@ -225,6 +225,21 @@ class SqlLedger:
             series_instance_uid=row.series_instance_uid,
         )
 
+    def is_superseded(self, document_id: str) -> bool:
+        """Whether a later assessment of the study has a document for the same place: the EHR keeps one, the newest."""
+        older, newer = t.document.alias(), t.document.alias()
+        made, remade = t.assessment.alias(), t.assessment.alias()
+        later = (
+            sa.select(newer.c.id)
+            .join(remade, remade.c.id == newer.c.assessment_id)
+            .join(older, (older.c.id == document_id) & (older.c.study_instance_uid == newer.c.study_instance_uid))
+            .join(made, made.c.id == older.c.assessment_id)
+            .where(newer.c.destination == older.c.destination, newer.c.kind == older.c.kind)
+            .where(remade.c.assessed_at > made.c.assessed_at)
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(later.limit(1)).first() is not None
+
     def delivered(self, connection: sa.Connection, lease: Lease, note: str) -> None:
         """Note that a document arrived and finish its job."""
         connection.execute(

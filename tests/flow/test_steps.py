@@ -172,6 +172,22 @@ def test_a_delivery_that_never_succeeds_is_parked_and_replayed(house: House) -> 
     assert len(house.door.arrived) == 2
 
 
+def test_a_plan_replayed_after_a_newer_one_went_out_is_not_sent(house: House) -> None:
+    house.steps._destinations = {"pacs": house.door}
+    house.run_all()
+    house.bench.clock.seconds += 1
+    house.steps._destinations = {"pacs": house.door, "ehr": house.door}
+    house.images.diameter_mm = 30
+    house.bench.ledger.complete_study("1.2.3", "operator")
+    house.run_all()
+    before = [identity for identity in house.door.arrived if identity.startswith("fhir")]
+    assert house.bench.desk.replay("all") == 1
+    house.run_all()
+    assert [identity for identity in house.door.arrived if identity.startswith("fhir")] == before
+    notes = [row["note"] for row in house.bench.desk.documents() if row["note"]]
+    assert notes == ["not sent: a newer assessment of the study has taken its place"]
+
+
 def test_without_a_destination_the_document_is_parked_with_the_setting_to_make(house: House) -> None:
     house.steps._destinations = {"pacs": house.door}
     house.run_all()

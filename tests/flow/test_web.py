@@ -1,0 +1,78 @@
+"""The HTTP door: who may look, what is told, and what never leaves."""
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from connector.web.pages import make_web
+
+
+class Desk:
+    """A desk with one study, one parked delivery and one event that holds markup."""
+
+    def status(self, limit: int = 50) -> dict[str, Any]:
+        assert limit
+        waiting = {"id": "9", "kind": "deliver sr", "state": "parked", "reason": "<b>A900</b>", "attempts": 3,
+                   "age_seconds": 61.5}  # fmt: skip
+        event = {"at": 1.0, "kind": "parked", "ref": "9", "case_ref": None, "detail": "<script>alert(1)</script>"}
+        return {
+            "instances": 3, "studies": {"complete": 1}, "jobs": {"deliver.parked": 1}, "delivered": {"sr": 2},
+            "waiting": [waiting], "events": [event],
+        }  # fmt: skip
+
+    def documents(self, limit: int = 500) -> list[dict[str, Any]]:
+        assert limit
+        return [{"kind": "sr", "destination": "pacs", "delivered_at": 1.0, "note": None, "identity": "2.25.1"}]
+
+
+def _client(*, token: str = "", host: str = "127.0.0.1", wrong: str | None = None) -> TestClient:
+    web = make_web(desk=Desk(), checks={"disk": lambda: wrong}, doors=[], console_token=token)
+    return TestClient(web, client=(host, 50000))
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/readyz"])
+@pytest.mark.parametrize(
+    ("token", "given", "host", "status", "why"),
+    [
+        ("", None, "127.0.0.1", 200, "no token is set: callers on this machine may look"),
+        ("", None, "10.0.0.7", 401, "no token is set: others may not"),
+        ("secret", None, "127.0.0.1", 401, "a token is set: everybody needs it"),
+        ("secret", "wrong", "127.0.0.1", 401, "another token"),
+        ("secret", "secret", "10.0.0.7", 200, "the token"),
+    ],
+)
+def test_who_may_look(path, token, given, host, status, why) -> None:
+    headers = {"Authorization": f"Bearer {given}"} if given else {}
+    assert _client(token=token, host=host).get(path, headers=headers).status_code == status, why
+
+
+def test_health_is_told_to_everybody_and_says_nothing_else() -> None:
+    answer = _client(token="secret", host="10.0.0.7").get("/healthz")  # noqa: S106 - of this test
+    assert set(answer.json()) == {"status", "version"}
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(None, 200), ("12 MB free: make room", 503)])
+def test_readiness_says_what_is_wrong(wrong, status) -> None:
+    answer = _client(wrong=wrong).get("/readyz")
+    assert (answer.status_code, answer.json()["disk"]) == (status, wrong or "ok")
+
+
+def test_metrics_are_prometheus_text() -> None:
+    text = _client().get("/metrics").text
+    for line in (
+        "connector_instances 3.0",
+        'connector_studies{state="complete"} 1.0',
+        'connector_jobs{kind="deliver",state="parked"} 1.0',
+        'connector_documents_delivered{kind="sr"} 2.0',
+        "connector_oldest_waiting_seconds 61.5",
+    ):
+        assert line in text
+
+
+def test_the_console_escapes_what_it_shows_and_allows_no_script() -> None:
+    answer = _client().get("/")
+    assert "<script>" not in answer.text
+    assert "&lt;b&gt;A900&lt;/b&gt;" in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "script-src" not in answer.headers["content-security-policy"]
