@@ -46,7 +46,11 @@ from connector.web.pages import Check, make_web
 
 def _writers(settings: Settings) -> Sequence[Writer]:
     """Every output; a new one is one line here."""
-    return (ReportWriter(), DoseMapWriter(bits=settings.rt_dose_bits), TransactionWriter(board=settings.ehr_board or None))
+    return (
+        ReportWriter(),
+        DoseMapWriter(bits=settings.rt_dose_bits),
+        TransactionWriter(board=settings.ehr_board or None),
+    )
 
 
 def file_flow(bundle: Any, patient_issuers: str) -> Flow:
@@ -162,6 +166,7 @@ class App:
             maximum_associations=settings.maximum_associations,
             disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
             tls=_server_tls(settings),
+            on_commitment_result=lambda result: self.desk.committed(result.committed, result.failed),
             reuse_port=reuse_port,
         )
 

@@ -191,6 +191,19 @@ def test_an_operator_replays_and_releases(bench: Bench) -> None:
     assert bench.desk.replay("all") == 0
 
 
+def test_what_the_pacs_does_not_keep_is_delivered_again(bench: Bench) -> None:
+    with bench.ledger.transaction() as connection:
+        (job_id,) = bench.ledger.save(connection, assessment("c", "1.2.3", "d"), {}, [document("9.1")])
+    lease = bench.ledger.jobs.claim(job_id)
+    with bench.ledger.transaction() as connection:
+        bench.ledger.delivered(connection, lease, "")
+    bench.clock.seconds += 1
+    bench.desk.committed(["9.9"], {"9.1": 0x0112, "9.8": 0x0110})
+    assert bench.desk.status()["jobs"] == {"deliver.due": 1}
+    kinds = [event["kind"] for event in bench.desk.status()["events"]]
+    assert sorted(kinds) == ["committed", "not_committed", "not_committed"]
+
+
 def test_a_followed_patient_is_looked_at_when_the_turn_comes(bench: Bench) -> None:
     bench.inbox.receive(receipt())
     case_ref = bench.ledger.study("1.2.3").case_ref
