@@ -4,19 +4,17 @@ import hmac
 import os
 import secrets
 import shutil
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 from starlette.applications import Starlette
 
-from connector.core.errors import BadCase, ConnectorError
-from connector.dicom.pacs import PacsDestination
-from connector.dicom.pacs_association import Pacs
+from connector.core.errors import BadCase
+from connector.dicom.pacs_priors import PacsPriors
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
@@ -24,22 +22,21 @@ from connector.dicom.receive_stow import stow_routes
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
 from connector.fhir.deliver import EhrDestination
-from connector.fhir.ehr import EhrClient
-from connector.fhir.ehr_token import SmartCredentials
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
 from connector.fhir.receive_hook import hook_route
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
-from connector.ports import Destination, Writer
+from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_node, server_tls
+from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.settings import Settings
-from connector.steps import Look, Steps
+from connector.steps import Look, Priors, Steps
 from connector.store.desk import Desk
 from connector.store.durable import write_durably
 from connector.store.engine import migrate, open_ledger
 from connector.store.inbox import SqlInbox
-from connector.store.ledger import SqlLedger
+from connector.store.ledger import SqlLedger, StudyRow
 from connector.web.access import bearer_matches
 from connector.web.pages import Check, make_web
 
@@ -127,7 +124,7 @@ class App:
         self.ledger = _ledger(settings, self._engine)
         self.desk = Desk(self.ledger)
         self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
-        self._ehr = _ehr_client(settings)
+        self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
         self.steps = Steps(
             ledger=self.ledger,
@@ -140,6 +137,7 @@ class App:
             ),
             destinations=self.destinations,
             look=self._look(),
+            priors=self._priors(),
             quiet_seconds=settings.quiet_seconds,
             maximum_attempts=settings.maximum_attempts,
             poll_seconds=settings.ehr_poll_seconds,
@@ -165,7 +163,7 @@ class App:
             allowed_calling_ae_titles=settings.calling_ae_titles,
             maximum_associations=settings.maximum_associations,
             disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
-            tls=_server_tls(settings),
+            tls=server_tls(settings),
             on_commitment_result=lambda result: self.desk.committed(result.committed, result.failed),
             reuse_port=reuse_port,
         )
@@ -216,10 +214,27 @@ class App:
     def _destinations(self) -> dict[str, Destination]:
         found: dict[str, Destination] = {}
         if self.settings.pacs_host:
-            found["pacs"] = _pacs(self.settings)
+            found["pacs"] = pacs_destination(self.settings)
         if self._ehr is not None:
             found["ehr"] = EhrDestination(self._ehr)
         return found
+
+    def _priors(self) -> Priors | None:
+        settings = self.settings
+        if not (settings.pacs_host and settings.pacs_priors):
+            return None
+        priors = PacsPriors(
+            pacs_node(settings), inbox=_AsPrior(self.inbox), folder=settings.data_dir / "inbox",
+            disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
+        )  # fmt: skip
+
+        def fetch(study: StudyRow) -> str:
+            came = priors.retrieve_priors(
+                patient_id=study.patient_id, issuer_of_patient_id=study.issuer_of_patient_id, beside=study.studies_here
+            )
+            return f"{came.failed} earlier objects did not come from the PACS" if came.failed else ""
+
+        return fetch
 
     def _look(self) -> Look | None:
         client = self._ehr
@@ -240,88 +255,25 @@ def build(settings: Settings) -> App:
 
 
 def check_all(settings: Settings) -> dict[str, str | None]:
-    """Try every neighbour; None is well, else what was wrong and what to do."""
+    """Try everything that is needed; None is well, else what was wrong and what to do."""
     app = build(settings)
     try:
         results = {name: check() for name, check in app.checks().items()}
     finally:
         app.close()
-    results["pacs"] = _try(_pacs(settings).echo) if settings.pacs_host else "not set: CONNECTOR_PACS_HOST"
-    client = _ehr_client(settings)
-    results["ehr"] = _try(client.check) if client else "not set: CONNECTOR_EHR_URL"
-    results["broker"] = _check_broker(settings)
-    if not settings.calling_ae_titles:
-        results["senders"] = "not set: CONNECTOR_ALLOWED_CALLING_AE_TITLES, so every calling AE title may send"
-    return results
+    return {**results, **check_neighbours(settings)}
 
 
-def _try(step: Any) -> str | None:
-    try:
-        step()
-    except ConnectorError as fault:
-        return str(fault)
-    return None
+class _AsPrior:
+    """The inbox for what we fetch ourselves: it is compared with, and asks for no assessment of its own."""
 
+    def __init__(self, inbox: SqlInbox) -> None:
+        self._inbox = inbox
+        self.association_opened = inbox.association_opened
+        self.association_alive = inbox.association_alive
+        self.association_closed = inbox.association_closed
+        self.held = inbox.held
 
-def _check_broker(settings: Settings) -> str | None:
-    if settings.broker_url.startswith("memory:"):
-        return None
-    from kombu.connection import Connection  # noqa: PLC0415 - only here is a broker spoken to directly
-
-    try:
-        with Connection(settings.broker_url, connect_timeout=3) as connection:
-            connection.ensure_connection(max_retries=1, timeout=3)
-    except OSError as fault:
-        return f"does not answer ({type(fault).__name__}): check CONNECTOR_BROKER_URL"
-    return None
-
-
-def _pacs(settings: Settings) -> PacsDestination:
-    pacs = Pacs(
-        host=settings.pacs_host,
-        port=settings.pacs_port,
-        ae_title=settings.pacs_ae_title,
-        calling_ae_title=settings.ae_title,
-        tls=_client_tls(settings),
-    )
-    return PacsDestination(pacs, storage_commitment=settings.pacs_storage_commitment)
-
-
-def _ehr_client(settings: Settings) -> EhrClient | None:
-    if not settings.ehr_url:
-        return None
-    credentials = None
-    if settings.ehr_client_id:
-        if settings.ehr_private_key_file is None:
-            raise BadCase("CONNECTOR_EHR_PRIVATE_KEY_FILE", None, "is needed with CONNECTOR_EHR_CLIENT_ID: name a PEM")
-        credentials = SmartCredentials(
-            client_id=settings.ehr_client_id,
-            private_key_pem=settings.ehr_private_key_file.read_text(),
-            key_id=settings.ehr_key_id,
-            algorithm=settings.ehr_algorithm,
-            scope=settings.ehr_scope,
-            token_url=settings.ehr_token_url or None,
-        )
-    return EhrClient(settings.ehr_url, credentials=credentials)
-
-
-def _server_tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_certificate_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195
-    context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-    if settings.tls_client_ca_file is not None:
-        context.load_verify_locations(settings.tls_client_ca_file)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-def _client_tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.pacs_tls_ca_file is None:
-        return None
-    context = ssl.create_default_context(cafile=str(settings.pacs_tls_ca_file))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195
-    if settings.tls_certificate_file is not None:
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-    return context
+    def receive(self, receipt: Receipt) -> ReceiptOutcome:
+        """Record one instance as a prior."""
+        return self._inbox.receive(replace(receipt, is_prior=True))

@@ -30,6 +30,7 @@ class Receipt:
     modality: str = ""
     study_date: str = ""
     association_id: str = ""  # the one told to `association_opened`; empty over HTTP
+    is_prior: bool = False  # fetched by us to compare with, not sent to be assessed
 
 
 class ReceiptOutcome(StrEnum):

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     pacs_ae_title: str = Field(default="PACS", max_length=16, description="AE title of the PACS.")
     pacs_storage_commitment: bool = Field(default=False, description="Ask the PACS to commit what it was sent.")
     pacs_tls_ca_file: Path | None = Field(default=None, description="PEM CA of the PACS; set: the connection uses TLS.")
+    pacs_priors: bool = Field(
+        default=True, description="Ask the PACS (C-FIND, C-GET) for a patient's earlier SR, SEG and RT Dose."
+    )
     rt_dose_bits: Literal[16, 32] = Field(
         default=32, description="Bits of a stored RT Dose pixel; 16 for old workstations."
     )

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from connector.contract.assessment import render
 from connector.contract.reading import dumps
-from connector.core.errors import ConnectorError, TryLater
+from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
 from connector.logs import get_logger
 from connector.ports import Destination
@@ -27,6 +27,13 @@ class Look(Protocol):
         """Look once. Raises TryLater or Refused."""
 
 
+class Priors(Protocol):
+    """Fetches what the PACS holds of a patient's other studies into the ledger; returns what a person should know."""
+
+    def __call__(self, study: StudyRow) -> str:
+        """Fetch once. Raises TryLater, ImpossibleInput or Refused."""
+
+
 class Steps:
     """Assess, deliver, sweep and look, over one ledger."""
 
@@ -38,6 +45,7 @@ class Steps:
         flow: Flow,
         destinations: Mapping[str, Destination],
         look: Look | None,
+        priors: Priors | None = None,
         quiet_seconds: float,
         maximum_attempts: int,
         poll_seconds: float = 60.0,
@@ -49,6 +57,7 @@ class Steps:
         self._flow = flow
         self._destinations = destinations
         self._look = look
+        self._priors = priors
         self._quiet_seconds = quiet_seconds
         self._maximum_attempts = maximum_attempts
         self._poll_seconds = poll_seconds
@@ -117,6 +126,8 @@ class Steps:
         study = self._ledger.study(lease.ref)
         if study is None:
             raise LeaseLost(lease.job_id)
+        told = self._fetch_priors(study)
+        study = self._ledger.study(lease.ref) or study
         subject = Subject(
             study_instance_uid=study.study_instance_uid,
             case_ref=study.case_ref,
@@ -124,6 +135,7 @@ class Steps:
             prior_paths=study.prior_paths,
             identity_released=study.identity_released,
             is_latest_study=study.is_latest,
+            told=told,
         )
         gathered = self._flow.gather(subject)
         digest, ruleset = digest_of(gathered)
@@ -150,6 +162,16 @@ class Steps:
                 )  # fmt: skip
             self._leave_assessed(connection, lease, study, gathered)
         return following
+
+    def _fetch_priors(self, study: StudyRow) -> tuple[str, ...]:
+        """Fetch earlier studies; a PACS that is away is asked again, one that refuses is told in the result."""
+        if self._priors is None:
+            return ()
+        try:
+            note = self._priors(study)
+        except Refused as fault:
+            return (f"earlier studies could not be fetched from the PACS: {fault}",)
+        return (note,) if note else ()
 
     def _finish_unchanged(self, lease: Lease, study: StudyRow, gathered: Gathered) -> Sequence[str]:
         with self._ledger.transaction() as connection:

@@ -178,11 +178,11 @@ class SqlInbox:
             "case_ref": self._case_ref(key),
             "patient_key": key,
             "study_date": receipt.study_date,
-            "state": "receiving",
+            "state": "prior" if receipt.is_prior else "receiving",
             "first_received_at": at,
             "last_received_at": at,
         }
-        if not insert_or_ignore(connection, t.study, row):
+        if not insert_or_ignore(connection, t.study, row) and not receipt.is_prior:
             # A late instance opens the study again: what follows supersedes, and no image is lost.
             connection.execute(
                 sa.update(t.study)

@@ -29,6 +29,9 @@ class StudyRow:
     identity_released: bool
     is_latest: bool
     latest_study_instance_uid: str
+    patient_id: str
+    issuer_of_patient_id: str
+    studies_here: tuple[str, ...]  # of the patient, sent to be assessed
     paths: tuple[Path, ...]  # of this study
     prior_paths: tuple[Path, ...]  # of the patient's earlier studies
 
@@ -104,23 +107,26 @@ class SqlLedger:
             if here is None:
                 return None
             order = (t.study.c.study_date, t.study.c.first_received_at, t.study.c.study_instance_uid)
-            of_patient = (
-                connection.execute(
-                    sa.select(t.study.c.study_instance_uid)
-                    .where(t.study.c.patient_key == here.patient_key)
-                    .order_by(*order)
-                )
-                .scalars()
-                .all()
-            )
+            rows = connection.execute(
+                sa.select(t.study.c.study_instance_uid, t.study.c.state)
+                .where(t.study.c.patient_key == here.patient_key)
+                .order_by(*order)
+            ).all()
+            of_patient = [row.study_instance_uid for row in rows]
+            sent = tuple(row.study_instance_uid for row in rows if row.state != "prior")
+            latest = sent[-1] if sent else study_instance_uid
+            issuer, _, patient_id = here.patient_key.partition("\x1f")
             place = of_patient.index(study_instance_uid)
             return StudyRow(
                 study_instance_uid=study_instance_uid,
                 case_ref=here.case_ref,
                 completed_at=here.completed_at or here.last_received_at,
                 identity_released=here.identity_released_at is not None,
-                is_latest=study_instance_uid == of_patient[-1],
-                latest_study_instance_uid=of_patient[-1],
+                is_latest=study_instance_uid == latest,
+                latest_study_instance_uid=latest,
+                patient_id=patient_id,
+                issuer_of_patient_id=issuer,
+                studies_here=sent,
                 paths=self._paths(connection, [study_instance_uid]),
                 prior_paths=self._paths(connection, of_patient[:place]),
             )

@@ -37,7 +37,7 @@ study = sa.Table(
     sa.Column("case_ref", sa.String(64), nullable=False, index=True),
     sa.Column("patient_key", sa.Text, nullable=False),
     sa.Column("study_date", sa.String(8), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False, index=True),  # receiving, complete
+    sa.Column("state", sa.String(16), nullable=False, index=True),  # receiving, complete, prior
     sa.Column("completed_because", sa.String(64)),
     sa.Column("first_received_at", sa.Float, nullable=False),
     sa.Column("last_received_at", sa.Float, nullable=False),

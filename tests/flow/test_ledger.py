@@ -1,6 +1,7 @@
 """The ledger keeps its promises: answered means committed, complete means quiet and closed, one step at a time."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,20 @@ def test_earlier_studies_of_the_patient_are_priors_and_other_patients_are_not(be
     assert not oldest.is_latest
     assert oldest.latest_study_instance_uid == "2"
     assert oldest.prior_paths == (), "a later study is no prior"
+
+
+def test_a_prior_we_fetched_is_compared_with_and_never_assessed_by_itself(bench: Bench) -> None:
+    bench.inbox.receive(receipt("2.1", study="2", date="20260101", path="/in/2"))
+    bench.inbox.receive(replace(receipt("1.1", study="1", date="20250101", path="/in/1"), is_prior=True))
+    bench.inbox.receive(replace(receipt("3.1", study="3", date="20270101", path="/in/3"), is_prior=True))
+    bench.clock.seconds += 31
+    assert bench.ledger.complete_quiet_studies(30) == 1
+    study = bench.ledger.study("2")
+    assert (study.prior_paths, study.studies_here) == ((Path("/in/1"),), ("2",))
+    assert study.is_latest, "a study that nobody sent us to assess takes no plan away"
+    bench.inbox.receive(receipt("1.2", study="1", date="20250101", path="/in/1b"))
+    bench.clock.seconds += 31
+    assert bench.ledger.complete_quiet_studies(30) == 1, "sent to us after all, it is assessed"
 
 
 def test_an_operator_replays_and_releases(bench: Bench) -> None:

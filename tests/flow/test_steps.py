@@ -22,6 +22,7 @@ from connector.core.evidence import Observed
 from connector.flow import Flow
 from connector.ports import Delivery, Document, WriteRequest
 from connector.steps import Steps
+from connector.store.ledger import StudyRow
 
 IMAGES = PatientIdentity((Identifier("P1", "TEST"),), "DEMO", "ANNA", date(1960, 1, 2), "F")
 RECORD = PatientIdentity((Identifier("P1", "urn:test"),), "Demo", "Anna", date(1960, 1, 2), "F")
@@ -192,6 +193,27 @@ def test_without_a_destination_the_document_is_parked_with_the_setting_to_make(h
     house.steps._destinations = {"pacs": house.door}
     house.run_all()
     assert "CONNECTOR_EHR_URL" in house.status()["waiting"][0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "jobs", "told", "why"),
+    [
+        (None, {"assess.done": 1, "deliver.done": 2}, False, "nothing to tell"),
+        (Refused("C-FIND refused"), {"assess.done": 1, "deliver.done": 2}, True, "assessed without, and said so"),
+        (TryLater("busy"), {"assess.due": 1}, False, "a baseline may lie there: wait for it"),
+    ],
+)
+def test_earlier_studies_are_asked_for_first(house: House, fault, jobs, told, why) -> None:
+    def priors(study: StudyRow) -> str:
+        assert (study.patient_id, study.issuer_of_patient_id) == ("P1", "TEST")
+        if fault:
+            raise fault
+        return ""
+
+    house.steps._priors = priors
+    house.run_all()
+    assert house.status()["jobs"] == jobs, why
+    assert any("earlier studies" in event["detail"] for event in house.status()["events"]) is told
 
 
 def test_a_contradicting_patient_is_set_aside_until_a_person_releases(house: House) -> None:
