@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connector import __version__
 from connector.core.assess import assess, input_digest
-from connector.core.assessment import Assessment
+from connector.core.assessment import Assessment, Earlier
 from connector.core.case import CaseFacts, ImagingReading, RecordReading
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.core.evidence import Skipped
@@ -39,6 +39,7 @@ class Subject:
     prior_paths: Sequence[Path] = ()
     identity_released: bool = False
     is_latest_study: bool = True
+    told: tuple[str, ...] = ()  # what went wrong before reading, for the result
 
 
 class Flow:
@@ -74,7 +75,14 @@ class Flow:
                 facts=record.facts if record else {},
                 activity=imaging.activity,
                 regions=imaging.regions,
-                skipped=(*imaging.skipped, *(record.skipped if record else ())),
+                skipped=(
+                    *imaging.skipped,
+                    *(record.skipped if record else ()),
+                    *(Skipped("PACS", reason) for reason in subject.told),
+                ),
+                series=record.series if record else {},
+                treatments=record.treatments if record else (),
+                labs=record.labs if record else (),
             ),
         )
 
@@ -90,9 +98,9 @@ class Flow:
             )
         return record
 
-    def assess(self, gathered: Gathered, *, today: date) -> Assessment:
-        """Run the clinical core on what was gathered."""
-        return assess(gathered.case, today=today, connector_version=__version__)
+    def assess(self, gathered: Gathered, *, today: date, previous: Earlier | None = None) -> Assessment:
+        """Run the clinical core on what was gathered; `previous` is what the last assessment of the patient said."""
+        return assess(gathered.case, today=today, connector_version=__version__, previous=previous)
 
     def write(
         self,

@@ -1,35 +1,55 @@
 """The one decision: from the facts of a case to an assessment; the same case and day always give the same answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
-from connector.core.assessment import Assessment, DoseReport, ResponseReport
+from connector.core.adverse_findings import adverse_findings
+from connector.core.assessment import Assessment, DoseReport, Earlier, Finding, ResponseReport, Selection
 from connector.core.canonical import canonical
-from connector.core.case import CaseFacts, TimePoint
+from connector.core.case import CaseFacts, FactValue, TimePoint
+from connector.core.catalogue import in_words
+from connector.core.changes import what_changed
 from connector.core.dosimetry.constants import DEFAULT_PROFILE, constants_for
 from connector.core.dosimetry.voxel_map import local_deposition
 from connector.core.errors import ImpossibleInput
+from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
+from connector.core.marker_course import marker_courses, marker_facts, marker_findings, reports
 from connector.core.response import assess_response, response_case
+from connector.core.response.case import Response
 from connector.core.selection import select
+from connector.core.selection.sensitivity import what_would_change, worth_knowing
+from connector.core.treatments import days_since_last_local, treatment_start
 from connector.core.versions import RULESET
 
+Facts = Mapping[str, Observed[FactValue]]
+MOST_BLOCKING = 6
+WITHOUT_PROGRESSION = frozenset({Response.CR, Response.PR, Response.SD, Response.NON_CR_NON_PD})
 
-def assess(case: CaseFacts, *, today: date, connector_version: str) -> Assessment:
+
+def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Earlier | None = None) -> Assessment:
     """
-    Judge response, absorbed dose and selection of one case.
+    Judge response, absorbed dose and selection of one case, and say what changed since the `previous` assessment.
 
     Each part that cannot be judged says what it needs in `needs`; none keeps the others from speaking.
     """
     assessed = _assessed_time_point(case)
-    facts, disputed = joined(case.facts, imaging_facts(assessed, today=today) if assessed else {})
-    response, response_needs = _response(case.time_points)
+    started = _Start.of(case, assessed)
+    response, response_needs = _response(case.time_points, started.on)
     dose, dose_needs = _dose(case)
+    progression = _progression(response, assessed)
+    courses = marker_courses(case.series, case.facts)
+    computed = marker_facts(case.series, courses, case.facts, treated_on=started.on)
+    computed |= days_since_last_local(case.facts, today)
+    seen = imaging_facts(assessed, today=today) if assessed else {}
+    if assessed is not None and progression is not None:
+        seen["radiological_progression"] = Observed(progression, assessed.study_instance_uid, assessed.studied_on)
+    # What the record states stands before what is computed from its series; the images are a source of their own.
+    facts, disputed = joined({**computed, **case.facts}, seen)
     selection = select(facts, today)
-    needs = [*response_needs, *dose_needs]
-    if selection.missing:
-        needs.append("selection is clearer with: " + ", ".join(selection.missing))
+    changing = what_would_change({name: fact.value for name, fact in facts.items()}, selection)
     return Assessment(
         case_ref=case.case_ref,
         study_instance_uid=case.study_instance_uid,
@@ -42,11 +62,21 @@ def assess(case: CaseFacts, *, today: date, connector_version: str) -> Assessmen
         response=response,
         selection=selection,
         dose=dose,
-        needs=tuple(needs),
+        needs=(*response_needs, *dose_needs, *_selection_needs(selection)),
         warnings=(
+            *started.doubts,
             *(f"record and images differ in {name}: left out until a person decides" for name in disputed),
+            *_stated_otherwise(computed, case.facts),
             *(f"not used: {skipped.where}: {skipped.reason}" for skipped in case.skipped),
         ),
+        markers=reports(case.series, courses),
+        findings=(
+            *started.findings,
+            *marker_findings(courses, progression=progression),
+            *adverse_findings(case.labs, treated_on=started.on),
+        ),
+        changes=what_changed(previous, selection, response) if previous else (),
+        worth_knowing=worth_knowing(changing),
     )
 
 
@@ -58,21 +88,50 @@ def input_digest(case: CaseFacts) -> str:
     """
     digest = sha256()
     parts = (RULESET, DEFAULT_PROFILE, case.study_instance_uid, case.time_points, case.facts, case.skipped)
-    for part in (*parts, case.activity, case.regions):
+    for part in (*parts, case.activity, case.regions, case.series, case.treatments, case.labs):
         digest.update(canonical(part).encode("utf-8"))
         digest.update(b"\x00")
     return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """From when response is counted, with the words for a reader; `on` is None when the record does not tell."""
+
+    on: date | None
+    findings: tuple[Finding, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, case: CaseFacts, assessed: TimePoint | None) -> "_Start":
+        if assessed is None:
+            return cls(None)
+        started, doubt = treatment_start(case.treatments, imaged_on=assessed.studied_on)
+        if started is None:
+            return cls(None, doubts=(doubt,) if doubt else ())
+        text = f"response is counted from the start of {started.value.replace('_', ' ')} on {started.observed_on}"
+        return cls(started.observed_on, findings=(Finding("course", text, origins=(started.origin,)),))
 
 
 def _assessed_time_point(case: CaseFacts) -> TimePoint | None:
     return next((point for point in case.time_points if point.study_instance_uid == case.study_instance_uid), None)
 
 
-def _response(time_points: tuple[TimePoint, ...]) -> tuple[ResponseReport | None, list[str]]:
-    ready = response_case(time_points)
+def _response(time_points: tuple[TimePoint, ...], treated_on: date | None) -> tuple[ResponseReport | None, list[str]]:
+    ready = response_case(time_points, treated_on)
     if isinstance(ready, tuple):
         return None, [f"response cannot be decided: {need}" for need in ready]
     return assess_response(ready), []
+
+
+def _progression(response: ResponseReport | None, assessed: TimePoint | None) -> bool | None:
+    """Whether the assessed images show progression; None when they were not judged, or not evaluable."""
+    if response is None or assessed is None:
+        return None
+    words = [visit.overall_response for visit in response.visits[1:] if visit.on == assessed.studied_on]
+    if not words:
+        return None
+    return True if words[0] == Response.PD else False if words[0] in WITHOUT_PROGRESSION else None
 
 
 def _dose(case: CaseFacts) -> tuple[DoseReport | None, list[str]]:
@@ -85,10 +144,31 @@ def _dose(case: CaseFacts) -> tuple[DoseReport | None, list[str]]:
         return None, [f"absorbed dose cannot be decided: {fault}"]
 
 
+def _selection_needs(selection: Selection) -> Iterator[str]:
+    """The few facts without which the leading answer stays open; the others that would be asked for are counted."""
+    if selection.status != "cannot_decide":
+        return
+    shown = selection.blocking[:MOST_BLOCKING]
+    further = len({*selection.blocking, *selection.missing}.difference(shown))
+    named = ", ".join(map(in_words, shown)) or "a review by the board"
+    yield f"selection cannot be decided: needs {named}" + (
+        f" ({further} further facts would refine it)" if further else ""
+    )
+
+
+def _stated_otherwise(computed: Facts, stated: Facts) -> Iterator[str]:
+    for name in sorted(computed.keys() & stated.keys()):
+        if computed[name].value != stated[name].value:
+            yield f"{in_words(name)}: the record's word stands, and its dated values say {computed[name].value}"
+
+
 def _origins(case: CaseFacts) -> Iterable[str]:
     yield from {observed.origin for observed in case.facts.values()}
     yield from {lesion.origin for point in case.time_points for lesion in point.lesions}
     yield from {point.study_instance_uid for point in case.time_points}
     yield from {region.origin for region in case.regions}
+    yield from {value.origin for series in case.series.values() for value in series}
+    yield from {treatment.origin for treatment in case.treatments}
+    yield from {lab.origin for lab in case.labs}
     if case.activity is not None:
         yield case.activity.series_instance_uid

@@ -169,7 +169,11 @@ class Risk:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which treatment fits, by cited rules; `status` as in the contract of `connector select`."""
+    """
+    Which treatment fits, by cited rules; `status` as in the contract of `connector select`.
+
+    `blocking` are the few absent facts without which the leading answer stays open, `missing` all that were asked for.
+    """
 
     status: str
     options: tuple[Option, ...]
@@ -183,6 +187,57 @@ class Selection:
     risks: tuple[Risk, ...] = ()
     conflicts: tuple[str, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
+    blocking: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerReport:
+    """
+    How one tumour marker moves over time, by a log-linear fit.
+
+    `trend` is rising, falling, stable (the 95 % interval of the slope holds zero) or unknown (no fit). Months are
+    rounded to a tenth for reading; a negative doubling time is a half-life. An end of the interval is None where the
+    marker does not rise there.
+    """
+
+    marker: str  # calcitonin, cea, thyroglobulin
+    trend: str
+    used: int
+    first_on: date
+    last_on: date
+    doubling_time_months: Decimal | None = None
+    interval_months: tuple[Decimal | None, Decimal | None] = (None, None)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The course as a sentence."""
+        said = f"{self.marker}: {self.trend} over {self.used} values from {self.first_on} to {self.last_on}"
+        if self.doubling_time_months is not None:
+            word = "doubling time" if self.doubling_time_months > 0 else "half-life"
+            shortest, longest = (str(end) if end is not None else "no rise" for end in self.interval_months)
+            said += f", {word} {abs(self.doubling_time_months)} months (95 % interval {shortest} to {longest})"
+        return "; ".join((said, *self.notes))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to look at besides the answers: a discordant marker, an adverse event, a choice that was made."""
+
+    kind: str  # marker, adverse_event, course
+    text: str
+    source: Citation | None = None
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an earlier assessment of the same patient said, as far as a later one is compared with it."""
+
+    assessed_on: date
+    study_instance_uid: str
+    selection: Selection | None
+    overall_response: str | None  # at its last visit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,3 +262,7 @@ class Assessment:
     dose: DoseReport | None
     needs: tuple[str, ...] = ()  # "cannot decide: needs ..." sentences
     warnings: tuple[str, ...] = ()
+    markers: tuple[MarkerReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    changes: tuple[str, ...] = ()  # what is different from the last assessment, and why; never part of the digest
+    worth_knowing: tuple[str, ...] = ()  # which fact could change the answer, the most telling first

@@ -181,13 +181,31 @@ class ImagingReading:
 
 
 @dataclass(frozen=True, slots=True)
+class LabResult:
+    """
+    One dated laboratory result with the laboratory's own limits of normal, None where it gave none.
+
+    `analyte` is a word of `core.response.adverse_events.Analyte`; value and limits are in U/L for enzymes, umol/L for
+    bilirubin and creatinine, and in the unit of the analyte's name else.
+    """
+
+    analyte: str
+    value: Decimal
+    origin: str
+    observed_on: date
+    lower_normal: Decimal | None = None
+    upper_normal: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordReading:
     """
     Everything the record says about one patient.
 
     `facts` uses the names of `core/catalogue.py`. `patient_reference` is the EHR's (`Patient/17`), `references` names
     the resources a writer refers to (`condition.liver_metastases` → `Condition/4`). `series` holds every usable dated
-    value of a marker, oldest first, under the fact's name, for trends and doubling times.
+    value of a marker, oldest first, under the fact's name, for trends and doubling times. `treatments` holds the start
+    of every treatment of the tumour (a modality, RAI or a systemic therapy); one whose day is not known has no date.
     """
 
     identity: PatientIdentity
@@ -196,6 +214,8 @@ class RecordReading:
     references: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
     series: Mapping[str, tuple[Observed[Decimal], ...]] = field(default_factory=dict)
+    treatments: tuple[Observed[str], ...] = ()
+    labs: tuple[LabResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,3 +229,6 @@ class CaseFacts:
     activity: ActivityMap | None = None
     regions: tuple[Region, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    series: Mapping[str, tuple[Observed[Decimal], ...]] = field(default_factory=dict)
+    treatments: tuple[Observed[str], ...] = ()
+    labs: tuple[LabResult, ...] = ()

@@ -242,3 +242,25 @@ def read_fact(name: str, raw: object) -> FactValue:
         message = "unknown fact: remove it or correct its name (`connector rules --facts` prints the names)"
         raise BadCase(f"facts.{name}", raw, message)
     return fact.read(raw)
+
+
+UNITS = {
+    "umol_l": "µmol/L", "g_l": "g/L", "pg_ml": "pg/mL", "ng_ml": "ng/mL", "ml_min_1_73m2": "mL/min/1.73 m²",
+    "mm": "mm", "ml": "mL", "kg": "kg", "gy": "Gy", "gbq": "GBq", "mbq": "MBq", "mci": "mCi", "m": "m",
+    "percent": "%", "fraction": "0 to 1", "months": "months", "weeks": "weeks", "days": "days", "years": "years",
+}  # fmt: skip
+SPELT = {
+    "child pugh": "Child-Pugh", "ecog ps": "ECOG performance status", "rai": "radioiodine", "lrt": "local treatment",
+    "tki": "TKI", "maa": "MAA", "tn ratio": "tumour-to-normal ratio", "albi": "ALBI", "egfr": "eGFR",
+    "inr": "INR", "tg": "thyroglobulin", "cea": "CEA", "fdg": "FDG", "mdt": "tumour board", "men2": "MEN2",
+    "ret": "RET", "vegf": "VEGF", "ebrt": "external beam radiotherapy", "ssa": "somatostatin", "tare": "TARE",
+}  # fmt: skip
+
+
+def in_words(name: str) -> str:
+    """A fact's name as a person reads it: `bilirubin_total_umol_l` is "bilirubin total (µmol/L)"."""
+    unit = next((unit for unit in UNITS if name.endswith(f"_{unit}")), None)
+    words = f" {name.removesuffix(f'_{unit}').replace('_', ' ')} "
+    for short, spelt in SPELT.items():
+        words = words.replace(f" {short} ", f" {spelt} ")
+    return words.strip() + (f" ({UNITS[unit]})" if unit else "")

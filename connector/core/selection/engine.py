@@ -96,6 +96,7 @@ class _Decision:
     status: str
     path: Path
     standings: tuple[_Ranked, ...]
+    blocking: tuple[str, ...]
 
 
 class _Case:
@@ -137,7 +138,8 @@ class _Case:
             one.rank == 1 and one.modality in leading for one in standings
         ):
             standings = (_Ranked("board_only", _Verdict("possible"), 1), *standings)
-        return _Decision(status, path, standings)
+        blocking = self.blocking(questions[0], path, verdicts, leading) if status == "cannot_decide" else ()
+        return _Decision(status, path, standings, blocking)
 
     def answer(self, today: date) -> Selection:
         decision = self.decide()
@@ -158,6 +160,7 @@ class _Case:
             risks=pooling.risks(self.values, offered),
             conflicts=conflicts.touching(self.values, self.fired_ids),
             values=numbers(self.values),
+            blocking=decision.blocking,
         )
 
     def listed(self, questions: tuple[Site, ...]) -> dict[str, tuple[str, ...]]:
@@ -199,6 +202,22 @@ class _Case:
         return any(
             word == "cannot_decide" or (word == "possible" and option in hanging) for option, word in words.items()
         )
+
+    def blocking(
+        self, site: Site, path: Path, verdicts: Mapping[str, _Verdict], leading: Iterable[str]
+    ) -> tuple[str, ...]:
+        """The absent facts that leave the answer open: those that stop the pathway, else what its options need."""
+        if path.undecided:
+            return tuple(sorted(path.undecided))
+        led_to = path.targets if site is sites.LIVER else frozenset(leading)
+        needed = [name for option in sorted(led_to) for name in verdicts[option].needs]
+        hanging = [
+            name
+            for rule in self.open
+            if rule.verdict in SUPPORTS and not led_to.isdisjoint(rule.options)
+            for name in sorted(rule.when.undecided_by(self.values))
+        ]
+        return tuple(dict.fromkeys(needed or hanging))
 
     def status(self, *, all_excluded: bool, undecided: bool) -> str:
         if self.contradicting:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from connector.core.assessment import Selection
 from connector.core.case import FactValue
-from connector.core.catalogue import FACTS
+from connector.core.catalogue import FACTS, in_words
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
 from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values, Verdict
 from connector.core.selection.contradictions import CONTRADICTIONS
@@ -59,6 +59,26 @@ def what_would_change(given: Values, selection: Selection) -> tuple[Change, ...]
             changed += _flips(given, name, _ladders(name, given[name]), now)
     missing.sort(key=lambda changes: -_worth(changes))
     return (*(change for changes in missing for change in changes), *changed)
+
+
+def worth_knowing(changes: Iterable[Change]) -> tuple[str, ...]:
+    """Say in at most two sentences which missing fact is worth getting first, and what it could lead to."""
+    by_fact: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.before is None and change.preferred:
+            by_fact.setdefault(change.fact, []).append(change)
+    return tuple(_worth_getting(fact, led_to) for fact, led_to in list(by_fact.items())[:MOST_SENTENCES])
+
+
+def _worth_getting(fact: str, changes: Iterable[Change]) -> str:
+    values_by_answer: dict[str, list[str]] = {}
+    for change in changes:
+        answer = " or ".join(option.replace("_", " ") for option in change.preferred)
+        values_by_answer.setdefault(answer, []).append(_shown(change.after).replace("_", " "))
+    outcomes = [
+        f"{answer} would be first if it is {' or '.join(values)}" for answer, values in values_by_answer.items()
+    ]
+    return f"Worth knowing: {in_words(fact)}; " + ", ".join(outcomes[:MOST_OUTCOMES])
 
 
 def _flips(
@@ -149,6 +169,7 @@ def _deciding() -> frozenset[str]:
     return frozenset().union(*by_rules, *by_needs, *by_contradictions, *by_derivation)
 
 
+MOST_SENTENCES, MOST_OUTCOMES = 2, 3
 WEIGHED = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES})
 LIMITS = _limits()
 DECIDING = _deciding()
