@@ -8,6 +8,7 @@ import click
 
 from connector import __version__
 from connector.cli import operate, service
+from connector.cli.conformance import conformance
 from connector.cli.demo import demo
 from connector.cli.dose import dose
 from connector.cli.process import process
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 for command in (
-    demo, respond, response, dose, select, process, rules, schema,
+    demo, respond, response, dose, select, process, rules, schema, conformance,
     service.serve, service.listen, service.worker, service.beat, service.web,
     operate.check, operate.status, operate.replay, operate.release, operate.study, operate.migrate,
 ):  # fmt: skip

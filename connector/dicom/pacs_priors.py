@@ -20,8 +20,8 @@ from connector.ports import Inbox
 
 log = get_logger("dicom.priors")
 
-_STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
-_STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 _PENDING = frozenset({0xFF00, 0xFF01})
 _SUCCESS = 0x0000
 _CANCELLED = 0xFE00
@@ -123,8 +123,8 @@ class PacsPriors:
         return self._get(wanted, patient_id=patient_id.strip()) if wanted else Retrieved(0, 0)
 
     def _find(self, keys: Dataset) -> Iterator[Dataset]:
-        with association(self._pacs, [Proposal(_STUDY_ROOT_FIND)]) as opened:
-            for status, answer in opened.send_c_find(keys, UID(_STUDY_ROOT_FIND)):
+        with association(self._pacs, [Proposal(STUDY_ROOT_FIND)]) as opened:
+            for status, answer in opened.send_c_find(keys, UID(STUDY_ROOT_FIND)):
                 code = status.get("Status")
                 if code in _PENDING and answer is not None:
                     yield answer
@@ -134,7 +134,7 @@ class PacsPriors:
     def _get(self, wanted: Sequence[FoundSeries], *, patient_id: str) -> Retrieved:
         visit = _Visit(self._intake, self._pacs.ae_title, patient_id)
         proposals = [
-            Proposal(_STUDY_ROOT_GET),
+            Proposal(STUDY_ROOT_GET),
             *(Proposal(uid, PRIOR_SYNTAXES, as_provider=True) for uid in PRIOR_SOP_CLASSES),
         ]
         with visit, association(self._pacs, proposals, handlers=[(evt.EVT_C_STORE, visit.on_store)]) as opened:
@@ -146,7 +146,7 @@ class PacsPriors:
 
     def _get_series(self, opened: Any, series: FoundSeries, visit: "_Visit") -> None:
         keys = _keys("SERIES", StudyInstanceUID=series.study_instance_uid, SeriesInstanceUID=series.series_instance_uid)
-        for status, _ in opened.send_c_get(keys, UID(_STUDY_ROOT_GET)):
+        for status, _ in opened.send_c_get(keys, UID(STUDY_ROOT_GET)):
             code = status.get("Status")
             if code in _PENDING:
                 continue

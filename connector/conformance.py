@@ -1,0 +1,61 @@
+"""The conformance statements of both rooms: their values as JSON, or put into words for people."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from connector import __version__
+from connector.dicom import conformance as dicom_room
+from connector.fhir import conformance as fhir_room
+from connector.settings import explain
+
+
+def values(*, dicom: bool = True, fhir: bool = True) -> dict[str, Any]:
+    """The statements that are asked for; FHIR is a CapabilityStatement, and stands alone when only it is asked for."""
+    if not dicom:
+        return fhir_room.capability_statement()
+    return {"dicom": dicom_room.statement(), **({"fhir": fhir_room.capability_statement()} if fhir else {})}
+
+
+def markdown(*, dicom: bool = True, fhir: bool = True) -> str:
+    """The statements that are asked for, in Markdown."""
+    texts = []
+    if dicom:
+        texts.append(_render("conformance_dicom.md.jinja", dicom_room.statement()))
+    if fhir:
+        texts.append(_render("conformance_fhir.md.jinja", fhir_room.statement()))
+    return "\n".join(texts)
+
+
+def settings_table(*prefixes: str) -> str:
+    """The settings whose variables begin so (after `CONNECTOR_`), all without any, as a Markdown table."""
+    starts = tuple(f"CONNECTOR_{prefix}" for prefix in prefixes or ("",))
+    rows = [
+        {"Variable": f"`{name}`", "Default": f"`{default}`" if default else "", "Meaning": meaning}
+        for name, default, meaning in explain()
+        if name.startswith(starts)
+    ]
+    return table(rows)
+
+
+def table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    """A Markdown table of rows with equal keys; `columns` are their headings, else the keys."""
+    held = list(rows)
+    heads = list(columns) or list(held[0])
+    lines = [heads, ["---"] * len(heads), *([str(cell) for cell in row.values()] for row in held)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _render(template: str, stated: Mapping[str, Any]) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=False,  # noqa: S701 - Markdown from our own values, not a page
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["table"] = table
+    environment.globals["settings_table"] = settings_table
+    return environment.get_template(template).render(version=__version__, **stated)

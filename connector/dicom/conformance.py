@@ -1,0 +1,191 @@
+"""What the DICOM side declares of itself, read from the registries that it works by."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from inspect import signature
+from typing import Any
+
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.uid import UID, AllTransferSyntaxes, Comprehensive3DSRStorage, EncapsulatedPDFStorage, RTDoseStorage
+
+from connector.dicom import codes, identity, receive_intake
+from connector.dicom import receive_negotiation as negotiation
+from connector.dicom.pacs_association import Pacs, Proposal
+from connector.dicom.pacs_priors import (
+    PRIOR_MODALITIES,
+    PRIOR_SOP_CLASSES,
+    PRIOR_SYNTAXES,
+    STUDY_ROOT_FIND,
+    STUDY_ROOT_GET,
+)
+from connector.dicom.read_activity import ACTIVITY_CLASSES
+from connector.dicom.read_structures import STRUCTURE_SET
+from connector.dicom.read_study import REPORTS, SEGMENTATIONS
+from connector.dicom.receive import Listener
+from connector.dicom.receive_commitment import NOT_AUTHORISED
+from connector.dicom.receive_stow import stow_routes
+from connector.dicom.receive_stow_answer import JSON, XML
+from connector.dicom.receive_wire import MAXIMUM_PDU_BYTES
+from connector.terminology import Concept
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A kind of document that we make, and how it is built."""
+
+    kind: str
+    sop_class_uid: str
+    modality: str
+    built: str
+
+
+WRITTEN = (
+    Written(
+        "sr",
+        Comprehensive3DSRStorage,
+        "SR",
+        "TID 1500; lesions by TID 1411 when they refer to a segment, else TID 1501; COMPLETE, UNVERIFIED, PRELIMINARY",
+    ),
+    Written(
+        "rtdose",
+        RTDoseStorage,
+        "RTDOSE",
+        "Dose Summation Type PLAN_OVERVIEW, without RT Plan and DVH; only when a dose map was computed",
+    ),
+    Written("pdf", EncapsulatedPDFStorage, "DOC", "the report that a person reads, where one is made"),
+)
+
+# Every other storage SOP class is stored, and counts for the completeness of its study only.
+READ = (
+    (REPORTS, "lesions and their measurements, of any vendor"),
+    (SEGMENTATIONS, "regions and lesions as masks"),
+    ({STRUCTURE_SET}, "regions and lesions as contours"),
+    (ACTIVITY_CLASSES, "activity for voxel dosimetry"),
+)
+
+_STATUSES = (
+    (receive_intake.STORED, "on disk and in the ledger, both flushed; also for an instance that is here already"),
+    (receive_intake.OUT_OF_RESOURCES, "disk below its reserve, or ledger away: send again later"),
+    (receive_intake.PROCESSING_FAILURE, "a fault of ours: send again later"),
+    (receive_intake.DOES_NOT_MATCH_SOP_CLASS, "the data set is of another class or instance than announced"),
+    (receive_intake.CANNOT_UNDERSTAND, "no readable data set: attributes that identify it are missing or malformed"),
+    (receive_intake.OTHER_STUDY, "STOW-RS only: of another study than the address names"),
+)
+_REJECTIONS = (
+    (negotiation.APPLICATION_CONTEXT_UNKNOWN, "another application context"),
+    (negotiation.CALLING_AE_TITLE_UNKNOWN, "calling AE title not allowed"),
+    (negotiation.CALLED_AE_TITLE_UNKNOWN, "called AE title is not ours"),
+    (negotiation.PROTOCOL_VERSION_UNKNOWN, "another protocol version"),
+    (negotiation.LIMIT_REACHED, "limit of associations reached: try again"),
+)
+
+
+def statement() -> Json:
+    """Everything the statement tells that is a value, by part."""
+    waits = {one.name: one.default for one in fields(Pacs)}
+    return {
+        "implementation": {
+            "class_uid": identity.IMPLEMENTATION_CLASS_UID,
+            "version_name": identity.IMPLEMENTATION_VERSION_NAME,
+            "manufacturer": identity.OUR_MANUFACTURER,
+            "model_name": identity.OUR_MODEL_NAME,
+            "maximum_pdu_bytes": MAXIMUM_PDU_BYTES,
+        },
+        "acceptor": {
+            "contexts": [
+                {"sop_class": "every storage SOP class, private ones included", "uid": "",
+                 "transfer_syntaxes": "every one; the first of a context is accepted", "role": "SCP"},
+                _context(negotiation.VERIFICATION, "SCP"),
+                _context(negotiation.STORAGE_COMMITMENT, "SCU: results of our own requests"),
+            ],
+            "idle_seconds": _default(Listener, "idle_seconds"),
+            "handshake_seconds": _default(Listener, "handshake_seconds"),
+            "statuses": [{"status": f"{code:04X}", "when": when} for code, when in _STATUSES],
+            "rejections": [
+                {"result_source_reason": ", ".join(map(str, numbers)), "when": when} for numbers, when in _REJECTIONS
+            ],
+            "commitment_status": f"{NOT_AUTHORISED:04X}",
+        },
+        "requestor": {
+            "contexts": [
+                *(_context(one.sop_class_uid, "SCU") for one in WRITTEN),
+                _context(negotiation.VERIFICATION, "SCU"),
+                _context(negotiation.STORAGE_COMMITMENT, "SCU, when it is asked for"),
+            ],
+            "priors": [
+                _context(STUDY_ROOT_FIND, "SCU"),
+                _context(STUDY_ROOT_GET, "SCU"),
+                *(_context(uid, "SCP, by role selection", PRIOR_SYNTAXES) for uid in PRIOR_SOP_CLASSES),
+            ],
+            "prior_modalities": sorted(PRIOR_MODALITIES),
+            "connect_seconds": waits["connect_seconds"],
+            "answer_seconds": waits["answer_seconds"],
+        },
+        "stow": {
+            "answers": [JSON, XML],
+            "largest_request_bytes": _default(stow_routes, "largest_request_bytes"),
+            "largest_instance_bytes": _default(stow_routes, "largest_instance_bytes"),
+            "maximum_uploads": _default(stow_routes, "maximum_uploads"),
+        },
+        "read": [
+            {"sop_class": _name(uid), "uid": uid, "for": what} for uids, what in READ for uid in sorted(uids)
+        ],
+        "decoded": [{"transfer_syntax": _name(uid), "uid": uid} for uid in _decoded_syntaxes()],
+        "written": [
+            {"kind": one.kind, "sop_class": _name(one.sop_class_uid), "uid": one.sop_class_uid,
+             "modality": one.modality, "series_number": identity.OUR_SERIES_NUMBERS[one.kind], "built": one.built}
+            for one in WRITTEN
+        ],
+        "response_codes": [
+            {"response": word, "code": one.code, "scheme": one.scheme, "meaning": one.meaning}
+            for word, one in codes.OVERALL_RESPONSES.items()
+        ],
+        "private_codes": {
+            "scheme": codes.OUR_SCHEME,
+            "name": codes.OUR_SCHEME_NAME,
+            "codes": [{"code": one.code, "meaning": one.meaning} for one in _private_codes()],
+        },
+    }  # fmt: skip
+
+
+def _context(uid: str, role: str, syntaxes: Sequence[str] = tuple(Proposal("").transfer_syntaxes)) -> Json:
+    names = ", ".join(_name(one) for one in syntaxes)
+    return {"sop_class": _name(uid), "uid": uid, "transfer_syntaxes": names, "role": role}
+
+
+def _name(uid: str) -> str:
+    return str(UID(uid).name)
+
+
+def _default(made: Callable[..., Any], parameter: str) -> Any:
+    return signature(made).parameters[parameter].default
+
+
+def _decoded_syntaxes() -> list[str]:
+    """Transfer syntaxes with compressed pixels that an installed decoder opens, in the order of their numbers."""
+    found = (str(syntax) for syntax in AllTransferSyntaxes if _opens(syntax))
+    return sorted(found, key=lambda uid: [int(part) for part in uid.split(".")])
+
+
+def _opens(syntax: UID) -> bool:
+    try:
+        return bool(syntax.is_encapsulated and get_decoder(syntax).is_available)
+    except NotImplementedError:  # pydicom's word for a syntax that it has no decoder for
+        return False
+
+
+def _private_codes() -> list[Concept]:
+    """Our private codes by code value, with the two families that a number completes."""
+    found = {one for one in _concepts() if one.scheme == codes.OUR_SCHEME}
+    families = {codes.dose_to_volume("x"), codes.volume_at_dose("x")}
+    return sorted(found | families, key=lambda one: one.code)
+
+
+def _concepts() -> Iterator[Concept]:
+    for value in vars(codes).values():
+        if isinstance(value, Concept):
+            yield value
+        elif isinstance(value, dict):
+            yield from (each for each in value.values() if isinstance(each, Concept))
