@@ -50,21 +50,29 @@ def case_command(command: Callable[..., None]) -> Callable[..., None]:
     return case_argument(_lines_option(debug_option(command)))
 
 
-def run_cases(run: Run, case: str, *, lines: bool, debug: bool = False) -> None:
+def _text_of(result: dict[str, Any], indent: int | None = None) -> bytes:
+    """One result as JSON; a lone surrogate from the case leaves as the JSON escape it came as."""
+    return dumps(result, indent=indent).encode("utf-8", "backslashreplace")
+
+
+def run_cases(
+    run: Run, case: str, *, lines: bool, debug: bool = False, line_of: Callable[[Any], bytes] = _text_of
+) -> None:
     """
     Answer the case in the file `case` (`-` is stdin), or every line of it, as JSON on stdout.
 
     A bad case leaves with exit 2 and its sentence as the last line of stderr; with `lines` it becomes an error line and
-    the run goes on. Anything else that fails leaves with exit 1. A traceback is shown only with `debug`.
+    the run goes on. Anything else that fails leaves with exit 1. A traceback is shown only with `debug`. `line_of`
+    writes the lines.
     """
     try:
         with _opened(case) as source:
             if lines:
                 for text in source:
                     if text.strip():
-                        _write(_answer_line(run, text), indent=None)
+                        _write(line_of(_answer_line(run, text)))
             else:
-                _write(run(load(source.read())), indent=2)
+                _write(_text_of(run(load(source.read())), indent=2))
     except BadCase as fault:
         _leave(CaseError(sentence(fault)), debug=debug)
     except BrokenPipeError:
@@ -97,10 +105,9 @@ def _opened(case: str) -> Iterator[BinaryIO]:
         yield source
 
 
-def _write(result: dict[str, Any], *, indent: int | None) -> None:
+def _write(result: bytes) -> None:
     """Write one result and let it go at once: a caller may wait for it before sending the next line."""
-    # A lone surrogate from the case leaves as the JSON escape it came as.
-    sys.stdout.buffer.write(dumps(result, indent=indent).encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.write(result + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from connector.cli.case_io import case_argument, case_command, debug_option, run_cases
+from connector.contract.reading import exact_line
 from connector.contract.respond import run
 from connector.contract.respond_sdtm import export as sdtm_tables
 
@@ -18,7 +19,7 @@ def respond(case: str, *, lines: bool, debug: bool) -> None:
     Example: echo '{"criteria": "recist-1.1", "table": {"target": "PR", "non_target": "NE", "new_lesion": "none"}}' |
     connector respond -
     """
-    run_cases(run, case, lines=lines, debug=debug)
+    run_cases(run, case, lines=lines, debug=debug, line_of=exact_line)
 
 
 @click.group()

@@ -4,9 +4,11 @@ import json
 import re
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, NoReturn, TypeVar
 
+import jiter
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from connector import __version__
@@ -30,11 +32,20 @@ def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 # Two values of one name would silently leave the last: every object is checked while it is read.
+_READ = partial(jiter.from_json, float_mode="decimal", catch_duplicate_keys=True, allow_inf_nan=False)
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_refuse_doubles)
 
 
 def load(text: str | bytes) -> Any:
     """Parse one JSON case with decimals exactly as written. Raises BadCase."""
+    try:
+        return _READ(text.encode() if isinstance(text, str) else text)
+    except ValueError:
+        return _load_slowly(text)
+
+
+def _load_slowly(text: str | bytes) -> Any:
+    """Read what the fast parser refuses: a byte order mark, a lone surrogate; or tell what is wrong with it."""
     try:
         return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError as fault:
@@ -148,6 +159,18 @@ def error_line(fault: BadCase) -> dict[str, Any]:
 def dumps(result: Any, *, indent: int | None = None) -> str:
     """One result as JSON; decimals leave as strings, exactly."""
     return json.dumps(result, indent=indent, ensure_ascii=False, allow_nan=False, default=_encode)
+
+
+def exact_line(result: Any) -> bytes:
+    """
+    One result as JSON on one line, in UTF-8; for results without binary floats, whose NaN would leave as null here.
+
+    Decimals leave as strings, exactly.
+    """
+    try:
+        return orjson.dumps(result, default=_encode)
+    except TypeError:  # a lone surrogate from the case, or a whole number of more than 64 bits
+        return dumps(result).encode("utf-8", "backslashreplace")
 
 
 def _encode(value: Any) -> Any:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from connector.core.case import LesionRole, LesionState
 
@@ -90,6 +92,7 @@ class Lesion:
 
 
 TOO_SMALL_MM = Decimal(5)  # Eisenhauer 2009, section 4.3.2: a target too faint to measure, but there
+PATHOLOGICAL_NODE_MM = Decimal(10)  # section 3.2: below this short axis a node is normal
 LARGEST_DIAMETER_MM = Decimal(1000)  # more is a unit error, not a lesion
 _ZERO_MM = Decimal(0)
 
@@ -100,16 +103,18 @@ class Measurement:
     One lesion at one visit.
 
     `diameters_mm` holds one diameter (node: short axis), or several when the lesion has split. A lesion that has grown
-    into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own. `total_mm` and
-    `largest_mm` follow from these: 5 mm for one too small to measure, 0 for an absent one, None when it was not
-    evaluable. Raises ValueError for a diameter that no lesion has.
+    into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own. The rest follows
+    from these: `total_mm` is 5 mm for one too small to measure, 0 for an absent one, None when it was not evaluable;
+    `disease` tells whether anything is there, `disease_in_node` whether a node is enlarged. Raises ValueError for a
+    diameter that no lesion has.
     """
 
     state: LesionState
     diameters_mm: tuple[Decimal, ...] = ()
     merged_into: str | None = None
     total_mm: Decimal | None = field(init=False, compare=False)
-    largest_mm: Decimal | None = field(init=False, compare=False)
+    disease: bool = field(init=False, compare=False)
+    disease_in_node: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         for diameter in self.diameters_mm:
@@ -122,20 +127,21 @@ class Measurement:
             LesionState.TOO_SMALL: (TOO_SMALL_MM,),
             LesionState.ABSENT: (_ZERO_MM,),
         }.get(self.state, ())
+        largest_mm = max(parts, default=_ZERO_MM)
         object.__setattr__(self, "total_mm", sum(parts, _ZERO_MM) if parts else None)
-        object.__setattr__(self, "largest_mm", max(parts, default=None))
+        object.__setattr__(self, "disease", largest_mm > 0)
+        object.__setattr__(self, "disease_in_node", largest_mm >= PATHOLOGICAL_NODE_MM)
 
 
 ABSENT = Measurement(LesionState.ABSENT)
 NOT_EVALUABLE = Measurement(LesionState.NOT_EVALUABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """One reading of one visit; a lesion without a measurement was not evaluable. `markers_normal` None: not known."""
 
     on: date
-    measurements: Mapping[str, Measurement] = field(default_factory=dict)
+    measurements: Mapping[str, Measurement] = MappingProxyType({})
     new_lesion: NewLesion = NewLesion.NONE
     label: str | None = None
     reader: str | None = None

@@ -6,6 +6,8 @@ from connector.core.case import LesionRole, LesionState
 from connector.core.errors import BadCase
 from connector.core.response.case import Lesion, Measurement, NewLesion, ResponseCase, Visit
 
+_PROGRESSION = LesionState.UNEQUIVOCAL_PROGRESSION
+
 
 def check_case(case: ResponseCase) -> None:
     """Refuse a case that cannot be judged. Raises BadCase."""
@@ -16,14 +18,12 @@ def check_case(case: ResponseCase) -> None:
             "visits.0.new_lesion", case.visits[0].new_lesion, "the baseline has no new lesions: list it as a lesion"
         )
     for number, visit in enumerate(case.visits):
+        at_baseline = number == 0
         for lesion_id, measurement in visit.measurements.items():
-            lesion = lesions.get(lesion_id)
-            if lesion is None:
+            if lesion_id not in lesions:
                 _refuse(_at(number, lesion_id), lesion_id, "no such lesion: add it to lesions, or correct its id")
-            if measurement.merged_into is not None:
-                _check_merge(_at(number, lesion_id), lesion, measurement.merged_into, lesions, visit)
-            if lesion.role is LesionRole.TARGET and (number == 0 or measurement.total_mm is None):
-                _check_target(_at(number, lesion_id), measurement, at_baseline=number == 0)
+            if at_baseline or measurement.merged_into is not None or measurement.state is _PROGRESSION:
+                _check_found(_at(number, lesion_id), lesions[lesion_id], visit, lesions, at_baseline=at_baseline)
 
 
 def _at(visit_number: int, lesion_id: str) -> str:
@@ -72,6 +72,14 @@ def _check_dates(case: ResponseCase) -> None:
         _refuse("last_contact_date", case.last_contact_date, "is before the last visit: correct one of them")
 
 
+def _check_found(field: str, lesion: Lesion, visit: Visit, lesions: dict[str, Lesion], *, at_baseline: bool) -> None:
+    measurement = visit.of(lesion)
+    if measurement.merged_into is not None:
+        _check_merge(field, lesion, measurement.merged_into, lesions, visit)
+    if lesion.role is LesionRole.TARGET:
+        _check_target(field, measurement, at_baseline=at_baseline)
+
+
 def _check_merge(field: str, lesion: Lesion, host_id: str, lesions: dict[str, Lesion], visit: Visit) -> None:
     value = f"merged:{host_id}"
     host = lesions.get(host_id)
@@ -84,7 +92,7 @@ def _check_merge(field: str, lesion: Lesion, host_id: str, lesions: dict[str, Le
 
 
 def _check_target(field: str, measurement: Measurement, *, at_baseline: bool) -> None:
-    if measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
+    if measurement.state is _PROGRESSION:
         _refuse(field, measurement.state.value, "is said of non-target lesions: give this target's diameter")
     if not at_baseline:
         return

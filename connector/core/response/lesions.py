@@ -7,9 +7,21 @@ from typing import NamedTuple
 
 from connector.core.case import LesionState
 from connector.core.response.case import NOT_EVALUABLE, Lesion, Measurement, Visit
-from connector.core.response.recist_1_1 import PATHOLOGICAL_NODE_MM, Found
+from connector.core.response.recist_1_1 import Found
 
 ZERO_MM = Decimal(0)
+# Members by name, once: looking one up in its class costs more than the comparison.
+_PRESENT, _PROGRESSION, _TREATED = (
+    LesionState.PRESENT,
+    LesionState.UNEQUIVOCAL_PROGRESSION,
+    LesionState.TREATED_LOCALLY,
+)
+_GONE, _PERSISTS, _PROGRESSED, _NOT_EVALUABLE = (
+    Found.GONE,
+    Found.PERSISTS,
+    Found.PROGRESSED,
+    Found.NOT_EVALUABLE,
+)
 
 
 class TargetSum(NamedTuple):
@@ -27,8 +39,7 @@ class TargetSum(NamedTuple):
 
 def is_disease(lesion: Lesion, measurement: Measurement) -> bool:
     """Tell whether what was measured is disease: anything at all, or a node with a short axis of 10 mm and more."""
-    largest = measurement.largest_mm
-    return largest is not None and (largest >= PATHOLOGICAL_NODE_MM if lesion.lymph_node else largest > 0)
+    return measurement.disease_in_node if lesion.lymph_node else measurement.disease
 
 
 def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[str, date]) -> TargetSum:
@@ -42,15 +53,16 @@ def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[st
     complete = True
     there: list[str] = []
     flags: list[str] = []
+    found = visit.measurements.get
     for lesion in targets:
-        measurement = visit.of(lesion)
-        left = has_left(lesion, visit, treated_on)
+        measurement = found(lesion.id, NOT_EVALUABLE)
+        left = bool(treated_on) and has_left(lesion, visit, treated_on)
         if measurement.total_mm is None or left:
             complete = complete and measurement.merged_into is not None
             flags.append(_why_not_measured(lesion, measurement, left=left))
             continue
         measured += measurement.total_mm
-        if is_disease(lesion, measurement):
+        if measurement.disease_in_node if lesion.lymph_node else measurement.disease:
             there.append(lesion.id)
     return TargetSum(measured, complete, tuple(there), tuple(flags))
 
@@ -61,13 +73,13 @@ def first_treated_on(visits: tuple[Visit, ...]) -> dict[str, date]:
         lesion_id: visit.on
         for visit in reversed(visits)
         for lesion_id, measurement in visit.measurements.items()
-        if measurement.state is LesionState.TREATED_LOCALLY
+        if measurement.state is _TREATED
     }
 
 
 def has_left(lesion: Lesion, visit: Visit, treated_on: Mapping[str, date]) -> bool:
     """Tell whether a lesion was treated locally at this visit or before: what is left of it is not response."""
-    return bool(treated_on) and lesion.id in treated_on and treated_on[lesion.id] <= visit.on
+    return lesion.id in treated_on and treated_on[lesion.id] <= visit.on
 
 
 def _why_not_measured(lesion: Lesion, measurement: Measurement, *, left: bool) -> str:
@@ -75,22 +87,23 @@ def _why_not_measured(lesion: Lesion, measurement: Measurement, *, left: bool) -
         return f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it"
     if left:
         return f"treated_locally: {lesion.id} left the assessment and is not evaluable since then"
-    if measurement.state is LesionState.PRESENT:
+    if measurement.state is _PRESENT:
         return f"target_not_measured: {lesion.id} is present without a diameter, so it is not evaluable"
     return f"target_not_evaluable: {lesion.id}"
 
 
 def non_target_found(lesion: Lesion, visit: Visit, treated_on: Mapping[str, date]) -> Found:
     """Tell what became of a non-target lesion; one that has grown into another shares what is found of that one."""
-    measurement = visit.of(lesion)
+    measurement = visit.measurements.get(lesion.id, NOT_EVALUABLE)
     if measurement.merged_into is not None:
         measurement = visit.measurements.get(measurement.merged_into, NOT_EVALUABLE)
-    if measurement.state is LesionState.UNEQUIVOCAL_PROGRESSION:
-        return Found.PROGRESSED
-    if has_left(lesion, visit, treated_on):
-        return Found.NOT_EVALUABLE
-    if measurement.state is LesionState.PRESENT:
-        return Found.PERSISTS
+    state = measurement.state
+    if state is _PROGRESSION:
+        return _PROGRESSED
+    if treated_on and has_left(lesion, visit, treated_on):
+        return _NOT_EVALUABLE
+    if state is _PRESENT:
+        return _PERSISTS
     if measurement.total_mm is None:
-        return Found.NOT_EVALUABLE
-    return Found.PERSISTS if is_disease(lesion, measurement) else Found.GONE
+        return _NOT_EVALUABLE
+    return _PERSISTS if is_disease(lesion, measurement) else _GONE

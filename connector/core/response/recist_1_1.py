@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -10,12 +10,14 @@ from connector.core.evidence import Citation
 from connector.core.response.case import NewLesion, Response
 
 EISENHAUER_2009 = "Eisenhauer 2009, RECIST 1.1"
-PATHOLOGICAL_NODE_MM = Decimal(10)  # section 3.2: below this short axis a node is normal
 LEAST_GROWTH_MM = Decimal(5)  # section 4.3.1: the sum must also have grown by this much
-TENTH = Decimal("0.1")
+_TENTH = Decimal("0.1")
+_in_tenths = Context(rounding=ROUND_HALF_UP).quantize
 
+# Members by name, once: looking one up in its class costs more than what is then done with it.
 _CR, _PR, _SD, _PD, _NE, _NA = Response.CR, Response.PR, Response.SD, Response.PD, Response.NE, Response.NA
 _NON = Response.NON_CR_NON_PD
+_UNEQUIVOCAL = NewLesion.UNEQUIVOCAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def change_percent(*, now_mm: Decimal | None, before_mm: Decimal | None) -> str 
     """
     if now_mm is None or not before_mm:
         return None
-    percent = ((now_mm - before_mm) * 100 / before_mm).quantize(TENTH, ROUND_HALF_UP)
-    return "0.0" if not percent else format(percent, "f")
+    percent = _in_tenths((now_mm - before_mm) * 100 / before_mm, _TENTH)
+    return str(percent) if percent else "0.0"  # never "-0.0"
 
 
 def progressed(*, current_mm: Decimal, nadir_mm: Decimal, criteria: Criteria) -> bool:
@@ -93,15 +95,13 @@ def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - 
         return Call(_NE, ("the baseline sum is not complete: there is nothing to compare with",))
     if progressed(current_mm=current, nadir_mm=nadir, criteria=criteria):
         part = "" if sums.all_targets_measured else "the measured targets alone: "
-        return Call(_PD, (f"{part}{current} mm, and the smallest sum was {nadir} mm",))
+        return Call(_PD, (f"{part}{current!s} mm, and the smallest sum was {nadir!s} mm",))
     if not sums.all_targets_measured:
         return Call(_NE, ("a target was not evaluable, and the others alone are not progression",))
     if 10 * current <= 7 * baseline:
-        return Call(_PR, (f"{current} mm, and the baseline was {baseline} mm",))
-    return Call(
-        _SD,
-        (f"{current} mm, neither PR from the baseline of {baseline} mm nor PD from the smallest sum of {nadir} mm",),
-    )
+        return Call(_PR, (f"{current!s} mm, and the baseline was {baseline!s} mm",))
+    neither = f"neither PR from the baseline of {baseline!s} mm nor PD from the smallest sum of {nadir!s} mm"
+    return Call(_SD, (f"{current!s} mm, {neither}",))
 
 
 class Found(Enum):
@@ -113,6 +113,9 @@ class Found(Enum):
     NOT_EVALUABLE = auto()
 
 
+_PERSISTS, _PROGRESSED, _NOT_EVALUABLE = Found.PERSISTS, Found.PROGRESSED, Found.NOT_EVALUABLE
+
+
 def non_target_response(  # noqa: PLR0911 - one return a finding, in order
     found: Sequence[Found], *, markers_normal: bool | None, markers_were_raised: bool, reappeared: bool = False
 ) -> Call:
@@ -122,15 +125,15 @@ def non_target_response(  # noqa: PLR0911 - one return a finding, in order
     A marker that was raised must be normal for CR; it never makes a progression. One lesion that persists is enough for
     NON-CR/NON-PD, whatever was not evaluated. Source: RECIST_1_1, sections 4.3.3 and 4.3.4.
     """
-    if Found.PROGRESSED in found:
+    if _PROGRESSED in found:
         return Call(_PD, ("a non-target lesion has unequivocally progressed",))
     if reappeared:
         return Call(_PD, ("a non-target lesion is back after a complete response",))
-    if Found.PERSISTS in found:
+    if _PERSISTS in found:
         return Call(_NON, ("a non-target lesion persists",))
     if markers_normal is False:
         return Call(_NON, ("a tumour marker is above normal",))
-    if Found.NOT_EVALUABLE in found:
+    if _NOT_EVALUABLE in found:
         return Call(_NE, ("a non-target lesion was not evaluable",))
     if not found:
         return Call(_NA, ())
@@ -150,6 +153,9 @@ TABLE_1 = {
     _NE: (_NE, _NE, _PD, _NE, _NE),
 }
 TABLE_2 = (_CR, _NON, _PD, _NE, _NA)  # no target disease at baseline
+_TABLES = {
+    target: dict(zip(_COLUMNS, responses, strict=True)) for target, responses in (TABLE_1 | {_NA: TABLE_2}).items()
+}
 
 
 def overall_response(*, target: Response, non_target: Response, new_lesion: NewLesion) -> Response:
@@ -158,7 +164,4 @@ def overall_response(*, target: Response, non_target: Response, new_lesion: NewL
 
     An equivocal new lesion does not count until it is confirmed. Source: RECIST_1_1, Tables 1 and 2.
     """
-    if new_lesion is NewLesion.UNEQUIVOCAL:
-        return _PD
-    row = TABLE_2 if target is _NA else TABLE_1[target]
-    return row[_COLUMNS.index(non_target)]
+    return _PD if new_lesion is _UNEQUIVOCAL else _TABLES[target][non_target]

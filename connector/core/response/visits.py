@@ -31,6 +31,12 @@ from connector.core.response.recist_1_1 import (
 )
 
 _RESPONDING = frozenset({Response.CR, Response.PR})
+# Members by name, once: looking one up in its class costs more than the comparison.
+_CR, _SD = Response.CR, Response.SD
+_PERSISTS, _PROGRESSED = Found.PERSISTS, Found.PROGRESSED
+_EQUIVOCAL, _UNEQUIVOCAL = NewLesion.EQUIVOCAL, NewLesion.UNEQUIVOCAL
+_PER_VISIT = ContinuingResponse.PER_VISIT
+_NO_TARGETS = Call(Response.NA, ())
 
 
 def follow(case: ResponseCase, criteria: Criteria) -> tuple[tuple[VisitResponse, ...], tuple[Assessed, ...]]:
@@ -94,7 +100,7 @@ class Course:
             found,
             markers_normal=visit.markers_normal,
             markers_were_raised=self.markers_were_raised,
-            reappeared=self._disease_is_progression and Found.PERSISTS in found,
+            reappeared=self._disease_is_progression and _PERSISTS in found,
         )
         overall = overall_response(target=target.response, non_target=non_target.response, new_lesion=visit.new_lesion)
         sum_mm = total.measured_mm if self.targets and total.complete else None
@@ -122,9 +128,9 @@ class Course:
             label=visit.label,
             new_lesion=visit.new_lesion,
         )
-        seen = bool(total.there) or Found.PERSISTS in found or Found.PROGRESSED in found
+        seen = bool(total.there) or _PERSISTS in found or _PROGRESSED in found
         self.assessed.append(Assessed(visit.on, overall, seen))
-        self.complete_response = self.complete_response or overall is Response.CR
+        self.complete_response = self.complete_response or overall is _CR
         if sum_mm is not None and self.nadir_mm is not None:
             self.nadir_mm = min(self.nadir_mm, sum_mm)
         self._remember(visit)
@@ -137,7 +143,7 @@ class Course:
 
     def _judge_targets(self, visit: Visit, total: TargetSum) -> Call:
         if not self.targets:
-            return Call(Response.NA, ())
+            return _NO_TARGETS
         sums = Sums(
             baseline_mm=self.baseline_mm,
             nadir_mm=self.nadir_mm,
@@ -147,7 +153,7 @@ class Course:
             reappeared_after_complete_response=self._disease_is_progression and bool(total.there),
         )
         call = target_response(sums, self.criteria)
-        still_responding = call.response is Response.SD and continues(self.target_history, self.case.policies)
+        still_responding = call.response is _SD and continues(self.target_history, self.case.policies)
         self.target_history.append(Assessed(visit.on, call.response))
         if still_responding:
             policy = self.case.policies.continuing_response.value
@@ -156,7 +162,7 @@ class Course:
 
     def _remember(self, visit: Visit) -> None:
         self.markers_were_raised = self.markers_were_raised or visit.markers_normal is False
-        if visit.new_lesion is NewLesion.EQUIVOCAL and self.equivocal_on is None:
+        if visit.new_lesion is _EQUIVOCAL and self.equivocal_on is None:
             self.equivocal_on = visit.on
         self.before = visit
 
@@ -168,7 +174,7 @@ def continues(history: list[Assessed], policies: Policies) -> bool:
     `history` holds the earlier target responses as measured. A progression ends what was before it.
     Source: EORTC, RECIST 1.1 questions and clarifications; RECIST_1_1 itself reads visit by visit.
     """
-    if policies.continuing_response is ContinuingResponse.PER_VISIT:
+    if policies.continuing_response is _PER_VISIT:
         return False
     since = 1 + max((index for index, one in enumerate(history) if one.response is Response.PD), default=-1)
     recent = history[since:]
@@ -179,4 +185,4 @@ def continues(history: list[Assessed], policies: Policies) -> bool:
 
 
 def _new_lesion_reason(visit: Visit) -> tuple[str, ...]:
-    return ("an unequivocal new lesion",) if visit.new_lesion is NewLesion.UNEQUIVOCAL else ()
+    return ("an unequivocal new lesion",) if visit.new_lesion is _UNEQUIVOCAL else ()
