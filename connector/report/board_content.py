@@ -1,0 +1,91 @@
+"""What the board report says, as plain data: the wording and the choice of what fits, without any layout."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from connector.core.assessment import Assessment
+from connector.core.case import PatientIdentity
+from connector.ports import WriteRequest
+from connector.report import dose_content, response_content, treatment_content, words
+from connector.report.fonts import is_shown
+
+Content = dict[str, Any]
+
+TITLE = "Tumour board report: metastases of thyroid cancer"
+DRAFT = "Draft for the tumour board, unverified. Decision support, not an order."
+MOST_WARNINGS = 6
+
+
+def board_content(request: WriteRequest) -> Content:
+    """Say everything in words and finished numbers; an absent part is a sentence that begins "Cannot decide"."""
+    assessment = request.assessment
+    return {
+        "title": TITLE,
+        "draft": DRAFT,
+        "made_by": f"connector {assessment.connector_version}, rule set {assessment.ruleset}",
+        "day": [assessment.assessed_on.year, assessment.assessed_on.month, assessment.assessed_on.day],
+        "patient": _patient(request.identity, assessment),
+        "running": _running(request.identity),
+        "summary": _summary(assessment),
+        "studies": response_content.studies(assessment),
+        "response": response_content.response(assessment),
+        "recommendation": treatment_content.recommendation(request),
+        "dose": dose_content.dose(assessment),
+        "evidence": treatment_content.evidence(assessment.selection),
+        "care": treatment_content.care(assessment.selection),
+        "versions": _versions(request),
+    }
+
+
+def _patient(identity: PatientIdentity, assessment: Assessment) -> Content:
+    born = words.day(identity.birth_date)
+    if identity.birth_date:
+        born += f" ({words.age_years(identity.birth_date, assessment.assessed_on)} years)"
+    numbers = [f"{one.value} ({one.system})" if one.system else one.value for one in identity.identifiers]
+    rows = [
+        ["Patient", words.full_name(identity)],
+        ["Patient ID", ", ".join(numbers) or "not known"],
+        ["Born", born],
+        ["Sex", words.SEXES.get(identity.sex or "", "not known")],
+    ]
+    shown = all(is_shown(value) for _, value in rows)
+    note = "" if shown else "The name or number holds signs that this page cannot show: compare it in the record."
+    return {"rows": rows, "note": note}
+
+
+def _running(identity: PatientIdentity) -> str:
+    """Who the patient is, for the head of every page: a page may be parted from the others."""
+    number = identity.identifiers[0].value if identity.identifiers else "ID not known"
+    return f"{words.full_name(identity)} · {number} · born {words.day(identity.birth_date)}"
+
+
+def _summary(assessment: Assessment) -> list[list[str]]:
+    selection = assessment.selection
+    rows = [
+        ["Response", response_content.in_short(assessment)],
+        ["Recommendation", treatment_content.in_short(selection)],
+        ["Absorbed dose", dose_content.in_short(assessment)],
+    ]
+    if selection and selection.alerts:
+        rows.append(["Alerts", "; ".join(alert.text for alert in selection.alerts)])
+    return rows
+
+
+def _versions(request: WriteRequest) -> Content:
+    assessment = request.assessment
+    named = ", each named in the record's Provenance" if request.record else ""
+    rows = [
+        ["Made by", f"connector {assessment.connector_version}, rule set {assessment.ruleset}"],
+        ["Assessed", f"study {assessment.study_instance_uid} for {words.day(assessment.assessed_on)}"],
+        ["Inputs", f"{len(assessment.inputs)}{named}; digest {assessment.input_digest}"],
+    ]
+    if assessment.dose is not None:
+        rows.append(["Dose constants", _pairs(assessment.dose.constants)])
+    if assessment.response is not None and assessment.response.policies:
+        rows.append(["Response policies", _pairs(assessment.response.policies)])
+    return {"rows": rows, "warnings": words.cut(assessment.warnings, MOST_WARNINGS, "warnings")}
+
+
+def _pairs(named: Mapping[str, str]) -> str:
+    answers = {"true": True, "false": False}
+    return ", ".join(words.fact_with_value(name, answers.get(value, value)) for name, value in named.items())

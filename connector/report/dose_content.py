@@ -1,0 +1,58 @@
+"""What the board report says of absorbed dose: statistics of each region, method and warnings."""
+
+from typing import Any
+
+from connector.core.assessment import Assessment, DoseReport, RegionDose
+from connector.report import words
+
+Content = dict[str, Any]
+
+MOST_REGIONS = 12
+MOST_REGIONS_IN_SHORT = 5
+
+
+def dose(assessment: Assessment) -> Content:
+    """A row for each region, and how the map was made."""
+    report = assessment.dose
+    if report is None:
+        return {"absent": f"{words.needs_of(assessment, 'absorbed dose')}."}
+    hidden = len(report.regions) - MOST_REGIONS
+    return {
+        "absent": "",
+        "rows": [_region(region) for region in report.regions[:MOST_REGIONS]],
+        "note": f"{hidden} more regions are {words.ELSEWHERE}." if hidden > 0 else "",
+        "method": _method(report),
+        "warnings": list(report.warnings),
+        "picture": _in_words(report),
+    }
+
+
+def _region(region: RegionDose) -> list[str]:
+    doses = (
+        region.mean_gy, region.min_gy, region.max_gy, region.d98_gy, region.d95_gy, region.d70_gy, region.d50_gy,
+        region.d2_gy, region.bed_gy, region.geud_gy,
+    )  # fmt: skip
+    return [region.name, words.tenths(region.volume_ml), *map(words.tenths, doses)]
+
+
+def _method(dose: DoseReport) -> str:
+    scale = "as measured" if dose.scale == 1 else f"scaled by {dose.scale:.4g}"
+    method = dose.method.replace("_", " ")
+    return (
+        f"{dose.nuclide}, {method}; activity {scale}, {words.tenths(dose.decay_hours)} h from administration to the "
+        f"reference time ({dose.decay_reference})."
+    )
+
+
+def _in_words(dose: DoseReport) -> str:
+    means = ", ".join(f"{region.name} {words.tenths(region.mean_gy)} Gy" for region in dose.regions)
+    return f"Axial and coronal cut with isodose lines, and dose-volume curves. Mean doses: {means or 'no region'}."
+
+
+def in_short(assessment: Assessment) -> str:
+    """The mean doses in a line."""
+    if assessment.dose is None:
+        return words.needs_of(assessment, "absorbed dose")
+    regions = [f"{region.name} mean {words.tenths(region.mean_gy)} Gy" for region in assessment.dose.regions]
+    shown = words.listed(regions, MOST_REGIONS_IN_SHORT, "page 2") or "no region was drawn"
+    return f"{assessment.dose.nuclide}: {shown}"

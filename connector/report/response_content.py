@@ -1,0 +1,140 @@
+"""What the board report says of the images: which studies were assessed, and how the tumour responded."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from connector.core.assessment import Assessment, ResponseReport, VisitResponse
+from connector.core.case import LesionMeasurement, LesionState, TimePoint
+from connector.report import words
+
+Content = dict[str, Any]
+
+MOST_STUDIES = 5
+MOST_LESIONS = 8
+MOST_VISITS = 7
+MOST_FLAGS = 6
+EARLIER = "in the reports of the earlier studies"
+
+
+def studies(assessment: Assessment) -> Content:
+    """The studies by date, the latest last."""
+    shown = assessment.time_points[-MOST_STUDIES:]
+    left_out = len(assessment.time_points) - len(shown)
+    return {
+        "rows": [
+            _study(point, is_assessed=point.study_instance_uid == assessment.study_instance_uid) for point in shown
+        ],
+        "note": f"{left_out} earlier studies are {EARLIER}." if left_out else "",
+        "absent": "" if shown else "No imaging study was read.",
+    }
+
+
+def _study(point: TimePoint, *, is_assessed: bool) -> list[str]:
+    lesions = words.listed(map(_lesion, point.lesions), MOST_LESIONS, words.ELSEWHERE)
+    liver = f"{point.liver_volume_ml} mL" if point.liver_volume_ml is not None else words.NO_VALUE
+    kind = f"{point.modality}{' (assessed)' if is_assessed else ''}"
+    accession = point.accession_number or words.NO_VALUE
+    return [words.day(point.studied_on), kind, accession, lesions or "none measured", liver]
+
+
+def _lesion(lesion: LesionMeasurement) -> str:
+    size_mm = lesion.short_axis_mm if lesion.lymph_node else lesion.long_axis_mm
+    where = f"{lesion.tracking_id} {lesion.site.replace('_', ' ')}"
+    if lesion.state is not LesionState.MEASURED or size_mm is None:
+        return f"{where} {lesion.state.value.replace('_', ' ')}"
+    return f"{where} {size_mm} mm{' short axis' if lesion.lymph_node else ''}"
+
+
+def in_short(assessment: Assessment) -> str:
+    """The latest response in a line."""
+    response = assessment.response
+    if response is None:
+        return words.needs_of(assessment, "response")
+    last = response.visits[-1]
+    overall, criteria = last.overall_response, words.CRITERIA.get(response.criteria, response.criteria)
+    said = [f"{words.RESPONSES.get(overall, overall).capitalize()} ({overall}) on {words.day(last.on)} by {criteria}"]
+    if last.sum_mm is not None:
+        said.append(f"sum {last.sum_mm} mm")
+    if last.change_from_baseline_percent is not None:
+        said.append(f"{words.percent(last.change_from_baseline_percent)} from baseline")
+    if last.change_from_nadir_percent is not None:
+        said.append(f"{words.percent(last.change_from_nadir_percent)} from the smallest sum before")
+    if last.new_lesion not in (None, "none"):
+        said.append(f"{last.new_lesion} new lesion")
+    return ", ".join(said)
+
+
+def response(assessment: Assessment) -> Content:
+    """The visits with their sums, why the last one is what it is, and the course."""
+    report = assessment.response
+    if report is None:
+        return {"absent": f"{words.needs_of(assessment, 'response')}."}
+    hidden = max(0, len(report.visits) - MOST_VISITS)
+    visits = report.visits if not hidden else (report.visits[0], *report.visits[1 + hidden :])
+    last = report.visits[-1]
+    return {
+        "absent": "",
+        "criteria": words.CRITERIA.get(report.criteria, report.criteria),
+        "rows": [_visit(visit, report) for visit in visits],
+        "note": f"{hidden} visits after the baseline are {EARLIER}; the picture shows all." if hidden else "",
+        "why": [f"Why {last.overall_response}: {'; '.join(last.reasons)}."] if last.reasons else [],
+        "course": _course(report),
+        "flags": words.cut(_flags(report), MOST_FLAGS, "remarks"),
+        "picture": _spider_in_words(report),
+    }
+
+
+def _visit(visit: VisitResponse, report: ResponseReport) -> Content:
+    is_baseline = visit is report.visits[0]
+    nadir = words.NO_VALUE if visit.nadir_mm is None else f"{visit.nadir_mm} mm"
+    below = [visit.label] if visit.label else []
+    if is_baseline:
+        below += [f"targets {_named(report.target_ids)}", f"non-targets {_named(report.non_target_ids)}"]
+    else:
+        below += [
+            f"targets {visit.target_response}",
+            f"non-targets {visit.non_target_response}",
+            f"new lesion {visit.new_lesion or 'not known'}",
+        ]
+    return {
+        "cells": [
+            words.day(visit.on),
+            "not complete" if visit.sum_mm is None else f"{visit.sum_mm} mm",
+            words.percent(visit.change_from_baseline_percent),
+            nadir,
+            words.percent(visit.change_from_nadir_percent),
+        ],
+        "overall": "baseline" if is_baseline else visit.overall_response,
+        "below": ", ".join(below),
+    }
+
+
+def _named(lesions: Sequence[str]) -> str:
+    return words.listed(lesions, MOST_LESIONS, words.ELSEWHERE) or "none"
+
+
+def _flags(response: ResponseReport) -> list[str]:
+    """Remarks of all visits once each; what stands before the colon is the name of the flag."""
+    flags = dict.fromkeys(flag for visit in response.visits for flag in visit.flags)
+    return [f"{name.replace('_', ' ')}{colon}{text}" for name, colon, text in (flag.partition(":") for flag in flags)]
+
+
+def _course(response: ResponseReport) -> str:
+    best, confirmed = response.best_overall_response, response.confirmed_best_overall_response
+    said = [
+        f"Best overall response {best.response}{f' on {best.on}' if best.on else ''}",
+        f"with confirmation {confirmed.response}",
+    ]
+    if (free := response.progression_free_survival) is not None:
+        said.append(f"progression-free survival {free.days} days{'' if free.event else ' so far'}")
+    if (lasted := response.duration_of_response) is not None:
+        said.append(f"duration of response {lasted.days} days{'' if lasted.event else ' so far'}")
+    return f"{', '.join(said)}."
+
+
+def _spider_in_words(response: ResponseReport) -> str:
+    course = ", ".join(
+        f"{visit.on}: {visit.sum_mm if visit.sum_mm is not None else 'not complete'} ({visit.overall_response})"
+        for visit in response.visits
+    )
+    return f"Line chart of the sum of diameters in mm over time with the limits of PR and PD. {course}."

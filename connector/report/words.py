@@ -1,0 +1,153 @@
+"""How facts, treatments, verdicts and numbers are worded for a person, so that no name of the program is read aloud."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+from connector.core.assessment import Assessment
+from connector.core.case import FactValue, PatientIdentity
+
+TREATMENTS = {
+    "surgery": "Surgery",
+    "RFA": "Radiofrequency ablation (RFA)",
+    "MWA": "Microwave ablation (MWA)",
+    "laser": "Laser ablation",
+    "cryoablation": "Cryoablation",
+    "PEI": "Percutaneous ethanol injection (PEI)",
+    "TACE": "Transarterial chemoembolisation (TACE)",
+    "TAE": "Transarterial embolisation (TAE)",
+    "TARE": "Radioembolisation (TARE)",
+    "ablation_plus_TACE": "Ablation and TACE combined",
+    "systemic_therapy": "Systemic therapy",
+    "RAI": "Radioiodine (RAI)",
+    "EBRT": "External beam radiotherapy (EBRT)",
+    "cementoplasty": "Cementoplasty",
+    "osteosynthesis": "Osteosynthesis",
+    "bone_embolisation": "Embolisation of bone lesions",
+    "lung_RFA": "Radiofrequency ablation of lung lesions",
+    "bone_ablation": "Ablation of bone lesions",
+    "board_only": "Decision of the board alone",
+}
+VERDICTS = {
+    "preferred": "preferred",
+    "possible": "possible",
+    "relative_contraindication": "relatively contraindicated",
+    "excluded": "excluded",
+    "cannot_decide": "cannot decide",
+}
+STATUS = {
+    "recommend": "A treatment is proposed.",
+    "cannot_decide": "Cannot decide: facts are missing.",
+    "excluded_all": "Every locoregional treatment is excluded.",
+    "contradictory_data": "Facts contradict each other; nothing is preferred.",
+}
+RESPONSES = {
+    "CR": "complete response",
+    "PR": "partial response",
+    "SD": "stable disease",
+    "NON-CR/NON-PD": "neither complete response nor progression",
+    "PD": "progressive disease",
+    "NE": "not evaluable",
+    "NA": "not applicable",
+}
+CRITERIA = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
+ELSEWHERE = "in the structured report"
+NO_VALUE = "–"  # noqa: RUF001 - an en dash, as tables have it
+SEXES = {"M": "male", "F": "female", "O": "other"}
+_UNITS = {
+    "_kg_l": "kg/L", "_j_gbq": "J/GBq", "_umol_l": "µmol/L", "_ml_min_1_73m2": "mL/min/1.73 m²", "_pg_ml": "pg/mL",
+    "_ng_ml": "ng/mL", "_g_l": "g/L", "_percent": "%", "_mm": "mm", "_ml": "mL", "_gbq": "GBq", "_mbq": "MBq",
+    "_gy": "Gy", "_mci": "mCi", "_kg": "kg", "_h": "h", "_m": "m",
+    "_days": "days", "_weeks": "weeks", "_months": "months", "_years": "years",
+}  # fmt: skip
+_CAPITALS = (
+    "MDT", "ECOG", "TKI", "RAI", "LRT", "MAA", "RECIST", "PVT", "INR", "CEA", "FDG", "EBRT", "SSA", "RET", "BRAF", "TN",
+    "TARE", "TACE", "CTCAE", "NE", "SD", "AE", "ALBI", "MEN2", "PT", "VEGF", "EGFR",
+)  # fmt: skip
+_SPELT = {word.lower(): word for word in _CAPITALS} | {"tg": "Tg", "ps": "PS", "child": "Child", "pugh": "Pugh"}
+
+
+def treatment(modality: str) -> str:
+    """The treatment behind a code of the contract; an unknown code stands for itself."""
+    return TREATMENTS.get(modality, modality.replace("_", " "))
+
+
+def fact(name: str) -> str:
+    """A fact of the catalogue in words, without its unit: `bilirubin_total_umol_l` is "bilirubin total"."""
+    return _spelt(name.removesuffix(_unit_suffix(name)))
+
+
+def _spelt(name: str) -> str:
+    return " ".join(_SPELT.get(word, word) for word in name.split("_"))
+
+
+def fact_with_value(name: str, value: FactValue) -> str:
+    """A fact and its value with unit."""
+    if isinstance(value, bool):
+        return f"{_spelt(name)} {'yes' if value else 'no'}"
+    return f"{fact(name)} {_value(value)} {_UNITS.get(_unit_suffix(name), '')}".rstrip()
+
+
+def _unit_suffix(name: str) -> str:
+    return next((suffix for suffix in _UNITS if name.endswith(suffix)), "")
+
+
+def _value(value: FactValue) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, (tuple, frozenset)):
+        members = sorted(map(str, value)) if isinstance(value, frozenset) else map(str, value)
+        return ", ".join(members).replace("_", " ") or "none"
+    return str(value).replace("_", " ")
+
+
+def full_name(identity: PatientIdentity) -> str:
+    """Family name first, as hospitals file it."""
+    return ", ".join(part for part in (identity.family_name, identity.given_name) if part) or "not known"
+
+
+def day(on: date | None) -> str:
+    """A date that reads the same in every country."""
+    return on.isoformat() if on else "not known"
+
+
+def age_years(born: date, on: date) -> int:
+    """Completed years; one born on 29 February is a year older on 1 March of a common year."""
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+
+
+def tenths(value: float | None) -> str:
+    """A number with one decimal, for reading only."""
+    return NO_VALUE if value is None else f"{value:.1f}"
+
+
+def percent(text: str | None) -> str:
+    """A change with its sign."""
+    if text is None:
+        return NO_VALUE
+    return f"{text if text.startswith('-') else '+' + text} %".replace("-", "−")  # noqa: RUF001 - a real minus sign
+
+
+def listed(items: Iterable[str], most: int, rest: str) -> str:
+    """Items with commas; of more than `most`, how many are left and where they stand."""
+    every = list(items)
+    if len(every) <= most:
+        return ", ".join(every)
+    return f"{', '.join(every[:most])} and {len(every) - most} more ({rest})"
+
+
+def cut(lines: Sequence[str], most: int, name: str) -> list[str]:
+    """At most so many lines, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], *([f"{more} more {name} are {ELSEWHERE}."] if more > 0 else [])]
+
+
+def needs_of(assessment: Assessment, what: str) -> str:
+    """Say what a part needs, by the assessment's own words where it gave some."""
+    lead = f"{what} cannot be decided: "
+    needs = [need.removeprefix(lead) for need in assessment.needs if need.startswith(lead)]
+    otherwise = {
+        "response": "measured lesions in at least two studies",
+        "absorbed dose": "a quantitative activity map (PET or SPECT) in the assessed study",
+    }[what]
+    return f"Cannot decide: needs {'; '.join(needs) or otherwise}"
