@@ -1,12 +1,13 @@
 """Writes one R4 transaction for an assessment: the same bytes for the same request, each resource by identifier."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from urllib.parse import quote
 
 from connector.fhir.identity import DIGEST_SYSTEM, IDENTIFIER_SYSTEM, canonical_json, content_digest, full_url
 from connector.fhir.write_board import write_issues, write_task
 from connector.fhir.write_care_plan import write_care_plan
+from connector.fhir.write_document_reference import write_document_reference
 from connector.fhir.write_observations import write_device, write_doses, write_lesions, write_response, write_size
 from connector.fhir.write_provenance import write_provenance
 from connector.fhir.write_resource import Case, Resource, checked
@@ -15,23 +16,29 @@ from connector.ports import Document, WriteRequest
 
 
 class TransactionWriter:
-    """A Writer of one `fhir` document; `board` is the reference of the tumour board's Organization in the EHR."""
+    """
+    A Writer of one `fhir` document.
 
-    def __init__(self, board: str | None = None) -> None:
+    `board` is the reference of the tumour board's Organization in the EHR, `report` draws the PDF for the chart.
+    """
+
+    def __init__(self, board: str | None = None, report: Callable[[WriteRequest], bytes] | None = None) -> None:
         self._board = board
+        self._report = report
 
     def write(self, request: WriteRequest) -> Sequence[Document]:
         """Make the transaction; none when no record was read, since then nobody is known to write about."""
         if request.record is None:
             return ()
         case = Case(request.assessment, request.record)
-        bundle = transaction(self._resources(case, is_latest_study=request.is_latest_study))
+        pdf = self._report(request) if self._report else None
+        bundle = transaction(self._resources(case, pdf, is_latest_study=request.is_latest_study))
         content = canonical_json(bundle)
         study = request.assessment.study_instance_uid
         identity = f"fhir:{study}:{sha256(content).hexdigest()[:32]}"
         return (Document("fhir", "ehr", identity, content, study),)
 
-    def _resources(self, case: Case, *, is_latest_study: bool) -> list[Resource]:
+    def _resources(self, case: Case, pdf: bytes | None, *, is_latest_study: bool) -> list[Resource]:
         lesions = write_lesions(case)
         sizes = [size for lesion, body in lesions if (size := write_size(case, lesion, body))]
         response = write_response(case, sizes)
@@ -45,6 +52,8 @@ class TransactionWriter:
         if selection is not None and is_latest_study:
             plan = write_care_plan(case, selection, [risk, *measured])
             resources += [plan, write_task(case, plan, self._board)]
+        if pdf is not None:
+            resources.append(write_document_reference(case, pdf))
         return [write_device(case), *resources, write_provenance(case, resources)]
 
 
