@@ -19,6 +19,7 @@ from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
 from connector.dicom.receive_stow import stow_routes
+from connector.dicom.write_pdf import PdfWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
 from connector.fhir.deliver import EhrDestination
@@ -30,6 +31,7 @@ from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
 from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_node, server_tls
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
+from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
 from connector.steps import Look, Priors, Steps
 from connector.store.desk import Desk
@@ -41,12 +43,13 @@ from connector.web.access import bearer_matches
 from connector.web.pages import Check, make_web
 
 
-def _writers(settings: Settings) -> Sequence[Writer]:
+def _writers(settings: Settings, report: BoardReport) -> Sequence[Writer]:
     """Every output; a new one is one line here."""
     return (
         ReportWriter(),
         DoseMapWriter(bits=settings.rt_dose_bits),
-        TransactionWriter(board=settings.ehr_board or None),
+        PdfWriter(report),
+        TransactionWriter(board=settings.ehr_board or None, report=report),
     )
 
 
@@ -58,10 +61,11 @@ def file_flow(bundle: Any, patient_issuers: str) -> Flow:
         raise BadCase(
             "CONNECTOR_PATIENT_ISSUERS", patient_issuers, "write ISSUER=system, several with commas"
         ) from fault
+    report = BoardReport()
     return Flow(
         imaging=DicomImaging(),
         record=BundleRecordSource(bundle),
-        writers=_writers(settings),
+        writers=(*_writers(settings, report), ReportFile(report)),
         issuers=settings.issuers,
     )
 
@@ -132,7 +136,7 @@ class App:
             flow=Flow(
                 imaging=DicomImaging(),
                 record=EhrRecordSource(self._ehr) if self._ehr else None,
-                writers=_writers(settings),
+                writers=_writers(settings, BoardReport()),
                 issuers=settings.issuers,
             ),
             destinations=self.destinations,

@@ -42,7 +42,7 @@ def process(flow: Flow, *, dicom_dir: Path, out: Path, today: date | None) -> di
 def _summary(assessment: dict[str, Any], documents: Sequence[Document], skipped: Sequence[Skipped]) -> dict[str, Any]:
     rows = []
     for document in documents:
-        key = "id" if document.destination == "ehr" else "uid"
+        key = "uid" if document.destination == "pacs" else "id"
         rows.append({"kind": document.kind, "path": _place(document), key: document.identity})
         rows += [
             {"kind": resource["resourceType"], "path": place, "id": identity}
@@ -60,6 +60,8 @@ def _summary(assessment: dict[str, Any], documents: Sequence[Document], skipped:
 def _place(document: Document) -> str:
     if document.destination == "ehr":
         return "ehr/bundle.json"
+    if document.destination == "file":
+        return "report.pdf"
     return f"pacs/{document.kind}-{document.identity}.{_SUFFIX[document.kind]}"
 
 

@@ -29,10 +29,12 @@ def _process(case: DemoCase, dicom: Path, bundle: Path, out: Path):
 def test_the_case_gives_every_document_that_the_service_would_send(processed) -> None:
     out, summary = processed
     kinds = {document["kind"] for document in summary["documents"]}
-    assert {"sr", "rtdose", "fhir", "CarePlan", "RiskAssessment", "Observation", "Provenance"} <= kinds
+    assert {"sr", "rtdose", "pdf", "report", "fhir", "CarePlan", "RiskAssessment", "Observation", "Provenance"} <= kinds
+    assert "DocumentReference" in kinds
+    assert (out / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert all((out / document["path"]).is_file() for document in summary["documents"])
     assert json.loads((out / "summary.json").read_text()) == summary
-    assert {dcmread(path).Modality for path in (out / "pacs").iterdir()} == {"SR", "RTDOSE"}
+    assert {dcmread(path).Modality for path in (out / "pacs").iterdir()} == {"SR", "RTDOSE", "DOC"}
 
 
 def test_the_course_of_the_case_is_partial_response_and_then_progression(processed) -> None:
