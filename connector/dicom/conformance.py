@@ -19,6 +19,7 @@ from connector.dicom.pacs_priors import (
     STUDY_ROOT_GET,
 )
 from connector.dicom.read_activity import ACTIVITY_CLASSES
+from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION
 from connector.dicom.read_structures import STRUCTURE_SET
 from connector.dicom.read_study import REPORTS, SEGMENTATIONS
 from connector.dicom.receive import Listener
@@ -65,6 +66,8 @@ READ = (
     (ACTIVITY_CLASSES, "activity for voxel dosimetry"),
 )
 
+# Younger than pydicom's dictionary.
+_YOUNG_NAMES = {LABEL_MAP_SEGMENTATION: "Label Map Segmentation Storage"}
 _STATUSES = (
     (receive_intake.STORED, "on disk and in the ledger, both flushed; also for an instance that is here already"),
     (receive_intake.OUT_OF_RESOURCES, "disk below its reserve, or ledger away: send again later"),
@@ -156,7 +159,7 @@ def _context(uid: str, role: str, syntaxes: Sequence[str] = tuple(Proposal("").t
 
 
 def _name(uid: str) -> str:
-    return str(UID(uid).name)
+    return _YOUNG_NAMES.get(uid) or str(UID(uid).name)
 
 
 def _default(made: Callable[..., Any], parameter: str) -> Any:

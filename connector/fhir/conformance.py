@@ -35,6 +35,7 @@ WRITTEN = (
     ("RiskAssessment", "preliminary", "published risks and every input; a changed result is a new resource"),
     ("DetectedIssue", OPEN_STATUS["DetectedIssue"], "a rule that excludes a treatment"),
     ("CarePlan", OPEN_STATUS["CarePlan"], "the proposal of a study, intent `proposal`"),
+    ("DocumentReference", "current, preliminary", "the report as PDF, where one is made"),
     ("Task", OPEN_STATUS["Task"], "the request that the board reviews a result, intent `proposal`"),
     ("Provenance", "", "appended for each change; it has no identifier in R4"),
 )

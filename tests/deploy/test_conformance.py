@@ -1,0 +1,197 @@
+"""The conformance statements say what the code does, and the printed one is current."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click.testing
+import fhir_cases
+import httpx
+import pytest
+from fhir.resources.R4B.capabilitystatement import CapabilityStatement
+from pydicom import Dataset, dcmread
+from pydicom.uid import UID
+from receive_case import MemoryInbox
+
+from connector.__main__ import main
+from connector.conformance import markdown, values
+from connector.core.case import Identifier
+from connector.demo.archive import Archive
+from connector.demo.case import build
+from connector.demo.images import ISSUER, PATIENT_ID
+from connector.demo.record import PATIENT_SYSTEM
+from connector.dicom import codes
+from connector.dicom.conformance import statement
+from connector.dicom.pacs_association import Pacs, Proposal, association
+from connector.dicom.receive import Listener
+from connector.fhir.conformance import WRITTEN, needs
+from connector.fhir.deliver import EhrDestination
+from connector.fhir.ehr import EhrClient
+from connector.fhir.read_ehr import EhrRecordSource
+from connector.fhir.receive import poll
+
+ROOT = Path(__file__).parents[2]
+PAGING = {"_count"}
+
+
+def run(*arguments: str) -> str:
+    result = click.testing.CliRunner().invoke(main, ["conformance", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def processed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `connector process` writes for the bundled case."""
+    case, out = build(tmp_path_factory.mktemp("case")), tmp_path_factory.mktemp("out")
+    arguments = ["process", "--dicom", case.dicom, "--fhir", case.bundle, "--out", out]
+    environment = {"CONNECTOR_PATIENT_ISSUERS": f"{ISSUER}={PATIENT_SYSTEM}"}
+    result = click.testing.CliRunner().invoke(main, list(map(str, arguments)), env=environment)
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_the_printed_statement_is_current() -> None:
+    printed = (ROOT / "deploy" / "conformance.md").read_text()
+    assert printed == markdown(), "run: connector conformance --format md > deploy/conformance.md"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "titles"),
+    [
+        (("--format", "md"), ["# DICOM Conformance Statement", "# FHIR conformance"]),
+        (("--format", "md", "--dicom"), ["# DICOM Conformance Statement"]),
+        (("--format", "md", "--fhir"), ["# FHIR conformance"]),
+        (("--format", "md", "--fhir", "--dicom"), ["# DICOM Conformance Statement", "# FHIR conformance"]),
+    ],
+)
+def test_the_command_prints_the_side_that_is_asked_for(arguments: tuple[str, ...], titles: list[str]) -> None:
+    assert [line for line in run(*arguments).splitlines() if line.startswith("# ")] == titles
+
+
+def test_json_holds_both_sides_and_fhir_alone_is_a_capability_statement() -> None:
+    both = json.loads(run())
+    assert set(both) == {"dicom", "fhir"}
+    assert json.loads(run("--dicom")) == {"dicom": both["dicom"]}
+    assert json.loads(run("--fhir")) == both["fhir"]
+    CapabilityStatement.model_validate(both["fhir"])
+
+
+def test_what_the_bundled_case_puts_into_the_pacs_is_stated(processed: Path) -> None:
+    stated = {(one["modality"], one["uid"], one["series_number"]) for one in statement()["written"]}
+    written = [dcmread(path, stop_before_pixels=True) for path in sorted((processed / "pacs").glob("*.dcm"))]
+    made = {(one.Modality, str(one.SOPClassUID), int(one.SeriesNumber)) for one in written}
+    assert made <= stated
+    assert {modality for modality, _, _ in made} >= {"SR", "RTDOSE"}
+
+
+def private_codes(item: Dataset) -> Iterator[str]:
+    """Our codes in a data set, at any depth; a number in D70 or V50GY stands as x, as in the statement."""
+    if item.get("CodingSchemeDesignator") == codes.OUR_SCHEME and "CodeValue" in item:
+        yield re.sub(r"^D[\d.]+$|^V[\d.]+GY$", lambda found: re.sub(r"[\d.]+", "x", found[0]), str(item.CodeValue))
+    for element in item:
+        if element.VR == "SQ":
+            for below in element.value:
+                yield from private_codes(below)
+
+
+def test_every_private_code_of_the_bundled_reports_is_stated(processed: Path) -> None:
+    stated = {one["code"] for one in statement()["private_codes"]["codes"]}
+    files = (processed / "pacs").glob("*.dcm")
+    used = {code for path in files for code in private_codes(dcmread(path, stop_before_pixels=True))}
+    assert "SUM_DIAMETERS" in used
+    assert used <= stated
+
+
+def test_what_the_bundled_case_puts_into_the_ehr_is_stated(processed: Path) -> None:
+    bundle = json.loads((processed / "ehr" / "bundle.json").read_text())
+    stated = {kind: status for kind, status, _ in WRITTEN}
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        kind = resource["resourceType"]
+        assert kind in stated
+        said = [resource[name] for name in ("status", "docStatus") if name in resource]
+        assert ", ".join(said) == stated[kind], kind
+        assert "profile" not in resource.get("meta", {})
+
+
+class Listening(httpx.HTTPTransport):
+    """Remembers what is asked of a FHIR server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.searches: set[tuple[str, str]] = set()
+        self.interactions: set[tuple[str, str]] = set()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.path.removeprefix("/fhir").strip("/").split("/")
+        if request.method == "GET" and len(path) == 1 and path != ["metadata"]:
+            self.interactions.add((path[0], "search-type"))
+            self.searches |= {(path[0], name) for name in request.url.params if name not in PAGING}
+        elif request.method == "GET" and len(path) == 2:
+            self.interactions.add((path[0], "read"))
+        elif request.method == "POST" and path == [""]:
+            for entry in json.loads(request.content)["entry"]:
+                verb = {"PUT": "update", "POST": "create"}[entry["request"]["method"]]
+                self.interactions.add((entry["resource"]["resourceType"], verb))
+        return super().handle_request(request)
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Listening:
+    """A record read, polled and written twice on the demo's FHIR server, with every request remembered."""
+    folder = tmp_path_factory.mktemp("asked")
+    case, listening = build(folder / "case"), Listening()
+    with Archive(folder / "pacs") as archive:
+        for entry in json.loads(case.bundle.read_bytes())["entry"]:
+            archive.records.put(entry["resource"])
+        client = EhrClient(archive.fhir_url, transport=listening)
+        reading = EhrRecordSource(client).read([Identifier(PATIENT_ID, PATIENT_SYSTEM)])
+        _, mark = poll(client, reading.patient_reference, None)
+        poll(client, reading.patient_reference, mark)
+        about = fhir_cases.record(reading.patient_reference)
+        for assessed in (fhir_cases.assessment(), fhir_cases.later()):
+            EhrDestination(client).deliver(fhir_cases.write(assessed, reading=about))
+        client.close()
+    return listening
+
+
+def test_nothing_is_asked_of_an_ehr_that_is_not_stated(asked: Listening) -> None:
+    stated = {(need.resource_type, name) for need in needs() for name in need.search}
+    interactions = {(need.resource_type, code) for need in needs() for code in need.interactions}
+    assert asked.searches <= stated
+    assert asked.interactions <= interactions
+
+
+def test_nothing_is_stated_that_is_never_asked(asked: Listening) -> None:
+    stated = {(need.resource_type, name) for need in needs() for name in need.search}
+    elsewhere = {
+        ("Observation", "date"),  # only of servers without _lastUpdated: tests/fhir/test_receive_news.py holds it
+        ("DocumentReference", "identifier"),  # only where a report is made
+    }
+    assert stated - asked.searches <= elsewhere
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "syntax", "why"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.2.4.203", "a CT in High-Throughput JPEG 2000"),
+        ("1.2.276.0.7230010.3.99", "1.2.840.10008.1.2.2", "a private class in a retired syntax"),
+        ("1.2.840.10008.5.1.4.1.1.481.2", "1.2.3.4.5", "a private transfer syntax"),
+    ],
+)
+def test_every_storage_class_is_taken_in_every_syntax(sop_class: str, syntax: str, why: str, tmp_path: Path) -> None:
+    listener = Listener(inbox=MemoryInbox(), folder=tmp_path, ae_title="CONNECTOR", host="127.0.0.1", port=0)
+    listener.start()
+    try:
+        node = Pacs(host="127.0.0.1", port=listener.port, ae_title="CONNECTOR", calling_ae_title="TEST")
+        with association(node, [Proposal(sop_class, (syntax,))]) as opened:
+            (context,) = opened.accepted_contexts
+            assert (context.abstract_syntax, context.transfer_syntax) == (UID(sop_class), [UID(syntax)]), why
+    finally:
+        listener.stop(grace_seconds=0)
+
+
+def test_values_are_plain_json() -> None:
+    assert json.loads(json.dumps(values())) == values()
