@@ -29,6 +29,7 @@ def board_content(request: WriteRequest) -> Content:
         "summary": _summary(assessment),
         "studies": response_content.studies(assessment),
         "response": response_content.response(assessment),
+        "course": response_content.course(assessment),
         "recommendation": treatment_content.recommendation(request),
         "dose": dose_content.dose(assessment),
         "evidence": treatment_content.evidence(assessment.selection),
@@ -66,6 +67,8 @@ def _summary(assessment: Assessment) -> list[list[str]]:
         ["Recommendation", treatment_content.in_short(selection)],
         ["Absorbed dose", dose_content.in_short(assessment)],
     ]
+    if assessment.changes:
+        rows.append(["Changed", "; ".join(assessment.changes)])
     if selection and selection.alerts:
         rows.append(["Alerts", "; ".join(alert.text for alert in selection.alerts)])
     return rows

@@ -13,6 +13,7 @@ MOST_STUDIES = 5
 MOST_LESIONS = 8
 MOST_VISITS = 7
 MOST_FLAGS = 6
+MOST_FINDINGS = 10
 EARLIER = "in the reports of the earlier studies"
 
 
@@ -62,6 +63,13 @@ def in_short(assessment: Assessment) -> str:
     if last.new_lesion not in (None, "none"):
         said.append(f"{last.new_lesion} new lesion")
     return ", ".join(said)
+
+
+def course(assessment: Assessment) -> list[str]:
+    """What else the course shows: markers, adverse events, choices that were made."""
+    markers = [marker.text for marker in assessment.markers]
+    findings = [f"{one.text}{f' ({one.source})' if one.source else ''}" for one in assessment.findings]
+    return words.cut([*markers, *findings], MOST_FINDINGS, "findings")
 
 
 def response(assessment: Assessment) -> Content:

@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.core.assessment import Assessment, Option, Reason, Risk, Selection
 from connector.core.case import FactValue
+from connector.core.catalogue import in_words
 from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
 from connector.core.rules import Verdict
@@ -25,6 +26,7 @@ _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 MOST_REASONS_OF_PREFERRED = 3
 MOST_REASONS = 1
 MOST_MISSING = 14
+MOST_WORTH_KNOWING = 4
 MOST_FACTS = 24
 MOST_RISKS = 20
 MOST_MEASURES = 16
@@ -38,9 +40,9 @@ def in_short(selection: Selection | None) -> str:
     first = [words.treatment(option.modality) for option in selection.options if option.verdict == "preferred"]
     if first:
         return f"Preferred: {' or '.join(first)}"
-    blocking = dict.fromkeys(need for option in selection.options for need in option.needs)
+    blocking = selection.blocking or tuple(dict.fromkeys(need for option in selection.options for need in option.needs))
     if selection.status == "cannot_decide" and blocking:
-        return f"Cannot decide: needs {words.listed(map(words.fact, blocking), MOST_MISSING, words.ELSEWHERE)}"
+        return f"Cannot decide: needs {words.listed(map(in_words, blocking), MOST_MISSING, words.ELSEWHERE)}"
     return words.STATUS.get(selection.status, selection.status)
 
 
@@ -55,22 +57,22 @@ def recommendation(request: WriteRequest) -> Content:
         "absent": "",
         "status": words.STATUS.get(selection.status, selection.status),
         "alerts": [_reason(alert) for alert in selection.alerts],
-        "contradictions": [words.fact(name) for name in selection.contradictions],
+        "contradictions": [in_words(name) for name in selection.contradictions],
         "options": [_option(option) for option in selection.options],
         "pathway": " → ".join(steps),
         "pathway_source": _sources(node.source.source for node in selection.pathway),
         "facts": _facts(request),
-        "missing": words.listed(map(words.fact, selection.missing), MOST_MISSING, words.ELSEWHERE),
-        "needs": _other_needs(assessment),
+        "missing": words.listed(map(in_words, selection.missing), MOST_MISSING, words.ELSEWHERE),
+        "needs": _needs(assessment),
+        "worth_knowing": words.cut(assessment.worth_knowing, MOST_WORTH_KNOWING, "facts"),
         "conflicts": ", ".join(selection.conflicts),
     }
 
 
-def _other_needs(assessment: Assessment) -> list[str]:
-    """Needs that stand nowhere else on the page."""
-    missing = ", ".join(assessment.selection.missing) if assessment.selection else ""
+def _needs(assessment: Assessment) -> list[str]:
+    """What the selection needs; the needs of response and dose stand in their own parts."""
     said = ("response cannot be decided: ", "absorbed dose cannot be decided: ")
-    return [need for need in assessment.needs if not need.startswith(said) and not (missing and need.endswith(missing))]
+    return [f"{need[:1].upper()}{need[1:]}" for need in assessment.needs if not need.startswith(said)]
 
 
 def _sources(names: Iterable[str]) -> str:
@@ -96,7 +98,7 @@ def _option(option: Option) -> Content:
         "verdict_in_words": words.VERDICTS.get(option.verdict, option.verdict),
         "because": [_reason(reason) for reason in shown],
         "more": len(option.because) - len(shown),
-        "needs": ", ".join(map(words.fact, option.needs)),
+        "needs": ", ".join(map(in_words, option.needs)),
     }
 
 
@@ -135,12 +137,13 @@ def _dated(on: date | None) -> str:
 
 
 def _known_facts(request: WriteRequest) -> dict[str, Observed[FactValue]]:
-    """Exactly what the assessment judged: the record's facts and the images', without those that they dispute."""
+    """The record's facts and the images', without those that they dispute."""
     assessment = request.assessment
     assessed = [one for one in assessment.time_points if one.study_instance_uid == assessment.study_instance_uid]
     seen = imaging_facts(assessed[0], today=assessment.assessed_on) if assessed else {}
     facts, _ = joined(request.record.facts if request.record else {}, seen)
-    return facts
+    in_doubt = " ".join(assessment.warnings).split()
+    return {name: fact for name, fact in facts.items() if f"{name}:" not in in_doubt}
 
 
 def evidence(selection: Selection | None) -> Content:
@@ -190,7 +193,7 @@ def care(selection: Selection | None) -> Content:
         if rest
     ]
     return {
-        "measures": _halves([_reason(measure) for measure in measures[:MOST_MEASURES]]),
+        "measures": [_reason(measure) for measure in measures[:MOST_MEASURES]],
         "follow_up": [
             [one.what, one.due_on.isoformat() if one.due_on else one.when, f"{one.rule}; {one.source}"]
             for one in follow_up[:MOST_FOLLOW_UPS]
@@ -198,9 +201,3 @@ def care(selection: Selection | None) -> Content:
         "note": " ".join(more),
         "absent": "" if measures or follow_up else "Nothing follows from the rules.",
     }
-
-
-def _halves(items: Sequence[Content]) -> list[list[Content]]:
-    """Two columns, read down the first and then the second; the first is the longer one."""
-    middle = (len(items) + 1) // 2
-    return [list(items[:middle]), list(items[middle:])]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from connector.core.assessment import Assessment
 from connector.core.case import FactValue, PatientIdentity
+from connector.core.catalogue import UNITS, in_words
 
 TREATMENTS = {
     "surgery": "Surgery",
@@ -54,17 +55,7 @@ CRITERIA = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
 ELSEWHERE = "in the structured report"
 NO_VALUE = "–"  # noqa: RUF001 - an en dash, as tables have it
 SEXES = {"M": "male", "F": "female", "O": "other"}
-_UNITS = {
-    "_kg_l": "kg/L", "_j_gbq": "J/GBq", "_umol_l": "µmol/L", "_ml_min_1_73m2": "mL/min/1.73 m²", "_pg_ml": "pg/mL",
-    "_ng_ml": "ng/mL", "_g_l": "g/L", "_percent": "%", "_mm": "mm", "_ml": "mL", "_gbq": "GBq", "_mbq": "MBq",
-    "_gy": "Gy", "_mci": "mCi", "_kg": "kg", "_h": "h", "_m": "m",
-    "_days": "days", "_weeks": "weeks", "_months": "months", "_years": "years",
-}  # fmt: skip
-_CAPITALS = (
-    "MDT", "ECOG", "TKI", "RAI", "LRT", "MAA", "RECIST", "PVT", "INR", "CEA", "FDG", "EBRT", "SSA", "RET", "BRAF", "TN",
-    "TARE", "TACE", "CTCAE", "NE", "SD", "AE", "ALBI", "MEN2", "PT", "VEGF", "EGFR",
-)  # fmt: skip
-_SPELT = {word.lower(): word for word in _CAPITALS} | {"tg": "Tg", "ps": "PS", "child": "Child", "pugh": "Pugh"}
+_UNITS = {"kg_l": "kg/L", "j_gbq": "J/GBq", "h": "h"} | UNITS
 
 
 def treatment(modality: str) -> str:
@@ -72,24 +63,13 @@ def treatment(modality: str) -> str:
     return TREATMENTS.get(modality, modality.replace("_", " "))
 
 
-def fact(name: str) -> str:
-    """A fact of the catalogue in words, without its unit: `bilirubin_total_umol_l` is "bilirubin total"."""
-    return _spelt(name.removesuffix(_unit_suffix(name)))
-
-
-def _spelt(name: str) -> str:
-    return " ".join(_SPELT.get(word, word) for word in name.split("_"))
-
-
 def fact_with_value(name: str, value: FactValue) -> str:
-    """A fact and its value with unit."""
+    """A fact or constant and its value with unit: `bilirubin_total_umol_l` is "bilirubin total 11 µmol/L"."""
     if isinstance(value, bool):
-        return f"{_spelt(name)} {'yes' if value else 'no'}"
-    return f"{fact(name)} {_value(value)} {_UNITS.get(_unit_suffix(name), '')}".rstrip()
-
-
-def _unit_suffix(name: str) -> str:
-    return next((suffix for suffix in _UNITS if name.endswith(suffix)), "")
+        return f"{in_words(name)} {'yes' if value else 'no'}"
+    unit = next((unit for unit in _UNITS if name.endswith(f"_{unit}")), "")
+    bare = in_words(name.removesuffix(f"_{unit}"))
+    return f"{bare} {_value(value)} {_UNITS.get(unit, '')}".rstrip()
 
 
 def _value(value: FactValue) -> str:
