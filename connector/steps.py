@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from connector.contract.assessment import render
+from connector.contract.earlier import read_earlier
 from connector.contract.reading import dumps
 from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
@@ -141,7 +142,12 @@ class Steps:
         digest, ruleset = digest_of(gathered)
         if self._ledger.has_assessment(study.study_instance_uid, digest, ruleset):
             return self._finish_unchanged(lease, study, gathered)
-        assessment = self._flow.assess(gathered, today=assessment_day(lease.asked_at))
+        summary = self._ledger.earlier_summary(study.study_instance_uid)
+        assessment = self._flow.assess(
+            gathered,
+            today=assessment_day(lease.asked_at),
+            previous=read_earlier(summary) if summary is not None else None,
+        )
         documents = self._flow.write(
             gathered,
             assessment,

@@ -1,6 +1,6 @@
 """Which laboratory values after treatment are adverse events: each graded by CTCAE 5 against the value before it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -13,17 +13,22 @@ def adverse_findings(labs: Sequence[LabResult], *, treated_on: date | None) -> t
     """
     Tell the worst grade of every analyte since the start of treatment, and the last one where it has got better.
 
-    Without a dated treatment nothing is an adverse event of it. A value that cannot be graded is told with what it
-    needs. Source: CTCAE_5.
+    Without a dated treatment nothing is an adverse event of it. What cannot be graded is told in one finding. Source:
+    CTCAE_5.
     """
     if treated_on is None:
         return ()
     found: list[Finding] = []
+    ungraded: dict[str, LabResult] = {}
     for analyte in Analyte:
         own = sorted((lab for lab in labs if lab.analyte == analyte), key=lambda lab: (lab.observed_on, lab.origin))
         baseline = next((lab.value for lab in reversed(own) if lab.observed_on <= treated_on), None)
         after = [(lab, _grade(analyte, lab, baseline)) for lab in own if lab.observed_on > treated_on]
-        found += _finding(after)
+        found += _worst(after)
+        ungraded.update((need, lab) for lab, graded in after for need in graded.needs)
+    if ungraded:
+        text = f"laboratory values not graded by CTCAE 5: needs {', '.join(ungraded)}"
+        found.append(Finding("adverse_event", text, CTCAE_5, tuple(lab.origin for lab in ungraded.values())))
     return tuple(found)
 
 
@@ -33,18 +38,16 @@ def _grade(analyte: Analyte, lab: LabResult, baseline: Decimal | None) -> Grade:
     )
 
 
-def _finding(graded: Sequence[tuple[LabResult, Grade]]) -> Iterable[Finding]:
-    known = [(lab, found) for lab, found in graded if found.grade is not None]
-    if known:
-        worst_lab, worst = max(known, key=lambda one: one[1].grade or 0)
-        if worst.grade:
-            last_lab, last = known[-1]
-            text = f"{worst.term}: CTCAE 5 grade {worst.grade} on {worst_lab.observed_on}"
-            text += f", grade {last.grade} on {last_lab.observed_on}" if last.grade != worst.grade else ""
-            origins = tuple(dict.fromkeys((worst_lab.origin, last_lab.origin)))
-            yield Finding("adverse_event", "; ".join((text, *worst.notes)), CTCAE_5, origins)
-    ungraded = [(lab, found) for lab, found in graded if found.grade is None]
-    if ungraded:
-        lab, found = ungraded[-1]
-        text = f"{found.term}: not graded on {lab.observed_on}: needs {', '.join(found.needs)}"
-        yield Finding("adverse_event", text, CTCAE_5, (lab.origin,))
+def _worst(graded: Sequence[tuple[LabResult, Grade]]) -> Iterator[Finding]:
+    known = [(lab, found, found.grade) for lab, found in graded if found.grade is not None]
+    if not known:
+        return
+    worst_lab, worst, worst_grade = max(known, key=lambda one: one[2])
+    last_lab, _, last_grade = known[-1]
+    if worst_grade == 0:
+        return
+    text = f"{worst.term}: CTCAE 5 grade {worst_grade} on {worst_lab.observed_on}"
+    if last_grade != worst_grade:
+        text += f", grade {last_grade} on {last_lab.observed_on}"
+    origins = tuple(dict.fromkeys((worst_lab.origin, last_lab.origin)))
+    yield Finding("adverse_event", "; ".join((text, *worst.notes)), CTCAE_5, origins)

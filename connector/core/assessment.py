@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,7 @@ from connector.core.case import TimePoint, VolumeGeometry
 from connector.core.evidence import Citation
 
 
-@dataclass(frozen=True, slots=True)
-class VisitResponse:
+class VisitResponse(NamedTuple):
     """
     Response at one visit.
 
@@ -215,8 +215,10 @@ class MarkerReport:
         said = f"{self.marker}: {self.trend} over {self.used} values from {self.first_on} to {self.last_on}"
         if self.doubling_time_months is not None:
             word = "doubling time" if self.doubling_time_months > 0 else "half-life"
-            shortest, longest = (str(end) if end is not None else "no rise" for end in self.interval_months)
-            said += f", {word} {abs(self.doubling_time_months)} months (95 % interval {shortest} to {longest})"
+            said += f", {word} {abs(self.doubling_time_months)} months"
+            if self.interval_months != (None, None):
+                shortest, longest = (str(end) if end is not None else "no rise" for end in self.interval_months)
+                said += f" (95 % interval {shortest} to {longest})"
         return "; ".join((said, *self.notes))
 
 

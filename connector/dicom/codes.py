@@ -123,6 +123,7 @@ GEUD = Concept("GEUD", OUR_SCHEME, "Generalised equivalent uniform dose")
 
 # Treatment selection, in words: TID 1500 row 14.
 CONCLUSION = Concept("121077", "DCM", "Conclusion")
+FINDING = Concept("121071", "DCM", "Finding")
 TREATMENT_OPTION = Concept("OPTION", OUR_SCHEME, "Treatment option")
 MISSING_INFORMATION = Concept("NEEDS", OUR_SCHEME, "Missing information")
 CONTRADICTION = Concept("CONTRADICTION", OUR_SCHEME, "Contradictory data")

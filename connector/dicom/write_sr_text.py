@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from connector.core.assessment import Assessment, DoseReport, Option, Reason, Selection
+from connector.core.assessment import Assessment, DoseReport, Finding, Option, Reason, Selection
+from connector.core.catalogue import in_words
 from connector.dicom import codes
 from connector.dicom.write_sr_groups import dose_parameters
 from connector.terminology import Concept
 
 Sentence = tuple[Concept, str]
+MOST_NAMES = 8
 
 _STATUS = {
     "recommend": "Draft for the tumour board",
@@ -31,7 +33,11 @@ def sentences(assessment: Assessment) -> list[Sentence]:
     An assessment without response, dose and selection says that it cannot decide, and what it needs.
     """
     said = list(_selection(assessment.selection)) if assessment.selection is not None else []
+    said += [(codes.FINDING, change) for change in assessment.changes]
+    said += [(codes.FINDING, marker.text) for marker in assessment.markers]
+    said += [(codes.FINDING, _finding(finding)) for finding in assessment.findings]
     said += [(codes.MISSING_INFORMATION, _words(need)) for need in assessment.needs]
+    said += [(codes.MISSING_INFORMATION, sentence) for sentence in assessment.worth_knowing]
     unsaid = _unsaid(assessment)
     if unsaid:
         said.append((codes.MISSING_INFORMATION, f"Facts not known: {_names(unsaid)}"))
@@ -47,7 +53,12 @@ def sentences(assessment: Assessment) -> list[Sentence]:
 
 def _unsaid(assessment: Assessment) -> list[str]:
     missing = assessment.selection.missing if assessment.selection is not None else ()
-    return [fact for fact in missing if not any(fact in need for need in assessment.needs)]
+    said = " ".join((*assessment.needs, *assessment.worth_knowing))
+    return [fact for fact in missing if fact not in said and in_words(fact) not in said]
+
+
+def _finding(finding: Finding) -> str:
+    return f"{finding.text} [{finding.source}]" if finding.source is not None else finding.text
 
 
 def _dose_conclusion(dose: DoseReport) -> str:
@@ -81,7 +92,7 @@ def _conclusion(selection: Selection) -> str:
         return f"{status}: preferred {' or '.join(preferred)}"
     if selection.status == "cannot_decide":
         blocking = dict.fromkeys(need for option in selection.options for need in option.needs)
-        return f"{status}: needs {_names(tuple(blocking) or selection.missing)}"
+        return f"{status}: needs {_names(selection.blocking or tuple(blocking) or selection.missing)}"
     return status
 
 
@@ -97,7 +108,10 @@ def _reason(reason: Reason) -> str:
 
 
 def _names(facts: Sequence[str]) -> str:
-    return ", ".join(map(_words, facts)) or "more facts"
+    """Name the first few and count the rest: a reader skips what scrolls."""
+    more = len(facts) - MOST_NAMES
+    shown = [*map(in_words, facts[:MOST_NAMES]), *([f"and {more} more"] if more > 0 else [])]
+    return ", ".join(shown) or "more facts"
 
 
 def _words(name: str) -> str:

@@ -1,5 +1,6 @@
 """Which codes an Observation may carry for each fact; laboratories use several LOINC codes for one quantity."""
 
+from connector.core.response.adverse_events import Analyte
 from connector.fhir.resource import LOINC, SNOMED, Key
 from connector.terminology import Concept, is_loinc
 
@@ -36,6 +37,20 @@ OBSERVATION_CODES: dict[str, frozenset[Key]] = {
     "breastfeeding": _loinc("63895-7") | {_snomed("413712001", "Breastfeeding (mother)")},
     "height_m": _loinc("8302-2", "3137-7"),
     "weight_kg": _loinc("29463-7", "3141-9"),
+}
+# What CTCAE grades: enzymes by activity, cells by number (automated count or not said), haemoglobin by mass.
+GRADED_CODES: dict[Analyte, frozenset[Key]] = {
+    Analyte.AST: _loinc("1920-8"),
+    Analyte.ALT: _loinc("1742-6"),
+    Analyte.ALP: _loinc("6768-6"),
+    Analyte.GGT: _loinc("2324-2"),
+    Analyte.BILIRUBIN: OBSERVATION_CODES["bilirubin_total_umol_l"],
+    Analyte.INR: OBSERVATION_CODES["inr"],
+    Analyte.CREATININE: OBSERVATION_CODES["creatinine_umol_l"],
+    Analyte.ALBUMIN_G_L: OBSERVATION_CODES["albumin_g_l"],
+    Analyte.PLATELETS_1E9_L: _loinc("777-3", "26515-7"),
+    Analyte.NEUTROPHILS_1E9_L: _loinc("751-8", "26499-4"),
+    Analyte.HAEMOGLOBIN_G_L: _loinc("718-7"),
 }
 OBSERVATION_CODES["(any)"] = frozenset().union(*OBSERVATION_CODES.values(), THYROTROPIN)
 

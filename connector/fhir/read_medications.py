@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from connector.fhir.read_treatments import note_orders
 from connector.fhir.record_notes import RecordNotes
 from connector.fhir.resource import ATC, Json, codes_in, day, items, short_reference, timing, words
 
@@ -29,6 +30,7 @@ def read_medications(resources: Sequence[Json], medications: Mapping[str, Json],
     still count as the current therapy. No order never states that there is no therapy.
     """
     running: dict[str, list[Json]] = {}
+    given: dict[str, list[Json]] = {}
     for resource in resources:
         concept = _concept(resource, medications)
         therapy = _therapy(concept)
@@ -38,10 +40,13 @@ def read_medications(resources: Sequence[Json], medications: Mapping[str, Json],
         status = resource.get("status")
         if resource.get("intent") in ("proposal", "plan", "option") or status not in _GIVEN:
             notes.skip(resource, f"systemic therapy: status {status!r}, intent {resource.get('intent')!r}: not given")
-        elif cytotoxic:
+            continue
+        given.setdefault(therapy or "chemotherapy", []).append(resource)
+        if cytotoxic:
             notes.state("prior_chemotherapy", True, [resource], _since(resource))
         elif therapy and status in ("active", "on-hold"):
             running.setdefault(therapy, []).append(resource)
+    note_orders(given, notes)
     _conclude(running, notes)
 
 

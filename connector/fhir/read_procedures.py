@@ -9,6 +9,7 @@ from typing import Any
 from connector.core.units import mci_from_gbq
 from connector.fhir import ucum
 from connector.fhir.identity import MODALITY_SYSTEM
+from connector.fhir.read_treatments import note_procedure
 from connector.fhir.record_notes import RecordNotes, Unusable
 from connector.fhir.resource import (
     ATC,
@@ -78,6 +79,8 @@ def read_procedures(procedures: Sequence[Json], administrations: Sequence[Json],
             notes.skip(procedure, str(fault))
             continue
         treatment = _Treatment(procedure, modality, day(timing(procedure, "performed")))
+        if modality == "RAI" or (organ in ("liver", "lung") and modality in LOCAL_MODALITIES | _ABLATIONS):
+            note_procedure(modality, procedure, notes)
         if modality == "RAI":
             radioiodine.append(procedure)
         elif modality == "EBRT" and organ == "liver":
@@ -208,6 +211,7 @@ def _radioiodine_administrations(administrations: Sequence[Json], notes: RecordN
         if not set(_agents(administration)) & _I131:
             continue
         if administration.get("status") == "completed":
+            note_procedure("RAI", administration, notes)
             yield administration
         else:
             notes.skip(administration, f"status is {administration.get('status')!r}: only completed ones are used")

@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from connector.core.case import RecordReading
+from connector.core.evidence import Observed
 from connector.fhir.identity import FACT_SYSTEM
-from connector.fhir.observation_codes import OBSERVATION_CODES
+from connector.fhir.observation_codes import GRADED_CODES, OBSERVATION_CODES
 from connector.fhir.read_allergies import read_allergies
 from connector.fhir.read_conditions import read_conditions
+from connector.fhir.read_laboratory import read_laboratory
 from connector.fhir.read_medications import read_medications
 from connector.fhir.read_observations import read_observations
 from connector.fhir.read_pathology import READ_CODES, read_pathology
@@ -25,6 +27,7 @@ READ_TYPES = (
     "MedicationAdministration",
     "AllergyIntolerance",
 )
+_READ = frozenset().union(OBSERVATION_CODES["(any)"], READ_CODES, *GRADED_CODES.values())
 _SEX = {"M": "male", "F": "female"}
 
 
@@ -49,6 +52,7 @@ def read_record(resources: Iterable[Json], *, patient: Json, patient_reference: 
     medications = {reference_of(one): one for one in own["Medication"]}
     read_medications([*own["MedicationRequest"], *own["MedicationStatement"]], medications, notes)
     read_allergies(own["AllergyIntolerance"], notes)
+    labs = read_laboratory(observations, notes)
     return RecordReading(
         identity=identity,
         patient_reference=patient_reference or reference_of(patient),
@@ -56,13 +60,19 @@ def read_record(resources: Iterable[Json], *, patient: Json, patient_reference: 
         references=dict(sorted(notes.references.items())),
         skipped=tuple(sorted(set(notes.skipped), key=lambda one: (one.where, one.reason))),
         series=dict(sorted(notes.series.items())),
+        treatments=tuple(sorted(set(notes.treatments), key=_in_order)),
+        labs=labs,
     )
 
 
 def is_read(observation: Json) -> bool:
     """Whether an Observation carries a code from which a fact may be read."""
     codes = set(codings(observation.get("code")))
-    return bool(codes & (OBSERVATION_CODES["(any)"] | READ_CODES)) or any(system == FACT_SYSTEM for system, _ in codes)
+    return bool(codes & _READ) or any(system == FACT_SYSTEM for system, _ in codes)
+
+
+def _in_order(treatment: Observed[str]) -> tuple[str, str, str]:
+    return str(treatment.observed_on or ""), treatment.value, treatment.origin
 
 
 def _own(resources: Iterable[Json], patient: str, notes: RecordNotes) -> Mapping[str, Sequence[Json]]:

@@ -29,6 +29,7 @@ class RecordNotes:
     references: dict[str, str] = field(default_factory=dict)
     series: dict[str, tuple[Observed[Decimal], ...]] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)
+    treatments: list[Observed[str]] = field(default_factory=list)
     _contradicted: set[str] = field(default_factory=set)
 
     def skip(self, resource: Json, reason: str) -> None:

@@ -1,6 +1,9 @@
 """Writes the draft CarePlan: what fits, in which order and why; a proposal that only a clinician can activate."""
 
+from collections.abc import Sequence
+
 from connector.core.assessment import FollowUp, Option, Reason, Selection
+from connector.core.catalogue import in_words
 from connector.fhir.identity import MODALITY_SYSTEM
 from connector.fhir.write_resource import Case, Resource, concept, new, reference_to
 from connector.terminology import Concept
@@ -20,6 +23,7 @@ _STATUS = {
     "excluded_all": "Every locoregional treatment is excluded",
     "contradictory_data": "The facts contradict each other; nothing is preferred",
 }
+MOST_NAMES = 8
 DISCLAIMER = "Draft by software for a tumour board; not a clinical decision."
 
 
@@ -83,11 +87,19 @@ def _follow_up(follow_up: FollowUp) -> Resource:
 
 
 def _notes(case: Case, selection: Selection) -> list[str]:
-    notes = [DISCLAIMER, *(f"Cannot decide: {need}" for need in case.assessment.needs)]
+    assessment = case.assessment
+    notes = [DISCLAIMER]
+    if assessment.changes:
+        notes.append("\n".join(assessment.changes))
+    notes += [f"Cannot decide: {need}" for need in assessment.needs]
+    notes += assessment.worth_knowing
     if selection.missing:
-        notes.append("Missing facts: " + ", ".join(selection.missing))
+        notes.append(f"Missing facts: {_names(selection.missing)}")
     if selection.contradictions:
-        notes.append("Contradictory facts: " + ", ".join(selection.contradictions))
+        notes.append(f"Contradictory facts: {', '.join(map(in_words, selection.contradictions))}")
+    observed = [marker.text for marker in assessment.markers] + [finding.text for finding in assessment.findings]
+    if observed:
+        notes.append("\n".join(["Observed:", *observed]))
     notes += [
         "\n".join([_line(option), *map(_because, option.because)])
         for option in selection.options
@@ -106,6 +118,12 @@ def _line(option: Option) -> str:
     rank = f", rank {option.rank}" if option.rank is not None else ""
     needs = f"; needs {', '.join(option.needs)}" if option.needs else ""
     return f"{option.modality.replace('_', ' ')}: {_VERDICTS.get(option.verdict, option.verdict)}{rank}{needs}"
+
+
+def _names(facts: Sequence[str]) -> str:
+    """Name the first few and count the rest: a reader skips what scrolls."""
+    more = len(facts) - MOST_NAMES
+    return ", ".join((*map(in_words, facts[:MOST_NAMES]), *([f"and {more} more"] if more > 0 else [])))
 
 
 def _because(reason: Reason) -> str:

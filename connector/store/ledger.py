@@ -157,6 +157,24 @@ class SqlLedger:
             ).one_or_none()
         return newest is not None and (newest.input_digest, newest.ruleset) == (input_digest, ruleset)
 
+    def earlier_summary(self, study_instance_uid: str) -> str | None:
+        """Get the summary of the study's last assessment, else that of the patient's next earlier assessed study."""
+        here = sa.select(t.study).where(t.study.c.study_instance_uid == study_instance_uid).subquery()
+        with self.engine.connect() as connection:
+            newest_first = connection.execute(
+                sa.select(t.assessment.c.study_instance_uid, t.assessment.c.summary)
+                .join(t.study, t.study.c.study_instance_uid == t.assessment.c.study_instance_uid)
+                .join(here, here.c.patient_key == t.study.c.patient_key)
+                .where(
+                    sa.or_(
+                        t.study.c.study_instance_uid == study_instance_uid, t.study.c.study_date < here.c.study_date
+                    )
+                )
+                .order_by(t.study.c.study_date.desc(), t.assessment.c.assessed_at.desc())
+            ).all()
+        own = (row.summary for row in newest_first if row.study_instance_uid == study_instance_uid)
+        return next(own, newest_first[0].summary if newest_first else None)
+
     def predecessors(self, study_instance_uid: str) -> tuple[Predecessor, ...]:
         """Our newest document of each kind in the same study, to be superseded."""
         with self.engine.connect() as connection:

@@ -150,7 +150,7 @@ def test_the_plan_offers_in_rank_order_and_says_what_is_missing():
         "diffuse disease, good performance status (TACE-01; SOURCE_000, table 3)"
     )
     notes = "\n".join(each["text"] for each in plan["note"])
-    assert "Missing facts: coagulopathy_status" in notes
+    assert "Missing facts: coagulopathy status" in notes
     assert "TARE: excluded" in notes
     assert "PEI: cannot be decided; needs coagulopathy_status" in notes
     assert "not a clinical decision" in plan["description"]
