@@ -1,0 +1,265 @@
+"""What deploy/ ships is judged by the tools that will read it, and names only what exists."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry, generate_latest
+
+from connector.conformance import settings_table
+from connector.settings import Settings, explain
+from connector.web.pages import LedgerCollector
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+SHIPPED = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.name not in {"setup", "demo"})
+UNITS = sorted(DEPLOY.glob("systemd/connector*.service"))
+MANIFESTS = sorted(DEPLOY.glob("kubernetes/*.yaml"))
+SECRETS = {"connector_ehr_private_key"}  # read by its path, not as a setting
+KUBERNETES = "1.31.0"
+PARTS = ("listen", "worker", "beat", "web")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(DEPLOY))
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    return [one for one in yaml.safe_load_all(path.read_text()) if one]
+
+
+def run(*command: object, cwd: Path = DEPLOY) -> str:
+    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+# Names of settings, secrets and metrics
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name)
+def test_every_variable_named_is_a_setting(path: Path) -> None:
+    settings = {variable for variable, _, _ in explain()}
+    # A prefix, as in CONNECTOR_TLS_*, stands for several.
+    named = set(re.findall(r"\bCONNECTOR_[A-Z][A-Z_]*[A-Z]\b(?!_?\*)", path.read_text()))
+    assert named <= settings
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.env*")), ids=name)
+def test_the_settings_files_are_settings(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for line in filter(None, path.read_text().splitlines()):
+        if not line.startswith("#"):
+            variable, _, value = line.partition("=")
+            assert value, "an empty variable is not the same as none"
+            monkeypatch.setenv(variable, value)
+    settings = Settings()
+    assert settings.pacs_host
+    assert settings.issuers == {"HOSPITAL": "urn:oid:1.2.3.4"}
+
+
+def secrets_named() -> Iterator[tuple[str, str]]:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for secret in compose["secrets"]:
+        yield "compose.yaml", secret
+    for path in MANIFESTS:
+        for found in re.findall(r"- key: (\S+)", path.read_text()):
+            yield name(path), found
+
+
+@pytest.mark.parametrize(("where", "secret"), sorted(set(secrets_named())))
+def test_every_secret_is_made_and_is_a_setting(where: str, secret: str, tmp_path: Path) -> None:
+    run(DEPLOY / "make-secrets", tmp_path / "secrets")
+    assert (tmp_path / "secrets" / secret).read_text().strip(), where
+    fields = {f"connector_{field}" for field in Settings.model_fields}
+    assert secret in fields | SECRETS | {"postgres_password"}
+
+
+def test_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    run(DEPLOY / "make-secrets", folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    run(DEPLOY / "make-secrets", folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+class Desk:
+    """A desk with one of everything."""
+
+    def status(self, limit: int = 50) -> dict[str, Any]:
+        waiting = [{"age_seconds": 1.0}][:limit]
+        return {"instances": 1, "studies": {"complete": 1}, "jobs": {"deliver.due": 1}, "delivered": {"sr": 1},
+                "waiting": waiting}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", ["prometheus/alerts.yaml", "grafana/connector.json", "README.md"])
+def test_every_metric_named_is_told(file: str) -> None:
+    registry = CollectorRegistry()
+    registry.register(LedgerCollector(Desk()))
+    told = set(re.findall(r"^(connector_\w+)", generate_latest(registry).decode(), re.MULTILINE))
+    secrets = {f"connector_{field}" for field in Settings.model_fields} | SECRETS
+    named = set(re.findall(r"\bconnector_[a-z_]+\b", (DEPLOY / file).read_text())) - secrets - {"connector_"}
+    assert told & named
+    assert named <= told
+
+
+# Alerts, dashboard, units, scripts
+
+
+def test_the_alert_rules_are_rules_and_fire_when_they_should() -> None:
+    run("promtool", "check", "rules", "alerts.yaml", cwd=DEPLOY / "prometheus")
+    assert "SUCCESS" in run("promtool", "test", "rules", "alerts_test.yaml", cwd=DEPLOY / "prometheus")
+
+
+def test_the_dashboards_expressions_are_promql(tmp_path: Path) -> None:
+    dashboard = json.loads((DEPLOY / "grafana" / "connector.json").read_text())
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    rules = [
+        {"record": f"panel:{number}", "expr": text.replace("$job", "connector")}
+        for number, text in enumerate(expressions)
+    ]
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    run("promtool", "check", "rules", tmp_path / "rules.yaml")
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+@pytest.fixture(scope="module")
+def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The units with a program that is there on every machine."""
+    folder = tmp_path_factory.mktemp("units")
+    for path in [*UNITS, DEPLOY / "systemd" / "connector.target"]:
+        (folder / path.name).write_text(path.read_text().replace("/opt/connector/.venv/bin/connector", "/bin/true"))
+    return folder
+
+
+def test_systemd_takes_the_units(units: Path) -> None:
+    said = run("systemd-analyze", "verify", "--man=no", *sorted(units.iterdir()))
+    assert not re.search(r"Unknown|ignoring|Failed to parse", said), said
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=name)
+def test_a_unit_is_exposed_little(unit: Path, units: Path) -> None:
+    said = run("systemd-analyze", "security", "--offline=yes", "--threshold=25", "--no-pager", units / unit.name)
+    assert "OK" in said.splitlines()[-1], said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=name)
+def test_a_unit_runs_a_command_that_exists(unit: Path) -> None:
+    (line,) = re.findall(r"^ExecStart=\S+ (.+)$", unit.read_text(), re.MULTILINE)
+    assert "Usage" in run(sys.executable, "-m", "connector", *line.split(), "--help")
+
+
+@pytest.mark.parametrize("script", ["make-secrets", "systemd/connector-run"])
+def test_a_script_is_bash(script: str) -> None:
+    run("bash", "-n", DEPLOY / script)
+    assert (DEPLOY / script).stat().st_mode & 0o111
+
+
+# Containers
+
+
+def test_the_compose_file_fits_its_specification() -> None:
+    schema = json.loads(files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json").read_text())
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    jsonschema.Draft7Validator(schema).validate(compose)
+    services = compose["services"]
+    assert set(services) >= {*PARTS, "migrate", "redis", "database"}
+    assert {one for one, service in services.items() if "try" in service.get("profiles", [])} == {"orthanc", "ehr"}
+    for part in PARTS:
+        assert services[part]["read_only"]
+        assert services[part]["cap_drop"] == ["ALL"]
+        assert services[part]["command"][0] == part
+        assert services[part]["depends_on"]["migrate"]["condition"] == "service_completed_successfully"
+    for service in services.values():
+        assert not re.search(r"(:latest|^[^:]+)$", service["image"]), "an image is named with its version"
+        assert set(service.get("secrets", [])) <= set(compose["secrets"])
+
+
+def test_hadolint_finds_nothing_in_the_containerfile() -> None:
+    assert run(Path(sys.executable).parent / "hadolint", "Containerfile") == ""
+    text = (DEPLOY / "Containerfile").read_text()
+    assert "--require-hashes -r requirements.lock" in text
+    assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
+    assert "HEALTHCHECK" in text
+
+
+# Kubernetes
+
+
+@pytest.mark.parametrize("path", [path for path in MANIFESTS if path.name != "kustomization.yaml"], ids=name)
+def test_kubernetes_takes_the_manifest(path: Path) -> None:
+    for document in documents(path):
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+
+
+def workloads() -> Iterator[dict[str, Any]]:
+    for path in MANIFESTS:
+        yield from (one for one in documents(path) if one["kind"] in {"Deployment", "Job"})
+
+
+@pytest.mark.parametrize("workload", list(workloads()), ids=lambda one: one["metadata"]["name"])
+def test_a_pod_is_restricted_and_refers_to_what_exists(workload: dict[str, Any]) -> None:
+    kustomization = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())
+    configured = {one["name"] for one in kustomization["configMapGenerator"]}
+    pod = workload["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["enableServiceLinks"] is False, "variables of Services would be read as settings"
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {one["configMapRef"]["name"] for one in container["envFrom"]} <= configured
+    assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
+    if workload["kind"] == "Deployment":
+        wanted = workload["spec"]["selector"]["matchLabels"]
+        assert wanted.items() <= workload["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_the_kustomization_lists_every_manifest() -> None:
+    kustomization = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())
+    assert {*kustomization["resources"], "kustomization.yaml"} == {path.name for path in MANIFESTS}
+
+
+def test_there_is_one_clock_and_the_workers_grow() -> None:
+    beat = next(one for one in workloads() if one["metadata"]["name"] == "connector-beat")
+    assert (beat["spec"]["replicas"], beat["spec"]["strategy"]["type"]) == (1, "Recreate")
+    scaled = [one for one in documents(DEPLOY / "kubernetes" / "worker.yaml") if one["kind"].startswith("Horizontal")]
+    assert scaled[0]["spec"]["scaleTargetRef"]["name"] == "connector-worker"
+    worker = next(one for one in workloads() if one["metadata"]["name"] == "connector-worker")
+    assert "replicas" not in worker["spec"], "else an update takes the scaler's workers away"
+
+
+@pytest.mark.parametrize("part", [*PARTS, "migrate"])
+def test_each_part_has_its_network_policy(part: str) -> None:
+    policies = documents(DEPLOY / "kubernetes" / "network.yaml")
+    assert f"connector-{part}" in {one["metadata"]["name"] for one in policies}
+
+
+# The administrator's page
+
+
+def test_the_settings_of_the_page_are_current() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    shown = text.partition("<!-- settings: begin -->\n")[2].partition("\n<!-- settings: end -->")[0]
+    assert shown == settings_table(), "print connector.conformance.settings_table() between the two comments"
+
+
+def test_the_page_links_to_what_exists() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", (DEPLOY / "README.md").read_text()):
+        assert (DEPLOY / target).exists(), target
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    from connector import __version__  # noqa: PLC0415 - only here
+
+    kustomization = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())
+    assert kustomization["images"][0]["newTag"] == __version__
+    assert f"image: connector:{__version__}" in (DEPLOY / "compose.yaml").read_text()
