@@ -15,7 +15,7 @@ def dose(assessment: Assessment) -> Content:
     """A row for each region, and how the map was made."""
     report = assessment.dose
     if report is None:
-        return {"absent": f"{words.needs_of(assessment, 'absorbed dose')}."}
+        return {"absent": f"{_undecided(assessment)}."}
     hidden = len(report.regions) - MOST_REGIONS
     return {
         "absent": "",
@@ -52,7 +52,12 @@ def _in_words(dose: DoseReport) -> str:
 def in_short(assessment: Assessment) -> str:
     """The mean doses in a line."""
     if assessment.dose is None:
-        return words.needs_of(assessment, "absorbed dose")
+        return _undecided(assessment)
     regions = [f"{region.name} mean {words.tenths(region.mean_gy)} Gy" for region in assessment.dose.regions]
     shown = words.listed(regions, MOST_REGIONS_IN_SHORT, "page 2") or "no region was drawn"
     return f"{assessment.dose.nuclide}: {shown}"
+
+
+def _undecided(assessment: Assessment) -> str:
+    why = words.undecided(assessment, "absorbed dose")
+    return f"Cannot decide: {why or 'needs a quantitative activity map (PET or SPECT) in the assessed study'}"

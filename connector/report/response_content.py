@@ -50,7 +50,7 @@ def in_short(assessment: Assessment) -> str:
     """The latest response in a line."""
     response = assessment.response
     if response is None:
-        return words.needs_of(assessment, "response")
+        return _undecided(assessment)
     last = response.visits[-1]
     overall, criteria = last.overall_response, words.CRITERIA.get(response.criteria, response.criteria)
     said = [f"{words.RESPONSES.get(overall, overall).capitalize()} ({overall}) on {words.day(last.on)} by {criteria}"]
@@ -65,18 +65,22 @@ def in_short(assessment: Assessment) -> str:
     return ", ".join(said)
 
 
-def course(assessment: Assessment) -> list[str]:
+def course(assessment: Assessment) -> Content:
     """What else the course shows: markers, adverse events, choices that were made."""
-    markers = [marker.text for marker in assessment.markers]
-    findings = [f"{one.text}{f' ({one.source})' if one.source else ''}" for one in assessment.findings]
-    return words.cut([*markers, *findings], MOST_FINDINGS, "findings")
+    shown = assessment.findings[:MOST_FINDINGS]
+    more = len(assessment.findings) - len(shown)
+    return {
+        "markers": [marker.text for marker in assessment.markers],
+        "findings": [[one.text, f"({one.source})" if one.source else ""] for one in shown],
+        "note": f"{more} more findings are {words.ELSEWHERE}." if more else "",
+    }
 
 
 def response(assessment: Assessment) -> Content:
     """The visits with their sums, why the last one is what it is, and the course."""
     report = assessment.response
     if report is None:
-        return {"absent": f"{words.needs_of(assessment, 'response')}."}
+        return {"absent": f"{_undecided(assessment)}."}
     hidden = max(0, len(report.visits) - MOST_VISITS)
     visits = report.visits if not hidden else (report.visits[0], *report.visits[1 + hidden :])
     last = report.visits[-1]
@@ -146,3 +150,8 @@ def _spider_in_words(response: ResponseReport) -> str:
         for visit in response.visits
     )
     return f"Line chart of the sum of diameters in mm over time with the limits of PR and PD. {course}."
+
+
+def _undecided(assessment: Assessment) -> str:
+    needs = words.undecided(assessment, "response") or "measured lesions in at least two studies"
+    return f"Cannot decide: needs {needs}"

@@ -22,9 +22,10 @@ OFFERED = ("preferred", "possible", "relative_contraindication")
 _WEIGHING = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES})
 _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 
-# Two pages hold so many. Alerts, contradictions, objections and what an option needs are never left out.
+# Two pages hold so many; what is left out is counted. Alerts, contradictions and objections are never left out.
 MOST_REASONS_OF_PREFERRED = 3
 MOST_REASONS = 1
+MOST_NEEDS = 6
 MOST_MISSING = 14
 MOST_WORTH_KNOWING = 4
 MOST_FACTS = 24
@@ -90,7 +91,7 @@ def _option(option: Option) -> Content:
     most = MOST_REASONS_OF_PREFERRED if option.verdict == "preferred" else MOST_REASONS
     if option.verdict not in OFFERED and against:
         most = 0
-    shown = [*against, *support[:most]] or list(option.because[:most])
+    shown = [*against, *support[:most]]
     return {
         "rank": str(option.rank) if option.rank is not None else words.NO_VALUE,
         "name": words.treatment(option.modality),
@@ -98,7 +99,7 @@ def _option(option: Option) -> Content:
         "verdict_in_words": words.VERDICTS.get(option.verdict, option.verdict),
         "because": [_reason(reason) for reason in shown],
         "more": len(option.because) - len(shown),
-        "needs": ", ".join(map(in_words, option.needs)),
+        "needs": words.listed(map(in_words, option.needs), MOST_NEEDS, words.ELSEWHERE),
     }
 
 

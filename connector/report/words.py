@@ -122,12 +122,7 @@ def cut(lines: Sequence[str], most: int, name: str) -> list[str]:
     return [*lines[:most], *([f"{more} more {name} are {ELSEWHERE}."] if more > 0 else [])]
 
 
-def needs_of(assessment: Assessment, what: str) -> str:
-    """Say what a part needs, by the assessment's own words where it gave some."""
-    lead = f"{what} cannot be decided: "
-    needs = [need.removeprefix(lead) for need in assessment.needs if need.startswith(lead)]
-    otherwise = {
-        "response": "measured lesions in at least two studies",
-        "absorbed dose": "a quantitative activity map (PET or SPECT) in the assessed study",
-    }[what]
-    return f"Cannot decide: needs {'; '.join(needs) or otherwise}"
+def undecided(assessment: Assessment, part: str) -> str:
+    """Why a part could not be judged, in the assessment's own words; empty when it gave none."""
+    lead = f"{part} cannot be decided: "
+    return "; ".join(need.removeprefix(lead) for need in assessment.needs if need.startswith(lead))
