@@ -72,7 +72,8 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
             log.info("records_changed", count=changed)
 
     for name, step in (("assess", work), ("deliver", work), ("sweep", sweep), ("look", look)):
-        celery.task(step, name=f"connector.{name}")
+        # Not shared: another service in this process has its own ledger.
+        celery.task(step, name=f"connector.{name}", shared=False)
     return celery
 
 

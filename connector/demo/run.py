@@ -37,7 +37,8 @@ class Arrived:
 Tell = Callable[[str], None]
 
 
-def _settings(folder: Path, archive: Archive, issuer: str) -> Settings:
+def settings_for(folder: Path, archive: Archive, issuer: str) -> Settings:
+    """Settings of a service beside an archive on this machine, on free ports."""
     return Settings(
         data_dir=folder / "service",
         ae_title="CONNECTOR",
@@ -66,7 +67,7 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
     # Imaging may not be older than 30 days for a treatment, so the course of the case ends today.
     case = build(folder / "case", last_study_on=datetime.now(UTC).date())
     with Archive(folder / "archive" / "pacs") as archive:
-        settings = _settings(folder, archive, case.patient_issuers)
+        settings = settings_for(folder, archive, case.patient_issuers)
         with Service(settings) as service:
             tell("Sending the record by HTTP")
             for entry in json.loads(case.bundle.read_bytes())["entry"]:
@@ -75,7 +76,7 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
                 httpx.put(place, json=resource).raise_for_status()
             for number, study in enumerate(case.studies, 1):
                 tell(f"Sending study {number} of {len(case.studies)} by C-STORE")
-                _send(study, service.dicom_port)
+                send_study(study, service.dicom_port)
                 tell(f"Waiting for the answer to study {number}")
                 _wait_for(number, archive)
             _wait_until_idle(service)
@@ -83,7 +84,8 @@ def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arri
             yield service, _arrived(archive, folder / "archive")
 
 
-def _send(study: Path, port: int) -> None:
+def send_study(study: Path, port: int) -> None:
+    """Send every file of a folder to a storage SCP of this machine by C-STORE."""
     sender = PacsDestination(Pacs(host="127.0.0.1", port=port, ae_title="CONNECTOR", calling_ae_title="DEMO"))
     for path in sorted(study.rglob("*.dcm")):
         sender.deliver(Document("image", "pacs", path.name, path.read_bytes(), ""))

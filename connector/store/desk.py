@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from connector.core.errors import BadCase
 from connector.store import tables as t
+from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import SqlLedger
 
@@ -29,11 +30,12 @@ class Desk:
     def __init__(self, ledger: SqlLedger, *, now: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
         self._engine = ledger.engine
+        self._reading = for_reading(ledger.engine)
         self._now = now
 
     def status(self, limit: int = 50) -> dict[str, Any]:
         """Counts by state, everything that waits for a person with its reason, and the newest events."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             studies = connection.execute(sa.select(t.study.c.state, sa.func.count()).group_by(t.study.c.state)).all()
             jobs = connection.execute(
                 sa.select(t.job.c.kind, t.job.c.state, sa.func.count()).group_by(t.job.c.kind, t.job.c.state)
@@ -77,7 +79,7 @@ class Desk:
 
     def documents(self, limit: int = 500) -> list[dict[str, Any]]:
         """The newest documents, delivered or not."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(
                 sa.select(t.document, t.assessment.c.case_ref, t.assessment.c.assessed_at)
                 .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
@@ -166,7 +168,7 @@ class Desk:
         recent = sa.exists().where(
             t.study.c.case_ref == t.patient.c.case_ref, t.study.c.last_received_at > studied_after
         )
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(
                 sa.select(t.patient, newest.label("newest"))
                 .where(t.patient.c.polled_at <= not_since, recent)

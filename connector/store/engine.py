@@ -28,7 +28,15 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor.close()
 
 
+def for_reading(engine: sa.Engine) -> sa.Engine:
+    """The same database for reads, which never wait for a writer."""
+    return engine.execution_options(connector_reads=True)
+
+
 def _begin_immediate(connection: Any) -> None:
+    if connection.get_execution_options().get("connector_reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
     # A transaction that reads first and writes later could fail half-way with SQLITE_BUSY; taking the write lock at
     # once makes every transaction wait its turn instead.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector.core.errors import TryLater
 from connector.ports import Receipt, ReceiptOutcome
 from connector.store import tables as t
+from connector.store.engine import for_reading
 
 ALIVE_SECONDS = 60.0
 _LARGEST_BATCH = 64
@@ -44,6 +45,7 @@ class SqlInbox:
         self, engine: sa.Engine, *, case_ref: CaseRef, same_dataset: SameDataset, now: Callable[[], float] = time.time
     ) -> None:
         self._engine = engine
+        self._reading = for_reading(engine)
         self._case_ref = case_ref
         self._same_dataset = same_dataset
         self._now = now
@@ -84,7 +86,7 @@ class SqlInbox:
 
     def held(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
         """Which of these instances we keep, with their SOP classes: what a storage commitment promises."""
-        with self._engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(
                 sa.select(t.instance.c.sop_instance_uid, t.instance.c.sop_class_uid).where(
                     t.instance.c.sop_instance_uid.in_(sop_instance_uids)

@@ -15,6 +15,7 @@ from connector.core.assessment import Assessment
 from connector.ports import Document, Predecessor
 from connector.store import tables as t
 from connector.store.durable import write_durably
+from connector.store.engine import for_reading
 from connector.store.inbox import ALIVE_SECONDS, insert_or_ignore
 from connector.store.jobs import Jobs, Lease
 
@@ -48,6 +49,7 @@ class SqlLedger:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.engine = engine
+        self._reading = for_reading(engine)
         self.jobs = Jobs(engine, lease_seconds=lease_seconds, now=now)
         self._outbox_dir = outbox_dir
         self._now = now
@@ -100,7 +102,7 @@ class SqlLedger:
 
     def study(self, study_instance_uid: str) -> StudyRow | None:
         """Get a study with its files and those of the patient's earlier studies."""
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             here = connection.execute(
                 sa.select(t.study).where(t.study.c.study_instance_uid == study_instance_uid)
             ).one_or_none()
@@ -148,7 +150,7 @@ class SqlLedger:
 
     def has_assessment(self, study_instance_uid: str, input_digest: str, ruleset: str) -> bool:
         """Whether the newest assessment of the study was made of just these inputs by this rule set."""
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             newest = connection.execute(
                 sa.select(t.assessment.c.input_digest, t.assessment.c.ruleset)
                 .where(t.assessment.c.study_instance_uid == study_instance_uid)
@@ -160,15 +162,13 @@ class SqlLedger:
     def earlier_summary(self, study_instance_uid: str) -> str | None:
         """Get the summary of the study's last assessment, else that of the patient's next earlier assessed study."""
         here = sa.select(t.study).where(t.study.c.study_instance_uid == study_instance_uid).subquery()
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             newest_first = connection.execute(
                 sa.select(t.assessment.c.study_instance_uid, t.assessment.c.summary)
                 .join(t.study, t.study.c.study_instance_uid == t.assessment.c.study_instance_uid)
                 .join(here, here.c.patient_key == t.study.c.patient_key)
                 .where(
-                    sa.or_(
-                        t.study.c.study_instance_uid == study_instance_uid, t.study.c.study_date < here.c.study_date
-                    )
+                    sa.or_(t.study.c.study_instance_uid == study_instance_uid, t.study.c.study_date < here.c.study_date)
                 )
                 .order_by(t.study.c.study_date.desc(), t.assessment.c.assessed_at.desc())
             ).all()
@@ -177,7 +177,7 @@ class SqlLedger:
 
     def predecessors(self, study_instance_uid: str) -> tuple[Predecessor, ...]:
         """Our newest document of each kind in the same study, to be superseded."""
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             rows = connection.execute(
                 sa.select(t.document, t.assessment.c.assessed_at)
                 .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
@@ -235,7 +235,7 @@ class SqlLedger:
 
     def document(self, document_id: str) -> Document | None:
         """Get a document with its content."""
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             row = connection.execute(sa.select(t.document).where(t.document.c.id == document_id)).one_or_none()
         if row is None:
             return None
@@ -261,7 +261,7 @@ class SqlLedger:
             .where(newer.c.destination == older.c.destination, newer.c.kind == older.c.kind)
             .where(remade.c.assessed_at > made.c.assessed_at)
         )
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             return connection.execute(later.limit(1)).first() is not None
 
     def delivered(self, connection: sa.Connection, lease: Lease, note: str) -> None:
