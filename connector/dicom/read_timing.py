@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import le
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -17,6 +18,7 @@ _GE_SCAN_DATE_TIME = 0x0D
 _MS_PER_S = 1000
 _S_PER_H = 3600
 _MANY_HALF_LIVES = 5
+_ONE_MOMENT = timedelta(seconds=1)  # closer than this is rounding of the fraction of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ def _timing(
     if correction == "ADMIN":
         return _from_administration(headers, administered_at, warnings)
     if correction == "NONE":
-        moments = [_acquired(header.dataset) for header in headers]
-        known = [each for each in moments if each is not None]
+        moments = [_acquired(header.dataset, warnings) for header in headers]
+        known = _on_one_clock(*(each for each in moments if each is not None))
         if len(known) != len(moments):
             raise ImpossibleInput("values without decay correction need an acquisition time in every image")
         reference, where = min(known), "acquisition time (DecayCorrection NONE)"
@@ -107,7 +109,7 @@ def _from_administration(headers: Sequence[Header], administered_at: datetime | 
     hours = 0.0
     if administered_at is not None:
         dataset = headers[0].dataset
-        reference = _acquired(dataset) or moment(dataset, "SeriesDate", "SeriesTime")
+        reference = _acquired(dataset, warnings) or moment(dataset, "SeriesDate", "SeriesTime")
         known = _administered(dataset, reference, warnings) if reference is not None else None
         if known is None:
             raise ImpossibleInput(
@@ -128,14 +130,16 @@ def _start(headers: Sequence[Header], half_life_h: float, correction: str, warni
             raise ImpossibleInput("Decay Correction DateTime (0018,9701) is missing: ask the sender for it")
         return stated, "Decay Correction DateTime"
     series = moment(first, "SeriesDate", "SeriesTime")
-    acquired = [(each, header) for header in headers if (each := _acquired(header.dataset)) is not None]
+    acquired = [(each, header) for header in headers if (each := _acquired(header.dataset, warnings)) is not None]
     if not acquired:
         if series is None:
             raise ImpossibleInput("there is neither a Series Time nor an Acquisition Time: send the original images")
         warnings.append("there is no Acquisition Time: the Series Time is taken as the start of the scan")
         return series, "series time (DecayCorrection START)"
-    earliest, header = min(acquired, key=lambda pair: pair[0])
-    if series is not None and series <= earliest:
+    clocked = _on_one_clock(*(each for each, _ in acquired))
+    earliest = min(clocked)
+    header = acquired[clocked.index(earliest)][1]
+    if series is not None and le(*_on_one_clock(series, earliest)):
         return series, "series time (DecayCorrection START)"
     warnings.append("the Series Time is missing or later than the acquisition (made later): not taken as the start")
     scanned = date_time(_ge_scan_date_time(first), zone_of(first))
@@ -145,10 +149,28 @@ def _start(headers: Sequence[Header], half_life_h: float, correction: str, warni
     return earliest + shift, "acquisition time (DecayCorrection START)"
 
 
-def _acquired(dataset: Dataset) -> datetime | None:
-    return moment(dataset, "AcquisitionDate", "AcquisitionTime") or date_time(
-        dataset.get("AcquisitionDateTime"), zone_of(dataset)
-    )
+def _acquired(dataset: Dataset, warnings: list[str]) -> datetime | None:
+    """
+    When the acquisition of an image began.
+
+    Acquisition DateTime and the pair of date and time mean one moment (PS3.3, C.7.10.1). Where they contradict, the
+    DateTime is taken: it is one value that holds its own offset from UTC, and the pair cannot be read without another.
+    """
+    pair = moment(dataset, "AcquisitionDate", "AcquisitionTime")
+    whole = date_time(dataset.get("AcquisitionDateTime"), zone_of(dataset))
+    if pair is None or whole is None:
+        return whole or pair
+    one, other = _on_one_clock(pair, whole)
+    told = "Acquisition DateTime contradicts Acquisition Date and Time: the DateTime is taken"
+    if abs(one - other) >= _ONE_MOMENT and told not in warnings:
+        warnings.append(told)
+    return whole
+
+
+def _on_one_clock(*moments: datetime) -> list[datetime]:
+    """Times that can be compared: one without offset from UTC is taken to have the offset of the others."""
+    zone = next((each.tzinfo for each in moments if each.tzinfo), None)
+    return [each if each.tzinfo else each.replace(tzinfo=zone) for each in moments]
 
 
 def _ge_scan_date_time(dataset: Dataset) -> Any:
@@ -197,8 +219,7 @@ def _administered(dataset: Dataset, reference: datetime, warnings: list[str]) ->
 
 def _hours(given: datetime, reference: datetime, warnings: list[str]) -> float:
     if (given.tzinfo is None) != (reference.tzinfo is None):
-        zone = given.tzinfo or reference.tzinfo
-        given, reference = given.replace(tzinfo=zone), reference.replace(tzinfo=zone)
+        given, reference = _on_one_clock(given, reference)
         told = "one of the times has no offset from UTC: both are taken to be on one clock"
         if told not in warnings:
             warnings.append(told)

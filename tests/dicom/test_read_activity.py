@@ -96,6 +96,28 @@ def test_the_administration_given_by_hand(tmp_path, given, changes, hours, why):
     assert read_activity(case.pet(tmp_path, **changes), given).decay_hours == pytest.approx(hours), why
 
 
+@pytest.mark.parametrize(
+    ("whole", "hours", "warned", "why"),
+    [
+        ("20260102130000", 5, False, "the same moment twice"),
+        ("20260102130000.400000", 5, False, "fractions of a second are rounding"),
+        ("20260102120000+0100", 4, True, "another moment: the one that holds its own offset is taken"),
+        ("20260102120000", 4, True, "another moment: the one value is taken"),
+        ("", 5, False, "only the pair is there"),
+    ],
+)
+def test_an_acquisition_told_twice(tmp_path, whole, hours, warned, why):
+    changes = {"DecayCorrection": "NONE", "AcquisitionTime": "130000", "CorrectedImage": ["ATTN"]}
+    found = read_activity(case.pet(tmp_path, AcquisitionDateTime=whole, **changes))
+    assert found.decay_hours == pytest.approx(hours, abs=2e-4), why
+    assert any("Acquisition DateTime contradicts" in each for each in found.warnings) == warned, why
+
+
+def test_an_acquisition_with_offset_is_compared_with_a_series_without(tmp_path):
+    found = read_activity(case.pet(tmp_path, AcquisitionDateTime="20260102120500+0100"))
+    assert found.decay_reference == "series time (DecayCorrection START)"
+
+
 def test_every_bed_is_corrected_from_its_own_time(tmp_path):
     found = read_activity(
         case.pet(tmp_path, DecayCorrection="NONE", AcquisitionTime=lambda plane: ["120000", "122000", "124000"][plane])

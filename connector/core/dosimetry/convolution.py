@@ -68,7 +68,14 @@ def _blurred(dose: Real, answered: Slices, spacing_mm: Spacing, density_kg_l: fl
         for side, asked in zip(grown(sources, half, _shape(dose)), answered, strict=True)
     ]
     into = tuple(slice(side.start - a.start, side.stop - a.start) for side, a in zip(lit, answered, strict=True))
-    _transform(dose, result[into], sources, (lit[0], lit[1], lit[2]), spacing_mm, density_kg_l)
+    _transform(
+        dose,
+        result[into],
+        sources=sources,
+        lit=(lit[0], lit[1], lit[2]),
+        spacing_mm=spacing_mm,
+        density_kg_l=density_kg_l,
+    )
     return result
 
 
@@ -87,7 +94,7 @@ def _sources(dose: Real, within: Slices) -> Slices | None:
 
 
 def _transform(
-    dose: Real, result: Real, sources: Slices, lit: Slices, spacing_mm: Spacing, density_kg_l: float
+    dose: Real, result: Real, *, sources: Slices, lit: Slices, spacing_mm: Spacing, density_kg_l: float
 ) -> None:
     """
     Write the blurred dose of the voxels `lit`, which are in range of `sources`, into `result`.
