@@ -179,4 +179,7 @@ def _visit(shown: VisitResponse, visit: Visit) -> dict[str, Any]:
 
 
 def _millimetres(value: Decimal | None) -> str | None:
-    return None if value is None else format(value, "f")
+    if value is None:
+        return None
+    text = str(value)
+    return format(value, "f") if "E" in text else text

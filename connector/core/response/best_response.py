@@ -8,9 +8,17 @@ from connector.core.assessment import DatedResponse
 from connector.core.response.case import AfterComplete, Policies, Response
 
 # Best first. What was not done, or had nothing to assess, comes last.
-_RANKED = ("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE", "ND", "NA")
+_RANK = {response: rank for rank, response in enumerate(("CR", "PR", "SD", "NON-CR/NON-PD", "PD", "NE", "ND", "NA"))}
 _DISEASE_WITHOUT_PROGRESSION = frozenset({Response.PR, Response.SD, Response.NON_CR_NON_PD})
-_STABLE_OR_BETTER = frozenset({Response.CR, Response.PR, Response.SD})
+# What a visit proves about a course once it is late enough, whatever else it shows.
+_PROVES = {
+    Response.CR: Response.SD,
+    Response.PR: Response.SD,
+    Response.SD: Response.SD,
+    Response.NON_CR_NON_PD: Response.NON_CR_NON_PD,
+}
+# Members by name, once: looking one up in its class costs more than the comparison.
+_CR, _PD, _NE = Response.CR, Response.PD, Response.NE
 _RESPONDING = frozenset({Response.CR, Response.PR})
 # What confirms a response, and what may stand between, by the response and the policy `accept_sd`.
 _CONFIRMING = {
@@ -62,7 +70,7 @@ def _up_to_progression(ordered: Sequence[Assessed]) -> list[Assessed]:
     kept: list[Assessed] = []
     for assessed in ordered:
         kept.append(assessed)
-        if assessed.response is Response.PD:
+        if assessed.response is _PD:
             break
     return kept
 
@@ -74,7 +82,7 @@ def _with_disease_after_complete_response(ordered: Sequence[Assessed]) -> list[A
         meaning = assessed.response
         if complete and meaning in _DISEASE_WITHOUT_PROGRESSION:
             meaning = Response.PD if assessed.disease_seen else Response.NE
-        complete = complete or meaning is Response.CR
+        complete = complete or meaning is _CR
         read.append(assessed if meaning is assessed.response else assessed._replace(response=meaning))
     return read
 
@@ -107,27 +115,27 @@ def confirming(sequence: Sequence[Assessed], first: int, policies: Policies) -> 
         later = sequence[index]
         if later.response in confirms and (later.on - sequence[first].on).days >= policies.confirm_days:
             return index
-        not_evaluable += later.response is Response.NE
+        not_evaluable += later.response is _NE
         if not_evaluable > policies.max_ne or later.response not in passes:
             return None
     return None
 
 
-def _as_stable_disease(sequence: Sequence[Assessed], start: date, policies: Policies) -> Iterable[DatedResponse]:
+def _as_stable_disease(sequence: Sequence[Assessed], start: date, policies: Policies) -> Iterable[Assessed]:
     """Read every visit for what it proves on its own: SD or better late enough is SD, too early it is nothing yet."""
     for assessed in sequence:
-        late_enough = (assessed.on - start).days >= policies.min_sd_days
-        if assessed.response in _STABLE_OR_BETTER:
-            yield DatedResponse(Response.SD if late_enough else Response.NE, assessed.on)
-        elif assessed.response is Response.NON_CR_NON_PD:
-            yield DatedResponse(Response.NON_CR_NON_PD if late_enough else Response.NE, assessed.on)
+        proves = _PROVES.get(assessed.response)
+        if proves is None:
+            yield assessed
         else:
-            yield DatedResponse(assessed.response, assessed.on)
+            late_enough = (assessed.on - start).days >= policies.min_sd_days
+            yield Assessed(assessed.on, proves if late_enough else _NE)
 
 
-def _best(candidates: Iterable[DatedResponse]) -> DatedResponse:
+def _best(candidates: Iterable[Assessed]) -> DatedResponse:
     """Pick the best, the earliest of equals; nothing at all is NE without a date."""
-    return min(candidates, key=lambda one: _RANKED.index(one.response), default=DatedResponse(Response.NE, None))
+    best = min(candidates, key=lambda one: _RANK[one.response], default=None)
+    return DatedResponse(_NE, None) if best is None else DatedResponse(best.response, best.on)
 
 
 def responders(sequence: Sequence[Assessed]) -> Iterable[Assessed]:
@@ -151,8 +159,7 @@ def best_overall_response(sequence: Sequence[Assessed], start: date, policies: P
     SD and NON-CR/NON-PD need a visit at least `min_sd_days` after the start; earlier ones are NE.
     Source: RECIST_1_1, section 4.6.
     """
-    reached = [DatedResponse(assessed.response, assessed.on) for assessed in responders(sequence)]
-    return _best([*reached, *_as_stable_disease(sequence, start, policies)])
+    return _best([*responders(sequence), *_as_stable_disease(sequence, start, policies)])
 
 
 def confirmed_best_overall_response(sequence: Sequence[Assessed], start: date, policies: Policies) -> DatedResponse:
@@ -162,5 +169,4 @@ def confirmed_best_overall_response(sequence: Sequence[Assessed], start: date, p
     A CR or PR that is not confirmed is SD when late enough, else PD when that follows, else NE.
     Source: RECIST_1_1, Table 3.
     """
-    reached = [DatedResponse(assessed.response, assessed.on) for assessed in confirmed_responders(sequence, policies)]
-    return _best([*reached, *_as_stable_disease(sequence, start, policies)])
+    return _best([*confirmed_responders(sequence, policies), *_as_stable_disease(sequence, start, policies)])

@@ -1,6 +1,6 @@
 """What tumour response is judged from: lesions, visits, and the policies a protocol may choose."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -103,16 +103,18 @@ class Measurement:
     One lesion at one visit.
 
     `diameters_mm` holds one diameter (node: short axis), or several when the lesion has split. A lesion that has grown
-    into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own. The rest follows
-    from these: `total_mm` is 5 mm for one too small to measure, 0 for an absent one, None when it was not evaluable;
-    `disease` tells whether anything is there, `disease_in_node` whether a node is enlarged. Raises ValueError for a
-    diameter that no lesion has.
+    into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own. The rest
+    follows from these, once and not at every visit: `total_mm` is 5 mm for one too small to measure, 0 for an absent
+    one, None when it was not evaluable; `decade` is the power of ten below a total above zero; `disease` tells whether
+    anything is there, `disease_in_node` whether a node is enlarged. Raises ValueError for a diameter that no lesion
+    has.
     """
 
     state: LesionState
     diameters_mm: tuple[Decimal, ...] = ()
     merged_into: str | None = None
     total_mm: Decimal | None = field(init=False, compare=False)
+    decade: int | None = field(init=False, compare=False)
     disease: bool = field(init=False, compare=False)
     disease_in_node: bool = field(init=False, compare=False)
 
@@ -128,7 +130,9 @@ class Measurement:
             LesionState.ABSENT: (_ZERO_MM,),
         }.get(self.state, ())
         largest_mm = max(parts, default=_ZERO_MM)
-        object.__setattr__(self, "total_mm", sum(parts, _ZERO_MM) if parts else None)
+        total_mm = sum(parts, _ZERO_MM) if parts else None
+        object.__setattr__(self, "total_mm", total_mm)
+        object.__setattr__(self, "decade", total_mm.adjusted() if total_mm else None)
         object.__setattr__(self, "disease", largest_mm > 0)
         object.__setattr__(self, "disease_in_node", largest_mm >= PATHOLOGICAL_NODE_MM)
 
@@ -146,6 +150,11 @@ class Visit(NamedTuple):
     label: str | None = None
     reader: str | None = None
     markers_normal: bool | None = None
+
+    def of_each(self, lesions: Iterable[Lesion]) -> tuple[Measurement, ...]:
+        """Return what was found of each lesion, in order."""
+        measured = self.measurements.get
+        return tuple([measured(lesion.id, NOT_EVALUABLE) for lesion in lesions])
 
     def of(self, lesion: Lesion) -> Measurement:
         """Return what was found of the lesion; one that was left out was not evaluable."""

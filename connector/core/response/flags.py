@@ -1,12 +1,14 @@
 """What a person should look at before believing a visit; a flag never changes a response."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 
-from connector.core.response.case import NOT_EVALUABLE, Lesion, NewLesion, ResponseCase, Visit
+from connector.core.response.case import Lesion, Measurement, NewLesion, ResponseCase, Visit
 
 OLDEST_BASELINE_DAYS = 28  # RECIST_1_1, section 3.2: not more than four weeks before treatment
+_DECADE = attrgetter("decade")
 _EQUIVOCAL = NewLesion.EQUIVOCAL
 UNIT_STEP = 10  # centimetres read as millimetres, or the other way
 
@@ -24,10 +26,8 @@ def baseline_date_flags(case: ResponseCase) -> Iterator[str]:
 
 
 def follow_up_flags(
-    targets: tuple[Lesion, ...],
     visit: Visit,
     *,
-    before: Visit,
     baseline: Visit,
     equivocal_on: date | None,
     nadir_mm: Decimal | None,
@@ -39,14 +39,21 @@ def follow_up_flags(
         yield f"progression_may_date_back: if it is the equivocal lesion of {equivocal_on}, progression dates from then"
     if visit.reader is not None and baseline.reader not in {None, visit.reader}:
         yield "other_reader: not the reader of the baseline, so the sums may not compare"
-    if nadir_mm == 0:
+    if nadir_mm is not None and not nadir_mm:
         yield "zero_nadir: any growth from zero is more than 20 %; look at what came back"
-    found_now, found_then = visit.measurements.get, before.measurements.get
-    for lesion in targets:
-        now = found_now(lesion.id, NOT_EVALUABLE).total_mm
-        then = found_then(lesion.id, NOT_EVALUABLE).total_mm
-        # Two numbers of one order of magnitude are never ten-fold apart; most end here.
-        if not now or not then or now.adjusted() == then.adjusted():
-            continue
-        if now >= UNIT_STEP * then or then >= UNIT_STEP * now:
-            yield f"unlikely_change: {lesion.id} changed {UNIT_STEP}-fold or more; check the unit and the lesion"
+
+
+def size_flags(
+    targets: Iterable[Lesion], *, found: Sequence[Measurement], found_before: Sequence[Measurement]
+) -> Sequence[str]:
+    """Name the targets whose size at two visits in turn is hardly that of one lesion in one unit."""
+    # Two numbers of one order of magnitude are never ten-fold apart; most visits end here.
+    if list(map(_DECADE, found)) == list(map(_DECADE, found_before)):
+        return ()
+    return [
+        f"unlikely_change: {lesion.id} changed {UNIT_STEP}-fold or more; check the unit and the lesion"
+        for lesion, now, then in zip(targets, found, found_before, strict=True)
+        if now.total_mm
+        and then.total_mm
+        and (now.total_mm >= UNIT_STEP * then.total_mm or then.total_mm >= UNIT_STEP * now.total_mm)
+    ]

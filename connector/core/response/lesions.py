@@ -1,6 +1,6 @@
 """What the lesions of one visit add up to: a sum of diameters for the targets, a finding for each non-target."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -28,13 +28,14 @@ class TargetSum(NamedTuple):
     """
     The targets of one visit: the sum over those that were measured, in millimetres, and whether that is all of them.
 
-    `there` are the targets that are seen and, for nodes, enlarged.
+    `found` is what was found of each, in order. `disease` tells whether one is seen or, for nodes, enlarged.
     """
 
+    found: tuple[Measurement, ...]
     measured_mm: Decimal
     complete: bool
-    there: tuple[str, ...]
-    flags: tuple[str, ...]
+    disease: bool
+    flags: Sequence[str]
 
 
 def is_disease(lesion: Lesion, measurement: Measurement) -> bool:
@@ -51,20 +52,17 @@ def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[st
     """
     measured = ZERO_MM
     complete = True
-    there: list[str] = []
+    disease = False
     flags: list[str] = []
-    found = visit.measurements.get
-    for lesion in targets:
-        measurement = found(lesion.id, NOT_EVALUABLE)
-        left = bool(treated_on) and has_left(lesion, visit, treated_on)
-        if measurement.total_mm is None or left:
+    found = visit.of_each(targets)
+    for lesion, measurement in zip(targets, found, strict=True):
+        if measurement.total_mm is None or (treated_on and has_left(lesion, visit, treated_on)):
             complete = complete and measurement.merged_into is not None
-            flags.append(_why_not_measured(lesion, measurement, left=left))
+            flags.append(_why_not_measured(lesion, measurement, left=has_left(lesion, visit, treated_on)))
             continue
         measured += measurement.total_mm
-        if measurement.disease_in_node if lesion.lymph_node else measurement.disease:
-            there.append(lesion.id)
-    return TargetSum(measured, complete, tuple(there), tuple(flags))
+        disease = disease or is_disease(lesion, measurement)
+    return TargetSum(found, measured, complete, disease, flags)
 
 
 def first_treated_on(visits: tuple[Visit, ...]) -> dict[str, date]:

@@ -12,6 +12,7 @@ from connector.core.response.case import NewLesion, Response
 EISENHAUER_2009 = "Eisenhauer 2009, RECIST 1.1"
 LEAST_GROWTH_MM = Decimal(5)  # section 4.3.1: the sum must also have grown by this much
 _TENTH = Decimal("0.1")
+_FIVE, _SEVEN, _TEN, _HUNDRED = Decimal(5), Decimal(7), Decimal(10), Decimal(100)
 _in_tenths = Context(rounding=ROUND_HALF_UP).quantize
 
 # Members by name, once: looking one up in its class costs more than what is then done with it.
@@ -63,7 +64,7 @@ def change_percent(*, now_mm: Decimal | None, before_mm: Decimal | None) -> str 
     """
     if now_mm is None or not before_mm:
         return None
-    percent = _in_tenths((now_mm - before_mm) * 100 / before_mm, _TENTH)
+    percent = _in_tenths((now_mm - before_mm) * _HUNDRED / before_mm, _TENTH)
     return str(percent) if percent else "0.0"  # never "-0.0"
 
 
@@ -75,7 +76,7 @@ def progressed(*, current_mm: Decimal, nadir_mm: Decimal, criteria: Criteria) ->
     """
     growth_mm = current_mm - nadir_mm
     # Whole multiples keep a change of exactly 20 % exact.
-    return growth_mm > 0 and 5 * growth_mm >= nadir_mm and growth_mm >= criteria.least_growth_mm
+    return growth_mm > 0 and _FIVE * growth_mm >= nadir_mm and growth_mm >= criteria.least_growth_mm
 
 
 def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - one return a response, in order
@@ -98,7 +99,7 @@ def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - 
         return Call(_PD, (f"{part}{current!s} mm, and the smallest sum was {nadir!s} mm",))
     if not sums.all_targets_measured:
         return Call(_NE, ("a target was not evaluable, and the others alone are not progression",))
-    if 10 * current <= 7 * baseline:
+    if _TEN * current <= _SEVEN * baseline:
         return Call(_PR, (f"{current!s} mm, and the baseline was {baseline!s} mm",))
     neither = f"neither PR from the baseline of {baseline!s} mm nor PD from the smallest sum of {nadir!s} mm"
     return Call(_SD, (f"{current!s} mm, {neither}",))

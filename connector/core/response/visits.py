@@ -10,13 +10,14 @@ from connector.core.response.case import (
     AfterComplete,
     ContinuingResponse,
     Lesion,
+    Measurement,
     NewLesion,
     Policies,
     Response,
     ResponseCase,
     Visit,
 )
-from connector.core.response.flags import baseline_date_flags, follow_up_flags
+from connector.core.response.flags import baseline_date_flags, follow_up_flags, size_flags
 from connector.core.response.lesions import TargetSum, first_treated_on, non_target_found, target_sum
 from connector.core.response.measurable import baseline_flags
 from connector.core.response.recist_1_1 import (
@@ -63,12 +64,11 @@ class Course:
     treated_on: dict[str, date] = field(init=False)
     target_history: list[Assessed] = field(default_factory=list)
     assessed: list[Assessed] = field(default_factory=list)
-    before: Visit = field(init=False)
+    found_before: tuple[Measurement, ...] = ()
 
     def __post_init__(self) -> None:
         self.targets, self.non_targets = self.case.targets, self.case.non_targets
         self.treated_on = first_treated_on(self.case.visits)
-        self.before = self.case.visits[0]
 
     def baseline(self, visit: Visit) -> VisitResponse:
         """Add up the first visit; later ones are compared with it, and it has no response itself."""
@@ -76,7 +76,7 @@ class Course:
         if self.targets and total.complete:
             self.baseline_mm = self.nadir_mm = total.measured_mm
         flags = (*baseline_flags(self.case.lesions, visit), *baseline_date_flags(self.case))
-        self._remember(visit)
+        self._remember(visit, total)
         return VisitResponse(
             on=visit.on,
             sum_mm=self.baseline_mm,
@@ -117,23 +117,19 @@ class Course:
             flags=(
                 *total.flags,
                 *follow_up_flags(
-                    self.targets,
-                    visit,
-                    before=self.before,
-                    baseline=self.case.visits[0],
-                    equivocal_on=self.equivocal_on,
-                    nadir_mm=self.nadir_mm,
+                    visit, baseline=self.case.visits[0], equivocal_on=self.equivocal_on, nadir_mm=self.nadir_mm
                 ),
+                *size_flags(self.targets, found=total.found, found_before=self.found_before),
             ),
             label=visit.label,
             new_lesion=visit.new_lesion,
         )
-        seen = bool(total.there) or _PERSISTS in found or _PROGRESSED in found
+        seen = total.disease or _PERSISTS in found or _PROGRESSED in found
         self.assessed.append(Assessed(visit.on, overall, seen))
         self.complete_response = self.complete_response or overall is _CR
         if sum_mm is not None and self.nadir_mm is not None:
             self.nadir_mm = min(self.nadir_mm, sum_mm)
-        self._remember(visit)
+        self._remember(visit, total)
         return shown
 
     @property
@@ -149,10 +145,12 @@ class Course:
             nadir_mm=self.nadir_mm,
             current_mm=total.measured_mm,
             all_targets_measured=total.complete,
-            all_targets_gone=not total.there,
-            reappeared_after_complete_response=self._disease_is_progression and bool(total.there),
+            all_targets_gone=not total.disease,
+            reappeared_after_complete_response=self._disease_is_progression and total.disease,
         )
         call = target_response(sums, self.criteria)
+        if self.case.policies.continuing_response is _PER_VISIT:
+            return call
         still_responding = call.response is _SD and continues(self.target_history, self.case.policies)
         self.target_history.append(Assessed(visit.on, call.response))
         if still_responding:
@@ -160,11 +158,11 @@ class Course:
             return Call(Response.PR, (f"PR continues until progression, by the policy {policy}", *call.reasons))
         return call
 
-    def _remember(self, visit: Visit) -> None:
+    def _remember(self, visit: Visit, total: TargetSum) -> None:
         self.markers_were_raised = self.markers_were_raised or visit.markers_normal is False
         if visit.new_lesion is _EQUIVOCAL and self.equivocal_on is None:
             self.equivocal_on = visit.on
-        self.before = visit
+        self.found_before = total.found
 
 
 def continues(history: list[Assessed], policies: Policies) -> bool:
@@ -174,8 +172,6 @@ def continues(history: list[Assessed], policies: Policies) -> bool:
     `history` holds the earlier target responses as measured. A progression ends what was before it.
     Source: EORTC, RECIST 1.1 questions and clarifications; RECIST_1_1 itself reads visit by visit.
     """
-    if policies.continuing_response is _PER_VISIT:
-        return False
     since = 1 + max((index for index, one in enumerate(history) if one.response is Response.PD), default=-1)
     recent = history[since:]
     responding = [index for index, one in enumerate(recent) if one.response in _RESPONDING]
