@@ -1,7 +1,7 @@
 """From facts to a selection: what fires, what is excluded, what is undecided, and in which order the rest stands."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,19 +9,22 @@ from connector.core.assessment import Option, Reason, Selection
 from connector.core.case import FactValue
 from connector.core.catalogue import FACTS, read_fact
 from connector.core.evidence import Observed
-from connector.core.rules import Rule, Values, Verdict
+from connector.core.rules import Rule, Truth, Values, Verdict
 from connector.core.selection import conflicts, contradictions, derived, needs, pooling, sites
 from connector.core.selection.follow_up import follow_up
 from connector.core.selection.pathway import Path, walk_figure_2
 from connector.core.selection.ranking import Standing, ranks, standing
 from connector.core.selection.reading_order import (
-    ASKING,
+    ASKS,
     BACKGROUND,
+    FACTS_OF,
     FIXED_REASONS,
     MEASURES,
     RANKED_BY,
     STRONGEST_FIRST,
     SUPPORTS,
+    truths,
+    truths_after,
 )
 from connector.core.selection.registry import RULE
 from connector.core.selection.sites import Site
@@ -51,17 +54,34 @@ def select_values(given: Values, today: date) -> Selection:
     return _case(given).answer(today)
 
 
-def first_answer(given: Values) -> tuple[str, tuple[str, ...]]:
-    """Only the status and the preferred options that `select` would give, without reasons: for trying many changes."""
-    decision = _case(given).decide()
-    return decision.status, tuple(standing.modality for standing in decision.standings if standing.rank == 1)
+class WhatIf:
+    """Answers for one case with single facts changed; only what depends on the change is judged again."""
+
+    def __init__(self, given: Values) -> None:
+        self._given = given
+        self._values, _ = _completed(given)
+        self._truths = truths(self._values)
+
+    def first_answer(self, name: str, value: FactValue) -> tuple[str, tuple[str, ...]]:
+        """Get the status and the preferred options that `select` would give if this fact had this value."""
+        values, contradicting = _completed({**self._given, name: value})
+        changed = [name for name in values if values[name] != self._values.get(name)]
+        changed += [name for name in self._values if name not in values]
+        decision = _Case(values, contradicting, truths_after(self._truths, values, changed)).decide()
+        return decision.status, tuple(standing.modality for standing in decision.standings if standing.rank == 1)
 
 
 def _case(given: Values) -> "_Case":
+    values, contradicting = _completed(given)
+    return _Case(values, contradicting, truths(values))
+
+
+def _completed(given: Values) -> tuple[Values, tuple[str, ...]]:
+    """The values with everything that follows from them, and the facts that contradict each other."""
     completed = derived.complete(given)
     values = dict(completed.values)
     derived.add_sums(values)
-    return _Case(values, contradictions.contradicting(values, completed.mismatches))
+    return values, contradictions.contradicting(values, completed.mismatches)
 
 
 IMAGED = ("liver_lesion_count", "liver_lesion_largest_diameter_mm", "liver_lesion_diameters_mm", "tumour_volume_ml")
@@ -102,19 +122,14 @@ class _Decision:
 class _Case:
     """One case on its way to a selection; every step reads what the earlier ones found."""
 
-    def __init__(self, values: Values, contradicting: tuple[str, ...]) -> None:
+    def __init__(self, values: Values, contradicting: tuple[str, ...], answers: Sequence[Truth]) -> None:
         self.values = values
         self.contradicting = contradicting
-        self.fired: list[Rule] = []
-        self.open: list[Rule] = []
         self.reasons: dict[str, Reason] = {}
-        for rule, facts in STRONGEST_FIRST:
-            # Without any of its facts a condition is unknown, and need not be walked.
-            truth = None if facts and facts.isdisjoint(values) else rule.when.truth(values)
-            if truth:
-                self.fired.append(rule)
-            elif truth is None and rule.id in ASKING:
-                self.open.append(rule)
+        self.verdicts: dict[str, _Verdict] = {}
+        self.fired = [rule for rule, truth in zip(STRONGEST_FIRST, answers, strict=True) if truth]
+        self.open_places = [place for place, truth in enumerate(answers) if truth is None and ASKS[place]]
+        self.open = [STRONGEST_FIRST[place] for place in self.open_places]
         self.fired_ids = frozenset(rule.id for rule in self.fired)
         self.speaking: dict[str, list[Rule]] = defaultdict(list)
         for rule in self.fired:
@@ -166,13 +181,19 @@ class _Case:
     def listed(self, questions: tuple[Site, ...]) -> dict[str, tuple[str, ...]]:
         """The options of every site in question; what treats the whole body stands with the leading one."""
         found = {site.name: site.options for site in questions}
-        whole_body = sites.whole_body_options(self.values, sites.spoken_of(self.fired))
+        whole_body = sites.whole_body_options(self.values, self.speaking.keys())
         found[questions[0].name] += whole_body
         return found
 
     def verdict(self, option: str) -> _Verdict:
         """One option by itself: an exclusion beats an unknown, an unknown beats a relative contraindication."""
-        words = {rule.verdict for rule in self.speaking[option]}
+        known = self.verdicts.get(option)
+        if known is None:
+            known = self.verdicts[option] = self.judged(option)
+        return known
+
+    def judged(self, option: str) -> _Verdict:
+        words = {rule.verdict for rule in self.speaking.get(option, ())}
         if Verdict.EXCLUDES in words:
             return _Verdict("excluded")
         lacking = tuple(self.lacking.get(option, ()))
@@ -227,7 +248,7 @@ class _Case:
         return "cannot_decide" if undecided else "recommend"
 
     def standing(self, option: str, path: Path) -> Standing:
-        return standing(option, self.speaking[option], targets=path.targets)
+        return standing(option, self.speaking.get(option, ()), targets=path.targets)
 
     def ranked(
         self,
@@ -252,7 +273,7 @@ class _Case:
     def option(self, ranked: _Ranked) -> Option:
         """One option with its reasons; the board decides when nothing is both supported and free of objections."""
         word = "preferred" if ranked.rank == 1 else ranked.verdict.word
-        rules = self.speaking[ranked.modality]
+        rules = self.speaking.get(ranked.modality, [])
         if ranked.modality == "board_only":
             rules = [*rules, *(RULE[rule] for rule in BOARD_DECIDES if rule in self.fired_ids)]
         return Option(ranked.modality, word, ranked.rank, self.because(rules), ranked.verdict.needs)
@@ -276,12 +297,12 @@ class _Case:
             if option.verdict != "excluded":
                 names.update(dict.fromkeys(option.needs))
                 alive.add(option.modality)
-        asked = {
-            name
-            for rule in self.open
-            if rule.verdict in RANKED_BY and (not rule.options or not alive.isdisjoint(rule.options))
-            for name in rule.when.undecided_by(self.values)
-        }
+        asked: set[str] = set()
+        for place, rule in zip(self.open_places, self.open, strict=True):
+            if rule.verdict in RANKED_BY and (not rule.options or not alive.isdisjoint(rule.options)):
+                facts = FACTS_OF[place]
+                # Without any of its facts a rule asks for all of them.
+                asked |= facts if self.values.keys().isdisjoint(facts) else rule.when.undecided_by(self.values)
         names.update(dict.fromkeys(name for name in FACTS if name in asked and FACTS[name].is_asked))
         return tuple(names)
 

@@ -1,7 +1,6 @@
 """In which order options stand: free of contraindications first, then the pathway, then rule strength and source."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,6 +9,10 @@ from connector.core.sources import SOURCES
 
 TIERS = (1, 2, 3, 4)
 NEVER_FIRST = frozenset({"laser"})  # marginal and experimental (Zhang 2025, Comparative effectiveness)
+SUPPORTING = (Verdict.PREFERS, Verdict.INDICATES)
+PLACE_OF_MEDAL: Mapping[tuple[Verdict, int], int] = {
+    medal: place for place, medal in enumerate((verdict, tier) for verdict in SUPPORTING for tier in TIERS)
+}
 Key = tuple[int, bool, bool, tuple[int, ...]]
 
 
@@ -33,15 +36,24 @@ class Standing:
 
 def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str]) -> Standing:
     """Weigh one option by the rules that fired for it."""
-    rules = tuple(rules)
-    against = sum(rule.verdict is Verdict.RELATIVE for rule in rules)
-    support = Counter(
-        (rule.verdict, SOURCES[rule.cite.source].tier) for rule in rules if rule.kind in {"option", "pathway"}
-    )
-    medals = tuple(-support[verdict, tier] for verdict in (Verdict.PREFERS, Verdict.INDICATES) for tier in TIERS)
+    against = 0
+    counts = [0] * len(PLACE_OF_MEDAL)
+    for rule in rules:
+        against += rule.verdict is Verdict.RELATIVE
+        medal = _medal(rule)
+        if medal is not None:
+            counts[medal] -= 1
+    medals = tuple(counts)
     is_target = modality in targets
     cannot_lead = modality in NEVER_FIRST or not (is_target or any(medals))
     return Standing(modality, (against, cannot_lead, not is_target, medals))
+
+
+def _medal(rule: Rule) -> int | None:
+    """The place at which a rule counts in the key; None for one that does not support its options."""
+    if rule.verdict not in SUPPORTING or rule.kind not in {"option", "pathway"}:
+        return None
+    return PLACE_OF_MEDAL[rule.verdict, SOURCES[rule.cite.source].tier]
 
 
 def ranks(standings: Sequence[Standing], *, first_is_open: bool) -> dict[str, int]:

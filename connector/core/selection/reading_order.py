@@ -1,19 +1,40 @@
 """The rules as the engine walks them, with everything about them that no case can change."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from connector.core.assessment import Reason
-from connector.core.rules import ALWAYS, AllOf, AnyOf, Condition, NotSo, Rule, Verdict
+from connector.core.rules import ALWAYS, AllOf, AnyOf, Condition, NotSo, Rule, Truth, Values, Verdict
 from connector.core.selection.registry import RULES
 
 SUPPORTS = frozenset({Verdict.PREFERS, Verdict.INDICATES})
 RANKED_BY = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.REQUIRES}) | SUPPORTS
 
 _PLACE = {verdict: place for place, verdict in enumerate(Verdict)}
-# Reasons are read in this order; the facts are kept beside, because asking a condition for them builds a set.
-STRONGEST_FIRST: tuple[tuple[Rule, frozenset[str]], ...] = tuple(
-    (rule, rule.when.facts) for rule in sorted(RULES, key=lambda rule: _PLACE[rule.verdict])
-)
+# Reasons are read in this order.
+STRONGEST_FIRST: tuple[Rule, ...] = tuple(sorted(RULES, key=lambda rule: _PLACE[rule.verdict]))
+# Kept by place in that order, because asking a condition for its facts builds a set.
+FACTS_OF: tuple[frozenset[str], ...] = tuple(rule.when.facts for rule in STRONGEST_FIRST)
+_ANSWERS = tuple((facts, rule.when.truth) for rule, facts in zip(STRONGEST_FIRST, FACTS_OF, strict=True))
+_NAMING: Mapping[str, frozenset[int]] = {
+    name: frozenset(place for place, facts in enumerate(FACTS_OF) if name in facts)
+    for name in frozenset().union(*FACTS_OF)
+}
+
+
+def truths(values: Values) -> list[Truth]:
+    """Answer every rule, strongest first. Without any of its facts a condition is unknown, and is not walked."""
+    absent = values.keys().isdisjoint
+    return [None if facts and absent(facts) else truth(values) for facts, truth in _ANSWERS]
+
+
+def truths_after(before: Sequence[Truth], values: Values, changed: Collection[str]) -> list[Truth]:
+    """Answer again only the rules that name a changed fact; `before` are the answers until then."""
+    answers = list(before)
+    for place in frozenset().union(*(_NAMING.get(name, ()) for name in changed)):
+        answers[place] = _ANSWERS[place][1](values)
+    return answers
+
+
 MEASURES = frozenset(
     rule.id
     for rule in RULES
@@ -21,6 +42,8 @@ MEASURES = frozenset(
 )
 # Whose unknown facts a reader is asked for.
 ASKING = MEASURES | {rule.id for rule in RULES if rule.verdict in RANKED_BY}
+# By place in STRONGEST_FIRST: the rules whose unknown answer matters.
+ASKS: tuple[bool, ...] = tuple(rule.id in ASKING for rule in STRONGEST_FIRST)
 # Static evidence is told by `connector rules --explain`, not in every answer.
 BACKGROUND = frozenset(rule.id for rule in RULES if rule.kind == "evidence" and rule.when is ALWAYS)
 

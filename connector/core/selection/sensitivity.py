@@ -11,7 +11,7 @@ from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
 from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values, Verdict
 from connector.core.selection.contradictions import CONTRADICTIONS
 from connector.core.selection.derived import DERIVATIONS
-from connector.core.selection.engine import first_answer
+from connector.core.selection.engine import WhatIf
 from connector.core.selection.needs import ELIGIBILITY, PRESCRIPTION
 from connector.core.selection.registry import RULES
 
@@ -48,15 +48,16 @@ def what_would_change(given: Values, selection: Selection) -> tuple[Change, ...]
     front.
     """
     now = (selection.status, first_options(selection))
+    what_if = WhatIf(given)
     missing: list[list[Change]] = []
     changed: list[Change] = []
     for name in selection.missing:
         if name in DECIDING:
             ladders = [[value] for ladder in _ladders(name, None) for value in ladder]
-            missing.append(_first_of_each_answer(_flips(given, name, ladders, now)))
+            missing.append(_first_of_each_answer(_flips(what_if, name, None, ladders, now)))
     for name in given:
         if name in DECIDING:
-            changed += _flips(given, name, _ladders(name, given[name]), now)
+            changed += _flips(what_if, name, given[name], _ladders(name, given[name]), now)
     missing.sort(key=lambda changes: -_worth(changes))
     return (*(change for changes in missing for change in changes), *changed)
 
@@ -82,15 +83,19 @@ def _worth_getting(fact: str, changes: Iterable[Change]) -> str:
 
 
 def _flips(
-    given: Values, name: str, ladders: Iterable[Iterable[FactValue]], now: tuple[str, tuple[str, ...]]
+    what_if: WhatIf,
+    name: str,
+    before: FactValue | None,
+    ladders: Iterable[Iterable[FactValue]],
+    now: tuple[str, tuple[str, ...]],
 ) -> list[Change]:
     """Climb every ladder of values until the answer changes."""
     found = []
     for ladder in ladders:
         for value in ladder:
-            status, preferred = first_answer({**given, name: value})
+            status, preferred = what_if.first_answer(name, value)
             if status != "contradictory_data" and (status, preferred) != now:
-                found.append(Change(name, given.get(name), value, status, preferred))
+                found.append(Change(name, before, value, status, preferred))
                 break
     return found
 

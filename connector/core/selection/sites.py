@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from connector.core.catalogue import FACTS
-from connector.core.rules import Rule, Values
+from connector.core.rules import Values
 from connector.core.vocabulary import BONE_LOCOREGIONAL, LIVER_LOCOREGIONAL, LUNG_LOCOREGIONAL
 
 LIVER_WORK_UP = (
@@ -64,8 +64,3 @@ def whole_body_options(values: Values, spoken_of: Collection[str]) -> tuple[str,
     if "EBRT" in spoken_of:
         options.append("EBRT")
     return tuple(options)
-
-
-def spoken_of(rules: Collection[Rule]) -> frozenset[str]:
-    """Every option that a rule which fired names."""
-    return frozenset(option for rule in rules for option in rule.options)
