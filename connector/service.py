@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import uvicorn
-from celery.worker import WorkController
+from celery.worker import WorkController, state
 
 from connector.app import App, build
 from connector.core.errors import ConnectorError
@@ -57,9 +57,11 @@ class Service:
         self._stopping.set()
         self._listener.stop()
         self._http.stop()
-        self._worker.stop()
+        # Celery's own word for "finish and leave"; it is the process's, so it is taken back for a later service.
+        state.should_stop = 0
         for thread in self._threads:
             thread.join(timeout=10.0)
+        state.should_stop = None
         self.app.close()
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
