@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 from inspect import signature
 from typing import Any
 
-from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID, AllTransferSyntaxes, Comprehensive3DSRStorage, EncapsulatedPDFStorage, RTDoseStorage
+from pydicom.pixels import decoders
+from pydicom.pixels.decoders.base import Decoder
+from pydicom.uid import UID, Comprehensive3DSRStorage, EncapsulatedPDFStorage, RTDoseStorage
 
 from connector.dicom import codes, identity, receive_intake
 from connector.dicom import receive_negotiation as negotiation
@@ -74,7 +75,7 @@ _STATUSES = (
     (receive_intake.PROCESSING_FAILURE, "a fault of ours: send again later"),
     (receive_intake.DOES_NOT_MATCH_SOP_CLASS, "the data set is of another class or instance than announced"),
     (receive_intake.CANNOT_UNDERSTAND, "no readable data set: attributes that identify it are missing or malformed"),
-    (receive_intake.OTHER_STUDY, "STOW-RS only: of another study than the address names"),
+    (receive_intake.OTHER_STUDY, "STOW-RS and C-GET only: of another study than was named"),
 )
 _REJECTIONS = (
     (negotiation.APPLICATION_CONTEXT_UNKNOWN, "another application context"),
@@ -167,16 +168,10 @@ def _default(made: Callable[..., Any], parameter: str) -> Any:
 
 
 def _decoded_syntaxes() -> list[str]:
-    """Transfer syntaxes with compressed pixels that an installed decoder opens, in the order of their numbers."""
-    found = (str(syntax) for syntax in AllTransferSyntaxes if _opens(syntax))
+    """Transfer syntaxes that an installed decoder opens, in the order of their numbers."""
+    known = [one for one in vars(decoders).values() if isinstance(one, Decoder)]
+    found = (str(one.UID) for one in known if one.is_available)
     return sorted(found, key=lambda uid: [int(part) for part in uid.split(".")])
-
-
-def _opens(syntax: UID) -> bool:
-    try:
-        return bool(syntax.is_encapsulated and get_decoder(syntax).is_available)
-    except NotImplementedError:  # pydicom's word for a syntax that it has no decoder for
-        return False
 
 
 def _private_codes() -> list[Concept]:

@@ -15,6 +15,7 @@ from pydicom.uid import UID
 from receive_case import MemoryInbox
 
 from connector.__main__ import main
+from connector.app import App
 from connector.conformance import markdown, values
 from connector.core.case import Identifier
 from connector.demo.archive import Archive
@@ -30,6 +31,7 @@ from connector.fhir.deliver import EhrDestination
 from connector.fhir.ehr import EhrClient
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
+from connector.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGING = {"_count"}
@@ -191,6 +193,16 @@ def test_every_storage_class_is_taken_in_every_syntax(sop_class: str, syntax: st
             assert (context.abstract_syntax, context.transfer_syntax) == (UID(sop_class), [UID(syntax)]), why
     finally:
         listener.stop(grace_seconds=0)
+
+
+def test_the_service_promises_no_commitment_and_asks_for_priors_by_itself(tmp_path: Path) -> None:
+    """What sections 1.3 and 1.4 of the DICOM statement say."""
+    app = App(Settings(data_dir=tmp_path, pacs_host="127.0.0.1"))
+    try:
+        assert not app.listener()._offer_commitment
+        assert app._priors() is not None
+    finally:
+        app.close()
 
 
 def test_values_are_plain_json() -> None:
