@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from connector.core.assessment import DoseReport
 from connector.core.case import ActivityMap, Region, VolumeGeometry
 from connector.core.dosimetry.dvh import dose_volumes, joined_box
-from connector.core.geometry.grids import bounding_box
+from connector.core.geometry.crops import Crop, crop_on_grid
 
 ISODOSES_GY = (10.0, 20.0, 40.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0)
 # Readable by people who see no red and green (Okabe and Ito, and plasma for the ordered isodoses).
@@ -35,7 +35,7 @@ class _Scene:
 
     dose: DoseReport
     activity: ActivityMap
-    masks: Sequence[NDArray[np.bool_]]
+    crops: Sequence[Crop | None]
     place: tuple[int, int, int]
     window: tuple[slice, ...]
     levels: Sequence[float]
@@ -49,18 +49,18 @@ def dose_picture(dose: DoseReport, activity: ActivityMap, regions: Sequence[Regi
     """
     figure = Figure(figsize=(15, 5.4), dpi=110, layout="constrained")
     axial, coronal, curves = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
-    masks = [region.mask for region in regions]
+    crops = [crop_on_grid(region.mask, region.geometry, dose.geometry)[0] for region in regions]
     scene = _Scene(
         dose=dose,
         activity=activity,
-        masks=masks,
-        place=_hottest(dose.dose_gy, _first_of_interest(regions)),
-        window=_window(masks, dose),
+        crops=crops,
+        place=_hottest(dose.dose_gy, _first_of_interest(regions, crops)),
+        window=_window(crops, dose),
         levels=[level for level in ISODOSES_GY if level < float(dose.dose_gy.max())],
     )
     _cut(axial, AXIAL, scene)
     _cut(coronal, CORONAL, scene)
-    _curves(curves, dose, regions)
+    _curves(curves, dose, regions, crops)
     figure.legend(
         handles=_isodose_handles(scene.levels), loc="outside lower left", ncols=len(ISODOSES_GY), frameon=False
     )
@@ -71,25 +71,25 @@ def dose_picture(dose: DoseReport, activity: ActivityMap, regions: Sequence[Regi
     return buffer.getvalue()
 
 
-def _first_of_interest(regions: Sequence[Region]) -> NDArray[np.bool_] | None:
-    filled = [region for region in regions if region.mask.any()]
-    lesions = [region for region in filled if region.kind == "lesion"]
-    chosen = (lesions or filled)[:1]
-    return chosen[0].mask if chosen else None
+def _first_of_interest(regions: Sequence[Region], crops: Sequence[Crop | None]) -> Crop | None:
+    filled = [(region, crop) for region, crop in zip(regions, crops, strict=True) if crop is not None]
+    lesions = [pair for pair in filled if pair[0].kind == "lesion"]
+    return next((crop for _, crop in lesions or filled), None)
 
 
-def _hottest(dose_gy: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> tuple[int, int, int]:
+def _hottest(dose_gy: NDArray[np.float32], crop: Crop | None) -> tuple[int, int, int]:
     """The voxel in the middle of the hottest ones: where the dose is even, a corner would show nothing."""
-    inside = dose_gy if mask is None else np.where(mask, dose_gy, np.float32(-1))
+    inside = dose_gy if crop is None else np.where(crop.mask, dose_gy[crop.box], np.float32(-1))
     hot = np.argwhere(inside >= HOT_SHARE * inside.max())
     nearest = np.abs(hot - hot.mean(axis=0)).sum(axis=1).argmin()
-    plane, row, column = hot[nearest].tolist()
+    start = [0, 0, 0] if crop is None else [side.start for side in crop.box]
+    plane, row, column = (hot[nearest] + start).tolist()
     return plane, row, column
 
 
-def _window(masks: Iterable[NDArray[np.bool_]], dose: DoseReport) -> tuple[slice, ...]:
+def _window(crops: Iterable[Crop | None], dose: DoseReport) -> tuple[slice, ...]:
     """What is shown: the regions and a margin, or the whole volume."""
-    boxes = [box for mask in masks if (box := bounding_box(mask)) is not None]
+    boxes = [crop.box for crop in crops if crop is not None]
     shape, spacing = dose.geometry.shape, dose.geometry.spacing_mm
     if not boxes:
         return tuple(slice(0, size) for size in shape)
@@ -111,7 +111,7 @@ def _cut(axes: Axes, across: int, scene: _Scene) -> None:
         scene.activity.concentration_bq_per_ml[at], cmap="gray_r", aspect=aspect, vmin=0, interpolation="nearest"
     )
     if min(shown_gy.shape) > 1:
-        _lines(axes, at, scene)
+        _lines(axes, across, at, scene)
     if _is_head_up(geometry, down):
         axes.invert_yaxis()
     _letters(axes, geometry, down, right)
@@ -122,12 +122,12 @@ def _cut(axes: Axes, across: int, scene: _Scene) -> None:
     axes.set_yticks([])
 
 
-def _lines(axes: Axes, at: tuple[int | slice, ...], scene: _Scene) -> None:
+def _lines(axes: Axes, across: int, at: tuple[int | slice, ...], scene: _Scene) -> None:
     """Outlines of the regions, dashed, and isodose lines; a single row or column of voxels has neither."""
-    for number, mask in enumerate(scene.masks):
-        if mask[at].any():
+    for number, crop in enumerate(scene.crops):
+        if crop is not None and (outline := _outlined(crop, across, scene)).any():
             colour = REGION_COLOURS[number % len(REGION_COLOURS)]
-            axes.contour(mask[at].astype(np.float32), levels=[0.5], colors=colour, linewidths=1.6, linestyles="dashed")
+            axes.contour(outline.astype(np.float32), levels=[0.5], colors=colour, linewidths=1.6, linestyles="dashed")
     dose_gy = scene.dose.dose_gy[at]
     levels = [level for level in scene.levels if level < float(dose_gy.max())]
     if levels:
@@ -135,6 +135,16 @@ def _lines(axes: Axes, at: tuple[int | slice, ...], scene: _Scene) -> None:
         drawn = axes.contour(dose_gy, levels=levels, colors=[colours[level] for level in levels], linewidths=1.4)
         # A white rim keeps dark lines visible on dark activity.
         drawn.set(path_effects=[withStroke(linewidth=2.6, foreground="white")])
+
+
+def _outlined(crop: Crop, across: int, scene: _Scene) -> NDArray[np.bool_]:
+    """A region in the window of one cut."""
+    sides = [axis for axis in range(3) if axis != across]
+    plane: NDArray[np.bool_] = np.zeros([scene.dose.geometry.shape[axis] for axis in sides], dtype=bool)
+    index = scene.place[across] - crop.box[across].start
+    if 0 <= index < crop.mask.shape[across]:
+        plane[tuple(crop.box[axis] for axis in sides)] = crop.mask.take(index, axis=across)
+    return plane[tuple(scene.window[axis] for axis in sides)]
 
 
 def _direction(geometry: VolumeGeometry, axis: int) -> tuple[float, float, float]:
@@ -197,11 +207,9 @@ def _scale_bar(axes: Axes, geometry: VolumeGeometry, right: int) -> None:
     axes.text(0.04, 0.07, f"{SCALE_BAR_MM:g} mm", transform=axes.transAxes, fontsize=8)
 
 
-def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region]) -> None:
+def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region], crops: Sequence[Crop | None]) -> None:
     """Cumulative dose-volume curve of every region, with its mean dose in the legend."""
-    for number, (region, volume) in enumerate(
-        zip(regions, dose_volumes(dose.dose_gy, [region.mask for region in regions]), strict=True)
-    ):
+    for number, (region, volume) in enumerate(zip(regions, dose_volumes(dose.dose_gy, crops), strict=True)):
         if volume is None:
             continue
         levels = np.linspace(0, volume.max_gy, CURVE_POINTS)

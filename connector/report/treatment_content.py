@@ -92,13 +92,16 @@ def _option(option: Option) -> Content:
     if option.verdict not in OFFERED and against:
         most = 0
     shown = [*against, *support[:most]]
+    if not shown and option.verdict in OFFERED:
+        shown = list(option.because[:1])
+    more = len(option.because) - len(shown) if shown else 0
     return {
         "rank": str(option.rank) if option.rank is not None else words.NO_VALUE,
         "name": words.treatment(option.modality),
         "verdict": option.verdict,
         "verdict_in_words": words.VERDICTS.get(option.verdict, option.verdict),
         "because": [_reason(reason) for reason in shown],
-        "more": len(option.because) - len(shown),
+        "more": f"and {more} more rule{'s' if more > 1 else ''}" if more else "",
         "needs": words.listed(map(in_words, option.needs), MOST_NEEDS, words.ELSEWHERE),
     }
 

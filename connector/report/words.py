@@ -83,7 +83,8 @@ def _value(value: FactValue) -> str:
 
 def full_name(identity: PatientIdentity) -> str:
     """Family name first, as hospitals file it."""
-    return ", ".join(part for part in (identity.family_name, identity.given_name) if part) or "not known"
+    parts = (" ".join((part or "").split()) for part in (identity.family_name, identity.given_name))
+    return ", ".join(part for part in parts if part) or "not known"
 
 
 def day(on: date | None) -> str:
@@ -105,7 +106,9 @@ def percent(text: str | None) -> str:
     """A change with its sign."""
     if text is None:
         return NO_VALUE
-    return f"{text if text.startswith('-') else '+' + text} %".replace("-", "−")  # noqa: RUF001 - a real minus sign
+    value = Decimal(text)
+    sign = "" if value == 0 else "+" if value > 0 else "−"  # noqa: RUF001 - a real minus sign
+    return f"{sign}{abs(value)} %"
 
 
 def listed(items: Iterable[str], most: int, rest: str) -> str:

@@ -1,0 +1,134 @@
+"""What outside judges see of the pages: tagged, fonts inside, in reading order, and the same for the same request."""
+
+import gc
+import weakref
+from dataclasses import replace
+
+import fhir_cases as cases
+import judge_pdf as judge
+import pytest
+import report_case as made
+
+from connector.core.case import Identifier, PatientIdentity
+from connector.report.board_content import DRAFT
+from connector.report.board_report import BoardReport, ReportFile, draw
+
+LONG = cases.assessment(
+    response=made.course(14),
+    selection=replace(
+        cases.selection(),
+        alerts=tuple(made.reason(f"ALERT-{n}", f"alert number {n} of many") for n in range(12)),
+        options=tuple(made.option("possible", ("A", "B"), modality=f"treatment_{n}") for n in range(30)),
+        measures=tuple(made.reason(f"M-{n}") for n in range(40)),
+        missing=tuple(f"fact_{n}" for n in range(60)),
+    ),
+    dose=replace(cases.dose(), regions=cases.dose().regions * 20),
+    warnings=tuple(f"warning {n}" for n in range(40)),
+)
+REQUESTS = {
+    "everything": made.request(),
+    "nothing": made.request(made.nothing()),
+    "no response": made.request(cases.assessment(response=None)),
+    "no dose": made.request(cases.assessment(dose=None)),
+    "no selection": made.request(cases.assessment(selection=None)),
+    "long lists": made.request(LONG),
+    "unknown signs": made.request(who=PatientIdentity((Identifier("1"),), "\u5c71\u7530", "\u0645\u062d\u0645\u062f")),
+}
+MOST_PAGES = {"long lists": 4}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    assert not judge.missing_judges(), f"install these judges first: {judge.missing_judges()}"
+    folder = tmp_path_factory.mktemp("reports")
+    paths = {name: folder / f"{number}.pdf" for number, name in enumerate(REQUESTS)}
+    for name, request in REQUESTS.items():
+        paths[name].write_bytes(draw(request))
+    return paths
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_it_is_tagged_and_dated_by_the_assessment(drawn, name):
+    facts = judge.facts(drawn[name])
+    assert facts["Tagged"] == "yes"
+    assert facts["Page size"].endswith("(A4)")
+    assert facts["CreationDate"].startswith("Tue Apr  7 00:00:00 2026"), "the day of the assessment, not the clock"
+    assert facts["Title"] == "Tumour board report: metastases of thyroid cancer"
+    assert int(facts["Pages"]) <= MOST_PAGES.get(name, 2)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_it_declares_the_archive_and_the_accessibility_standard(drawn, name):
+    metadata = drawn[name].read_bytes()
+    assert b"<pdfaid:part>2</pdfaid:part><pdfaid:conformance>A</pdfaid:conformance>" in metadata
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in metadata
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_every_font_is_inside_and_its_text_can_be_copied(drawn, name):
+    fonts = judge.fonts(drawn[name])
+    assert fonts
+    assert {(embedded, copied) for _, embedded, copied in fonts} == {("yes", "yes")}
+
+
+@pytest.mark.parametrize("name", ["everything", "nothing", "long lists"])
+def test_every_page_names_the_patient_and_says_that_it_is_a_draft(drawn, name):
+    for number, text in enumerate(judge.pages(drawn[name]), start=1):
+        assert text.startswith("Test, Lesion · T-0001 · born 1961-03-04 DRAFT")
+        assert DRAFT in text
+        assert f"page {number} of " in text
+
+
+def test_the_text_stands_in_reading_order(drawn):
+    text = judge.structure(drawn["everything"])
+    order = [
+        "Tumour board report", "Patient ID", "Recommendation", "What was assessed", "Tumour response", "Why PD",
+        "Transarterial chemoembolisation", "Absorbed dose", "Published outcomes", "Measures and follow-up",
+        "Inputs and versions",
+    ]  # fmt: skip
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    assert text.count("H1 ") == 1
+    assert "TH (" in text, "tables have heads"
+
+
+def test_pictures_speak(drawn):
+    text = judge.structure(drawn["everything"])
+    assert "Figure (block)" in text
+    assert b"Line chart of the sum of diameters" in drawn["everything"].read_bytes() or "Line chart" in text
+
+
+def test_no_page_is_empty(drawn, tmp_path):
+    assert all(share > 0.01 for share in judge.ink(drawn["everything"], tmp_path))
+
+
+def test_what_comes_from_outside_is_never_markup(tmp_path):
+    strange = cases.assessment(
+        selection=replace(cases.selection(), alerts=(made.reason(text=made.MARKUP),)), warnings=(made.MARKUP,)
+    )
+    path = tmp_path / "report.pdf"
+    path.write_bytes(draw(made.request(strange, who=PatientIdentity((Identifier(made.MARKUP),), made.MARKUP))))
+    text = " ".join(judge.pages(path))
+    assert text.count(made.MARKUP) >= 6, "name, number, head of each page, alert twice, warning"
+
+
+def test_alerts_are_all_there_however_many(drawn):
+    text = " ".join(judge.pages(drawn["long lists"]))
+    assert all(f"alert number {n} of many" in text for n in range(12))
+
+
+def test_the_same_request_gives_the_same_bytes_and_another_patient_does_not():
+    assert draw(made.request()) == draw(made.request())
+    assert draw(made.request(who=replace(made.WHO, family_name="Other"))) != draw(made.request())
+
+
+def test_a_request_is_drawn_once_and_forgotten_with_it():
+    report, request = BoardReport(), made.request()
+    assert report(request) is report(request)
+    (file,) = ReportFile(report).write(request)
+    assert file.content is report(request)
+    assert (file.kind, file.destination) == ("report", "file")
+    gone = weakref.ref(request)
+    del request
+    gc.collect()
+    assert gone() is None, "no patient is kept in memory"
