@@ -163,7 +163,7 @@ def _days(until: TimeToEvent | None) -> dict[str, Any] | None:
 
 def _visit(shown: VisitResponse, visit: Visit) -> dict[str, Any]:
     return {
-        "date": shown.on.isoformat(),
+        "date": shown.on,
         "label": shown.label,
         "reader": visit.reader,
         "sum_mm": _millimetres(shown.sum_mm),

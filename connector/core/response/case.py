@@ -79,8 +79,7 @@ class Policies:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Lesion:
+class Lesion(NamedTuple):
     """A lesion for life. `axis` is "long" or "short" when the reader said which one was measured."""
 
     id: str
@@ -166,7 +165,8 @@ class ResponseCase:
     """
     One patient's lesions over time; the first visit is the baseline.
 
-    `treatment_start` None means not known: durations are then counted from the baseline, and flagged.
+    `treatment_start` None means not known: durations are then counted from the baseline, and flagged. Of the lesions,
+    the diameters of `targets` are summed and `non_targets` are followed without measuring.
     """
 
     criteria: str  # recist-1.1 or mrecist
@@ -177,13 +177,9 @@ class ResponseCase:
     new_therapy_date: date | None = None
     death_date: date | None = None
     last_contact_date: date | None = None
+    targets: tuple[Lesion, ...] = field(init=False, compare=False)
+    non_targets: tuple[Lesion, ...] = field(init=False, compare=False)
 
-    @property
-    def targets(self) -> tuple[Lesion, ...]:
-        """The lesions whose diameters are summed."""
-        return tuple(lesion for lesion in self.lesions if lesion.role is LesionRole.TARGET)
-
-    @property
-    def non_targets(self) -> tuple[Lesion, ...]:
-        """The lesions that are followed without measuring."""
-        return tuple(lesion for lesion in self.lesions if lesion.role is LesionRole.NON_TARGET)
+    def __post_init__(self) -> None:
+        for name, role in (("targets", LesionRole.TARGET), ("non_targets", LesionRole.NON_TARGET)):
+            object.__setattr__(self, name, tuple([lesion for lesion in self.lesions if lesion.role is role]))

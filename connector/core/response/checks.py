@@ -56,11 +56,18 @@ def _check_dates(case: ResponseCase) -> None:
         _refuse("visits", [], "is empty: give at least the baseline")
     before = None
     for number, visit in enumerate(case.visits):
-        field = f"visits.{number}.date"
         if before is not None and visit.on <= before:
-            _refuse(field, visit.on, "is not after the visit before it: put visits in order, one visit a date")
+            _refuse(
+                f"visits.{number}.date",
+                visit.on,
+                "is not after the visit before it: put visits in order, one visit a date",
+            )
         if number > 0 and case.treatment_start is not None and visit.on < case.treatment_start:
-            _refuse(field, visit.on, "is a second visit before treatment: keep the one that is the baseline")
+            _refuse(
+                f"visits.{number}.date",
+                visit.on,
+                "is a second visit before treatment: keep the one that is the baseline",
+            )
         before = visit.on
     last = case.visits[-1].on
     start = case.treatment_start or case.visits[0].on
