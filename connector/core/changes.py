@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from connector.core.assessment import Earlier, ResponseReport, Selection
 from connector.core.catalogue import in_words
-from connector.core.rules import Verdict
 from connector.core.selection.comparing import Comparison, OptionChange, compare
+from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULE
 
 MOST_REASONS = 3
-WEIGHING = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES})
 
 
 def what_changed(earlier: Earlier, selection: Selection | None, response: ResponseReport | None) -> tuple[str, ...]:
@@ -68,7 +67,7 @@ def _option(change: OptionChange) -> str:
 
 def _reasons(lead: str, rules: Sequence[str]) -> Iterator[str]:
     """The rules that weigh, with their words and source; a rule that a newer rule set dropped by its id alone."""
-    weighing = [rule for rule in rules if rule not in RULE or RULE[rule].verdict in WEIGHING]
+    weighing = [rule for rule in rules if rule not in RULE or RULE[rule].verdict in WEIGHED]
     shown = [f"{RULE[rule].text} ({rule}; {RULE[rule].cite})" if rule in RULE else rule for rule in weighing]
     if shown:
         more = len(shown) - MOST_REASONS

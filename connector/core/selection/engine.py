@@ -23,6 +23,7 @@ from connector.core.selection.reading_order import (
     RANKED_BY,
     STRONGEST_FIRST,
     SUPPORTS,
+    WEIGHED,
     truths,
     truths_after,
 )
@@ -132,9 +133,12 @@ class _Case:
         self.open = [STRONGEST_FIRST[place] for place in self.open_places]
         self.fired_ids = frozenset(rule.id for rule in self.fired)
         self.speaking: dict[str, list[Rule]] = defaultdict(list)
+        self.weighing: dict[str, list[Rule]] = defaultdict(list)
         for rule in self.fired:
             for option in rule.options:
                 self.speaking[option].append(rule)
+                if rule.verdict in WEIGHED:
+                    self.weighing[option].append(rule)
         self.board_leads = bool(contradicting) or NO_RULE_SET in self.fired_ids
         self.lacking = needs.lacking(needs.ELIGIBILITY, values)
         self.lacking_for_prescription = needs.lacking(needs.PRESCRIPTION, values)
@@ -193,7 +197,7 @@ class _Case:
         return known
 
     def judged(self, option: str) -> _Verdict:
-        words = {rule.verdict for rule in self.speaking.get(option, ())}
+        words = {rule.verdict for rule in self.weighing.get(option, ())}
         if Verdict.EXCLUDES in words:
             return _Verdict("excluded")
         lacking = tuple(self.lacking.get(option, ()))
@@ -248,7 +252,7 @@ class _Case:
         return "cannot_decide" if undecided else "recommend"
 
     def standing(self, option: str, path: Path) -> Standing:
-        return standing(option, self.speaking.get(option, ()), targets=path.targets)
+        return standing(option, self.weighing.get(option, ()), targets=path.targets)
 
     def ranked(
         self,
@@ -280,7 +284,7 @@ class _Case:
 
     def because(self, rules: Iterable[Rule]) -> tuple[Reason, ...]:
         """Reasons, strongest word first as the rules are walked; static background is left to `rules --explain`."""
-        return tuple(self.reason(rule) for rule in rules if rule.id not in BACKGROUND)
+        return tuple(FIXED_REASONS.get(rule.id) or self.reason(rule) for rule in rules if rule.id not in BACKGROUND)
 
     def reason(self, rule: Rule) -> Reason:
         found = FIXED_REASONS.get(rule.id) or self.reasons.get(rule.id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from connector.core.rules import Rule, Verdict
+from connector.core.selection.registry import RULES
 from connector.core.sources import SOURCES
 
 TIERS = (1, 2, 3, 4)
@@ -12,6 +13,12 @@ NEVER_FIRST = frozenset({"laser"})  # marginal and experimental (Zhang 2025, Com
 SUPPORTING = (Verdict.PREFERS, Verdict.INDICATES)
 PLACE_OF_MEDAL: Mapping[tuple[Verdict, int], int] = {
     medal: place for place, medal in enumerate((verdict, tier) for verdict in SUPPORTING for tier in TIERS)
+}
+# At which place of the key a rule that supports its options counts.
+MEDALS: Mapping[str, int] = {
+    rule.id: PLACE_OF_MEDAL[rule.verdict, SOURCES[rule.cite.source].tier]
+    for rule in RULES
+    if rule.verdict in SUPPORTING and rule.kind in {"option", "pathway"}
 }
 Key = tuple[int, bool, bool, tuple[int, ...]]
 
@@ -39,21 +46,14 @@ def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str]) 
     against = 0
     counts = [0] * len(PLACE_OF_MEDAL)
     for rule in rules:
-        against += rule.verdict is Verdict.RELATIVE
-        medal = _medal(rule)
-        if medal is not None:
-            counts[medal] -= 1
+        if rule.verdict is Verdict.RELATIVE:
+            against += 1
+        elif rule.id in MEDALS:
+            counts[MEDALS[rule.id]] -= 1
     medals = tuple(counts)
     is_target = modality in targets
     cannot_lead = modality in NEVER_FIRST or not (is_target or any(medals))
     return Standing(modality, (against, cannot_lead, not is_target, medals))
-
-
-def _medal(rule: Rule) -> int | None:
-    """The place at which a rule counts in the key; None for one that does not support its options."""
-    if rule.verdict not in SUPPORTING or rule.kind not in {"option", "pathway"}:
-        return None
-    return PLACE_OF_MEDAL[rule.verdict, SOURCES[rule.cite.source].tier]
 
 
 def ranks(standings: Sequence[Standing], *, first_is_open: bool) -> dict[str, int]:

@@ -7,7 +7,8 @@ from connector.core.rules import ALWAYS, AllOf, AnyOf, Condition, NotSo, Rule, T
 from connector.core.selection.registry import RULES
 
 SUPPORTS = frozenset({Verdict.PREFERS, Verdict.INDICATES})
-RANKED_BY = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.REQUIRES}) | SUPPORTS
+WEIGHED = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE}) | SUPPORTS
+RANKED_BY = WEIGHED | {Verdict.REQUIRES}
 
 _PLACE = {verdict: place for place, verdict in enumerate(Verdict)}
 # Reasons are read in this order.

@@ -8,11 +8,12 @@ from connector.core.assessment import Selection
 from connector.core.case import FactValue
 from connector.core.catalogue import FACTS, in_words
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
-from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values, Verdict
+from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values
 from connector.core.selection.contradictions import CONTRADICTIONS
 from connector.core.selection.derived import DERIVATIONS
 from connector.core.selection.engine import WhatIf
 from connector.core.selection.needs import ELIGIBILITY, PRESCRIPTION
+from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULES
 
 
@@ -175,7 +176,6 @@ def _deciding() -> frozenset[str]:
 
 
 MOST_SENTENCES, MOST_OUTCOMES = 2, 3
-WEIGHED = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES})
 LIMITS = _limits()
 DECIDING = _deciding()
 
