@@ -156,8 +156,8 @@ class Region:
     """
     A named region as a mask on a geometry, from a segmentation or a structure set.
 
-    The geometry may be a crop of the image's grid around the region; regions of an `ImagingReading` with activity have
-    the activity's geometry.
+    The geometry may be a crop of the image's grid around the region; regions of an `ImagingReading` with activity lie
+    on the activity's lattice of voxels.
     """
 
     name: str

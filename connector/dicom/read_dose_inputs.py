@@ -9,7 +9,8 @@ import numpy as np
 
 from connector.core.case import ActivityMap, PatientIdentity, Region, VolumeGeometry
 from connector.core.errors import ImpossibleInput
-from connector.core.geometry.resampling import resample_nearest
+from connector.core.geometry.crops import crop_on_grid
+from connector.core.geometry.grids import subgrid
 from connector.core.geometry.volumes import volume_ml
 from connector.core.matching import same_patient
 from connector.dicom.headers import Header, identity, names_of, read_headers
@@ -85,21 +86,23 @@ def regions_of(header: Header, images: Sequence[Header] = ()) -> tuple[list[Regi
 
 def on_grid(regions: Sequence[Region], geometry: VolumeGeometry) -> tuple[tuple[Region, ...], list[str]]:
     """
-    Carry regions to a grid, and tell for each what that did to its volume.
+    Carry regions to a grid, each as the box of it that it fills, and tell for each what that did to its volume.
 
     A region of which nothing is left is dropped and told. Raises ImpossibleInput for another frame of reference.
     """
     placed, told = [], []
     for region in regions:
-        carried = resample_nearest(region.mask, region.geometry, geometry)
+        crop, outside_fraction = crop_on_grid(region.mask, region.geometry, geometry)
         before = volume_ml(int(np.count_nonzero(region.mask)), region.geometry)
-        after = volume_ml(int(np.count_nonzero(carried.mask)), geometry)
-        if carried.outside_fraction > 0:
-            told.append(f"{region.name}: {100 * carried.outside_fraction:.1f} % of the region lies outside the image")
+        after = volume_ml(crop.count if crop else 0, geometry)
+        if outside_fraction > 0:
+            told.append(f"{region.name}: {100 * outside_fraction:.1f} % of the region lies outside the image")
         if after != before:
             told.append(f"{region.name}: {before} mL as drawn, {after} mL on the grid of the activity")
-        if carried.mask.any():
-            placed.append(replace(region, mask=carried.mask, geometry=geometry))
+        if crop is not None:
+            start = crop.box[0].start, crop.box[1].start, crop.box[2].start
+            shape = crop.mask.shape[0], crop.mask.shape[1], crop.mask.shape[2]
+            placed.append(replace(region, mask=crop.mask, geometry=subgrid(geometry, start=start, shape=shape)))
         else:
             told.append(f"{region.name}: nothing of it is left on the grid of the activity, it is not reported")
     return tuple(placed), told

@@ -72,10 +72,9 @@ def lanconelli_energy_mev(nuclide, voxel_mm, density_kg_l):
 
 
 def pet_times(inputs):
-    """Times of a PET image; a case with an Acquisition DateTime also has an Acquisition Time that it overrules."""
-    names = ["Modality", "DecayCorrection", "SeriesDate", "SeriesTime"]
-    overruled = hasattr(inputs, "AcquisitionDateTime")
-    names += ["AcquisitionDateTime"] if overruled else ["AcquisitionDate", "AcquisitionTime"]
+    """Times of a PET image, all that the case tells."""
+    names = ["Modality", "DecayCorrection", "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime"]
+    names += ["AcquisitionDateTime"]
     dataset = Dataset()
     for name in names:
         if hasattr(inputs, name):

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.voxel_map import local_deposition
+from connector.core.geometry.crops import crop_of
 from connector.report import dose_pictures
 
 
@@ -82,5 +83,5 @@ def test_the_head_is_up_whatever_the_order_of_the_planes(plane_direction, head_u
 
 def test_the_cut_goes_through_the_middle_of_the_hottest():
     report, _, regions = scene()
-    assert dose_pictures._hottest(report.dose_gy, regions[0].mask) == (5, 6, 6)
+    assert dose_pictures._hottest(report.dose_gy, crop_of(regions[0].mask)) == (5, 6, 6)
     assert dose_pictures._position(report.geometry, 0, (5, 6, 6)) == "z = 15.0 mm"

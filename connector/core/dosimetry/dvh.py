@@ -6,15 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from connector.core.geometry.grids import bounding_box
+from connector.core.geometry.crops import Crop
 
 DEFINITION = (
     "D_x is the lowest dose in the hottest x % of the voxels (rank ceil(x N/100), no interpolation); "
     "V_x counts voxels with at least that dose; cold voxels are included"
 )
 Slices = tuple[slice, slice, slice]
-# Regions whose memberships fit one code: 2^16 groups still sort by radix.
-REGIONS_PER_PASS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,50 +69,15 @@ def joined_box(boxes: Sequence[Slices]) -> Slices:
     return slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])
 
 
-def by_label(dose_gy: NDArray[np.float32], labels: NDArray[np.uint16]) -> dict[int, NDArray[np.float32]]:
+def dose_volumes(dose_gy: NDArray[np.float32], crops: Sequence[Crop | None]) -> list[DoseVolume | None]:
     """
-    Doses of every label above 0, in one pass over the map.
+    Dose-volume statistics of many regions of one dose map, which may overlap; None stands for an empty region.
 
-    Both arrays have one shape. The doses of a label come unsorted.
+    Only a region's own box of the map is read.
     """
-    inside = np.flatnonzero(labels)
-    found = labels.ravel()[inside]
-    order = np.argsort(found, kind="stable")
-    doses = dose_gy.ravel()[inside[order]]
-    counts = np.bincount(found)
-    ends = np.cumsum(counts)
-    return {int(label): doses[ends[label] - counts[label] : ends[label]] for label in np.flatnonzero(counts)}
+    return [None if crop is None else DoseVolume(_sorted(dose_gy[crop.box][crop.mask])) for crop in crops]
 
 
-def dose_volumes(dose_gy: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> list[DoseVolume | None]:
-    """
-    Dose-volume statistics of many masks, which may overlap; None stands for an empty mask.
-
-    Every mask has the shape of the dose. Voxels are grouped by the set of masks that hold them, so that the dose is
-    read once for all masks.
-    """
-    volumes: list[DoseVolume | None] = []
-    for start in range(0, len(masks), REGIONS_PER_PASS):
-        volumes.extend(_one_pass(dose_gy, masks[start : start + REGIONS_PER_PASS]))
-    return volumes
-
-
-def _one_pass(dose_gy: NDArray[np.float32], masks: Sequence[NDArray[np.bool_]]) -> list[DoseVolume | None]:
-    boxes = [bounding_box(mask) for mask in masks]
-    filled = [box for box in boxes if box is not None]
-    if not filled:
-        return [None] * len(masks)
-    whole = joined_box(filled)
-    labels = np.zeros(tuple(side.stop - side.start for side in whole), dtype=np.uint16)
-    for bit, (mask, box) in enumerate(zip(masks, boxes, strict=True)):
-        if box is not None:
-            part = tuple(
-                slice(side.start - all_.start, side.stop - all_.start) for side, all_ in zip(box, whole, strict=True)
-            )
-            labels[part] |= mask[box].astype(np.uint16) << np.uint16(bit)
-    groups = by_label(np.ascontiguousarray(dose_gy[whole]), labels)
-    volumes: list[DoseVolume | None] = []
-    for bit, box in enumerate(boxes):
-        parts = [doses for label, doses in groups.items() if label >> bit & 1]
-        volumes.append(None if box is None else DoseVolume(np.sort(np.concatenate(parts))))
-    return volumes
+def _sorted(doses_gy: NDArray[np.float32]) -> NDArray[np.float32]:
+    doses_gy.sort()
+    return doses_gy

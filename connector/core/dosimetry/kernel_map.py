@@ -15,7 +15,6 @@ from connector.core.dosimetry.graves_table import SOURCE
 from connector.core.dosimetry.kernel import Spacing, range_mm
 from connector.core.dosimetry.voxel_map import DEFAULT_OPTIONS, Deposit, RegionOptions, deposit_locally, report
 from connector.core.errors import ImpossibleInput
-from connector.core.geometry.grids import bounding_box
 
 KERNEL_CONVOLUTION = "kernel_convolution"
 # Spacings are taken to this, so that the same scanner makes one kernel whatever its last decimal says.
@@ -76,9 +75,9 @@ def _spread(activity: ActivityMap, regions: Sequence[Region], deposit: Deposit, 
 def _asked(regions: Sequence[Region], deposit: Deposit, shape: tuple[int, ...]) -> Slices:
     """Smallest box around every region but lung; the whole volume when there is none."""
     boxes = [
-        box
-        for region, mask in zip(regions, deposit.masks, strict=True)
-        if region.kind != "lung" and (box := bounding_box(mask)) is not None
+        crop.box
+        for region, crop in zip(regions, deposit.crops, strict=True)
+        if region.kind != "lung" and crop is not None
     ]
     if boxes:
         return joined_box(boxes)

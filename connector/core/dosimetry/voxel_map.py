@@ -1,6 +1,6 @@
 """Absorbed dose of every voxel by local deposition: the default, because a PET image is already blurred by more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from connector.core.dosimetry.constants import Constants, is_planned_for
 from connector.core.dosimetry.dvh import DoseVolume, dose_volumes
 from connector.core.dosimetry.radiobiology import Tissue, geud_gy, mean_bed_gy, tissue_of_kind
 from connector.core.errors import ImpossibleInput
-from connector.core.geometry.resampling import resample_nearest
+from connector.core.geometry.crops import Crop, crop_on_grid
 from connector.core.nuclides import NUCLIDES
 from connector.core.units import GBQ_PER_L_PER_BQ_PER_ML
 
@@ -41,11 +41,12 @@ class Deposit:
     """
     The dose map before its statistics, and what is needed to make them.
 
-    `dose_gy` is local deposition in tissue and lung; `masks` are the regions on the activity's grid.
+    `dose_gy` is local deposition in tissue and lung; `crops` are the regions on the activity's grid, None where
+    nothing of one is on it.
     """
 
     dose_gy: NDArray[np.float32]
-    masks: tuple[NDArray[np.bool_], ...]
+    crops: tuple[Crop | None, ...]
     lung: NDArray[np.bool_] | None
     scale: float
     warnings: tuple[str, ...]
@@ -78,22 +79,22 @@ def deposit_locally(
 ) -> Deposit:
     """Make the local dose map; see `local_deposition`."""
     _check(activity, constants, scale_to_gbq)
-    masks = tuple(_on_grid(region, activity.geometry) for region in regions)
+    crops = tuple(crop_on_grid(region.mask, region.geometry, activity.geometry)[0] for region in regions)
     concentration, warnings = _without_negatives(activity.concentration_bq_per_ml)
     scale = 1.0
     if scale_to_gbq is not None:
-        found = _activity_gbq(concentration, _perfused(regions, masks), activity.geometry)
+        found = _activity_gbq(concentration, _perfused(regions, crops, activity.geometry), activity.geometry)
         scale, warning = _scale(activity, found, float(scale_to_gbq))
         warnings += warning
     elif activity.administered_activity_gbq is not None:
-        found = _activity_gbq(concentration, _perfused(regions, masks), activity.geometry)
+        found = _activity_gbq(concentration, _perfused(regions, crops, activity.geometry), activity.geometry)
         warnings += _against_the_given(found, float(activity.administered_activity_gbq))
     gy_per_bq_ml = constants.energy_per_activity_j_gbq * GBQ_PER_L_PER_BQ_PER_ML / constants.tissue_density_kg_l
     dose = np.multiply(concentration, np.float32(float(gy_per_bq_ml) * scale), dtype=np.float32)
-    lung = _lung(regions, masks)
+    lung = _lung(regions, crops, activity.geometry)
     if lung is not None:
         dose[lung] *= np.float32(constants.tissue_density_kg_l / constants.lung_density_kg_l)
-    return Deposit(dose, masks, lung, scale, warnings)
+    return Deposit(dose, crops, lung, scale, warnings)
 
 
 def report(
@@ -108,7 +109,7 @@ def report(
     """Make the statistics of every region; one without a voxel in the map is left out, and said."""
     doses: list[RegionDose] = []
     missed: list[str] = []
-    for region, volume in zip(regions, dose_volumes(deposit.dose_gy, deposit.masks), strict=True):
+    for region, volume in zip(regions, dose_volumes(deposit.dose_gy, deposit.crops), strict=True):
         if volume is None:
             missed.append(f"region {region.number} has no voxel on the grid of the activity: it is not reported")
         else:
@@ -158,12 +159,6 @@ def _check(activity: ActivityMap, constants: Constants, scale_to_gbq: Decimal | 
         raise ImpossibleInput("the activity and its geometry have different shapes: the series was read in part")
 
 
-def _on_grid(region: Region, grid: VolumeGeometry) -> NDArray[np.bool_]:
-    if region.geometry is grid:
-        return region.mask
-    return resample_nearest(region.mask, region.geometry, grid).mask
-
-
 def _without_negatives(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Reconstructions leave values below 0 that no activity can have: set to 0, and said."""
     lowest = float(values.min())
@@ -175,26 +170,33 @@ def _without_negatives(values: NDArray[np.float32]) -> tuple[NDArray[np.float32]
     return np.maximum(values, np.float32(0)), (f"{count} voxels below 0 (lowest {lowest:.4g}) were set to 0",)
 
 
-def _union(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
-    if not masks:
+def joined(
+    regions: Sequence[Region], crops: Sequence[Crop | None], kinds: Collection[str], grid: VolumeGeometry
+) -> NDArray[np.bool_] | None:
+    """All voxels of the regions of some kinds, as a mask of the whole grid; None when no such region was drawn."""
+    chosen = [crop for region, crop in zip(regions, crops, strict=True) if region.kind in kinds]
+    if not chosen:
         return None
-    union = masks[0].copy()
-    for mask in masks[1:]:
-        np.logical_or(union, mask, out=union)
+    union = np.zeros(grid.shape, dtype=bool)
+    for crop in chosen:
+        if crop is not None:
+            union[crop.box] |= crop.mask
     return union
 
 
-def _perfused(regions: Sequence[Region], masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+def _perfused(
+    regions: Sequence[Region], crops: Sequence[Crop | None], grid: VolumeGeometry
+) -> NDArray[np.bool_] | None:
     """Liver and the lesions in or at it; None (the whole map) when no liver was drawn."""
     if not any(region.kind == "liver" for region in regions):
         return None
-    return _union([mask for region, mask in zip(regions, masks, strict=True) if region.kind in {"liver", "lesion"}])
+    return joined(regions, crops, {"liver", "lesion"}, grid)
 
 
-def _lung(regions: Sequence[Region], masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+def _lung(regions: Sequence[Region], crops: Sequence[Crop | None], grid: VolumeGeometry) -> NDArray[np.bool_] | None:
     """Voxels of lung; those that are also drawn as liver belong to the liver."""
-    lung = _union([mask for region, mask in zip(regions, masks, strict=True) if region.kind == "lung"])
-    liver = _union([mask for region, mask in zip(regions, masks, strict=True) if region.kind == "liver"])
+    lung = joined(regions, crops, {"lung"}, grid)
+    liver = joined(regions, crops, {"liver"}, grid)
     return lung if lung is None or liver is None else lung & ~liver
 
 
