@@ -12,7 +12,9 @@ def missing_judges() -> list[str]:
 
 
 def _said(*command: object) -> str:
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True, timeout=60
+    )
     return done.stdout
 
 

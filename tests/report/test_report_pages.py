@@ -34,7 +34,7 @@ REQUESTS = {
     "long lists": made.request(LONG),
     "unknown signs": made.request(who=PatientIdentity((Identifier("1"),), "\u5c71\u7530", "\u0645\u062d\u0645\u062f")),
 }
-MOST_PAGES = {"long lists": 4}
+MOST_PAGES = {"long lists": 3}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,8 @@ def test_every_font_is_inside_and_its_text_can_be_copied(drawn, name):
 @pytest.mark.parametrize("name", ["everything", "nothing", "long lists"])
 def test_every_page_names_the_patient_and_says_that_it_is_a_draft(drawn, name):
     for number, text in enumerate(judge.pages(drawn[name]), start=1):
-        assert text.startswith("Test, Lesion · T-0001 · born 1961-03-04 DRAFT")
+        assert text.startswith("Test, Lesion · T-0001 · born 1961-03-04")
+        assert "DRAFT" in text
         assert DRAFT in text
         assert f"page {number} of " in text
 
@@ -82,20 +83,20 @@ def test_every_page_names_the_patient_and_says_that_it_is_a_draft(drawn, name):
 def test_the_text_stands_in_reading_order(drawn):
     text = judge.structure(drawn["everything"])
     order = [
-        "Tumour board report", "Patient ID", "Recommendation", "What was assessed", "Tumour response", "Why PD",
-        "Transarterial chemoembolisation", "Absorbed dose", "Published outcomes", "Measures and follow-up",
-        "Inputs and versions",
+        'H1 "Tumour board report', '"Patient ID"', '"Progressive disease (PD)', 'H2 "What was assessed"',
+        'H2 "Tumour response"', '"Why PD', 'H2 "Recommendation"', '"preferred"', 'H2 "Absorbed dose"',
+        'H2 "Published outcomes', 'H3 "Transarterial', 'H2 "Measures and follow-up"', 'H2 "Inputs and versions"',
     ]  # fmt: skip
     places = [text.index(part) for part in order]
     assert places == sorted(places)
-    assert text.count("H1 ") == 1
-    assert "TH (" in text, "tables have heads"
+    assert text.count('H1 "') == 1
+    assert text.count("THead") == text.count("Table (block)"), "every table has heads"
 
 
-def test_pictures_speak(drawn):
-    text = judge.structure(drawn["everything"])
-    assert "Figure (block)" in text
-    assert b"Line chart of the sum of diameters" in drawn["everything"].read_bytes() or "Line chart" in text
+@pytest.mark.parametrize(("name", "pictures"), [("everything", 1), ("no response", 0)])
+def test_a_picture_is_a_figure(drawn, name, pictures):
+    # Without a spoken text in its place the compiler refuses PDF/UA; the text itself is specified with the content.
+    assert judge.structure(drawn[name]).count("Figure:") == pictures
 
 
 def test_no_page_is_empty(drawn, tmp_path):
