@@ -130,6 +130,7 @@ class App:
         self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
+        self.more_checks: dict[str, Check] = {}  # of the process that runs these parts
         self.steps = Steps(
             ledger=self.ledger,
             desk=self.desk,
@@ -196,7 +197,7 @@ class App:
 
     def checks(self) -> Mapping[str, Check]:
         """What must be well before work is taken: the database and the disk."""
-        return {"database": self._check_database, "disk": self._check_disk}
+        return {"database": self._check_database, "disk": self._check_disk, **self.more_checks}
 
     def _check_database(self) -> str | None:
         try:

@@ -25,6 +25,7 @@ class Service:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self.app: App = build(settings)
+        self.app.more_checks["worker"] = self._worker_is_dead
         self._listener = self.app.listener()
         self._http = _Http(self.app, settings)
         self._celery = make_celery(settings, lambda: self.app)
@@ -47,7 +48,7 @@ class Service:
         """Start every part."""
         self._listener.start()
         self._http.start()
-        self._run("worker", self._worker.start)
+        self._run("worker", self._work)
         self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
         self._run("look", self._every(min(self._settings.ehr_poll_seconds, 10.0), self._look))
         return self
@@ -58,7 +59,7 @@ class Service:
         self._listener.stop()
         self._http.stop()
         # Celery's own word for "finish and leave"; it is the process's, so it is taken back for a later service.
-        state.should_stop = 0
+        state.should_stop = 0  # type: ignore[assignment] # Celery's module knows only its first value
         for thread in self._threads:
             thread.join(timeout=10.0)
         state.should_stop = None
@@ -78,6 +79,16 @@ class Service:
                     log.warning("tick_failed", task=step.__name__, exception_type=type(fault).__name__)
 
         return loop
+
+    def _work(self) -> None:
+        # Celery looks tasks up in the thread's current application.
+        self._celery.set_current()
+        self._worker.start()
+
+    def _worker_is_dead(self) -> str | None:
+        """What readiness says when the worker inside has stopped."""
+        alive = any(thread.name == "worker" and thread.is_alive() for thread in self._threads)
+        return None if alive else "the worker in this process has stopped: restart the service"
 
     def _sweep(self) -> None:
         hand_out(self._celery, self.app.steps.sweep())
