@@ -4,8 +4,8 @@
 
 Prints ratios to pynetdicom's default handler (`event.dataset.save_as`, no fsync). Ours is durable: file and folder
 synced, receipt committed to SQLite, before each success. Senders are DCMTK's `storescu`, as shipped (Nagle's algorithm
-on) and with TCP_NODELAY=1, over one and four associations. All share this machine's processors, so differences
-below 1.3 mean little.
+on) and with TCP_NODELAY=1 (for the receivers too), over one and four associations. Senders and receivers share this
+machine's processors, so differences below 1.3 mean little; on a busy disk only the syncing is measured.
 """
 
 import argparse
@@ -107,12 +107,15 @@ def command(name: str, port: int, folder: Path) -> list[str]:
 
 
 @contextmanager
-def running(name: str) -> Iterator[int]:
-    """Start a receiver on a free port, and end it."""
+def running(name: str, *, nagle: bool) -> Iterator[int]:
+    """Start a receiver on a free port, and end it; DCMTK, also inside Orthanc, answers in two writes."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            command(name, port, Path(folder)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command(name, port, Path(folder)),
+            env=environment(nagle=nagle),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             for _ in range(200):
@@ -130,14 +133,18 @@ def running(name: str) -> Iterator[int]:
             process.wait()
 
 
+def environment(*, nagle: bool) -> dict[str, str]:
+    """What switches Nagle's algorithm off in DCMTK."""
+    return os.environ | ({} if nagle else {"TCP_NODELAY": "1"})
+
+
 def send(port: int, files: list[Path], *, associations: int, nagle: bool) -> float:
     """Instances a second over so many associations at once."""
-    environment = os.environ | ({} if nagle else {"TCP_NODELAY": "1"})
     start = time.monotonic()
     senders = [
         subprocess.Popen(
             ["storescu", "-aec", "BENCH", "127.0.0.1", str(port), *map(str, files[part::associations])],
-            env=environment,
+            env=environment(nagle=nagle),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -155,7 +162,7 @@ def measure(name: str, sets: dict[str, list[Path]]) -> dict[str, float]:
     for kind, files in sets.items():
         for nagle in (True, False):
             for associations in (1, 4):
-                with running(name) as port:
+                with running(name, nagle=nagle) as port:
                     rate = send(port, files, associations=associations, nagle=nagle)
                 rates[f"{kind} x{associations} {'stock' if nagle else 'nodelay'}"] = rate
     return rates

@@ -45,7 +45,7 @@ class Session:
     called_ae_title: str = ""
     announced: bool = False
     stored: int = 0
-    state: str = "dropped"  # rejected, released, aborted, or dropped: no word of farewell
+    state: str = "open"  # then rejected, released, aborted, or dropped: no word of farewell
 
 
 @dataclass(frozen=True, slots=True)

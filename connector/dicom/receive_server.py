@@ -119,6 +119,8 @@ class AssociationServer:
             log.warning("connection_failed", exception_type=type(fault).__name__)
         finally:
             connection.close()
+            if session.state == "open":
+                session.state = "dropped"
             with self._lock:
                 del self._open[session]
             self._ended(session)
@@ -126,7 +128,5 @@ class AssociationServer:
     def _is_full(self) -> bool:
         """Whether others hold all associations; a connection that did not ask yet counts as none."""
         with self._lock:
-            return (
-                sum(one.calling_ae_title != "" and one.state != "rejected" for one in self._open)
-                >= self._maximum_associations
-            )
+            served = sum(one.calling_ae_title != "" and one.state == "open" for one in self._open)
+        return served >= self._maximum_associations

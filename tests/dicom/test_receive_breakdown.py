@@ -25,6 +25,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotific
 from pynetdicom.presentation import build_context
 from receive_case import AE_TITLE, MemoryInbox, as_file, files_in, listening, make_image, wait_for
 
+from connector.dicom import receive_wire as wire
 from connector.dicom.receive import Listener
 
 
@@ -88,6 +89,11 @@ IMAGE = make_image(rows=60_000)
             "a large data set that stops half-way",
         ),
         (data_pdu(b"no command set", control=3), "a command set that is none"),
+        (data_pdu(b"abc", control=0), "a data set without its command"),
+        (data_pdu(store_command(IMAGE), control=3).replace(b"\x01\x03", b"\x05\x03", 1), "a context never accepted"),
+        (data_pdu(store_command(IMAGE), control=3) * 2, "a command inside a data set"),
+        (data_pdu(b"a" * 60_000, control=1) * 2, "a command without end"),
+        (associate_request(), "a second request for an association"),
         (data_pdu(b"\x00\x00\x00\x01\x02\x00\x00\x00\x77\x77", control=3), "an unknown command"),
         (b"\x04\x00\xff\xff\xff\xff" + b"x" * 1000, "a PDU of four gigabytes"),
         (b"\x99\x00\x00\x00\x00\x04abcd", "an unknown PDU"),
@@ -105,6 +111,32 @@ def test_a_sender_that_stalls_or_sends_nonsense_is_dropped(
     assert not inbox.receipts
     assert not files_in(tmp_path)
     assert associate(listener).is_established, "others are served as before"
+
+
+def test_a_service_that_is_not_ours_is_told_so_and_the_association_goes_on(
+    raw: tuple[socket.socket, Listener],
+) -> None:
+    connection, _ = raw
+    echo, find, cancel = 0x0030, 0x0020, 0x0FFF
+    answers = []
+    for kind in (find, cancel, echo):  # a cancellation has no answer
+        command = {wire.AFFECTED_SOP_CLASS: "1.2", wire.COMMAND_FIELD: kind, wire.MESSAGE_ID: 1}
+        octets = wire.encode_command(command | {wire.DATA_SET_TYPE: wire.NO_DATA_SET})
+        connection.sendall(wire.encode_message(1, octets))
+        if kind != cancel:
+            answer = connection.recv(4096)
+            ((_, is_command, is_last, value),) = wire.data_values(memoryview(answer)[6:])
+            assert is_command
+            assert is_last
+            fields = wire.read_command(bytes(value))
+            answers.append((fields.number(wire.COMMAND_FIELD), fields.number(wire.STATUS)))
+    assert answers == [(0x8020, 0x0211), (0x8030, 0x0000)]
+
+
+def test_an_abort_ends_the_association_at_once(raw: tuple[socket.socket, Listener]) -> None:
+    connection, listener = raw
+    connection.sendall(wire.encode_abort(0))
+    wait_for(lambda: not listener.open_associations, seconds=0.4)
 
 
 def test_a_sender_that_drips_is_dropped(raw: tuple[socket.socket, Listener]) -> None:
