@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click.testing
 import fhir_cases
@@ -13,6 +14,7 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID
 from receive_case import MemoryInbox
+from starlette.routing import Mount
 
 from connector.__main__ import main
 from connector.app import App
@@ -207,3 +209,26 @@ def test_the_service_promises_no_commitment_and_asks_for_priors_by_itself(tmp_pa
 
 def test_values_are_plain_json() -> None:
     assert json.loads(json.dumps(values())) == values()
+
+
+def test_every_http_door_is_told_to_the_administrator_or_the_integrator(tmp_path: Path) -> None:
+    app = App(Settings(data_dir=tmp_path, stow_token="s", hook_secret="s", console_token="s"))  # noqa: S106 - no secrets
+    try:
+        paths = set(doors_of(app.web().routes))
+    finally:
+        app.close()
+    told = (ROOT / "deploy" / "conformance.md").read_text() + (ROOT / "deploy" / "README.md").read_text()
+    named = told.replace("{uid}", "{study_instance_uid}")
+    assert {path for path in paths if f"{path}`" not in named} == set()
+
+
+def doors_of(routes: Sequence[Any]) -> Iterator[str]:
+    """The paths of routes, those under mounts and guards included."""
+    for route in routes:
+        if isinstance(route, Mount):
+            inner = route.app
+            while not hasattr(inner, "routes"):
+                inner = inner._app
+            yield from doors_of(inner.routes)
+        else:
+            yield route.path
