@@ -19,6 +19,7 @@ from connector.core.response.case import (
     NOT_EVALUABLE,
     AfterComplete,
     ContinuingResponse,
+    EquivocalConfirmed,
     Lesion,
     Measurement,
     NewLesion,
@@ -66,6 +67,7 @@ class PoliciesCase(CaseModel):
     continuing_response: Annotated[ContinuingResponse, Field(strict=False)] = ContinuingResponse.PER_VISIT
     response_after_complete: Annotated[AfterComplete, Field(strict=False)] = AfterComplete.PROGRESSION
     mrecist_5_mm: bool = False
+    equivocal_confirmed: Annotated[EquivocalConfirmed, Field(strict=False)] = EquivocalConfirmed.WHEN_STATED
 
     def chosen(self) -> Policies:
         """Return the policies in the core's own type."""
@@ -80,6 +82,7 @@ class PoliciesCase(CaseModel):
             continuing_response=self.continuing_response,
             response_after_complete=self.response_after_complete,
             mrecist_5_mm=self.mrecist_5_mm,
+            equivocal_confirmed=self.equivocal_confirmed,
         )
 
 
@@ -103,7 +106,11 @@ class LesionCase(CaseModel):
 
 
 class VisitCase(CaseModel):
-    """One visit; a lesion that is left out was not evaluable."""
+    """
+    One visit; a lesion that is left out was not evaluable.
+
+    `confirms_equivocal_of`: the date of the visit that first showed this new lesion, then as equivocal.
+    """
 
     date: WholeDate
     measurements: dict[str, Annotated[Any, WithJsonSchema(_MEASUREMENT)]]
@@ -111,6 +118,7 @@ class VisitCase(CaseModel):
     label: str | None = None
     reader: str | None = None
     markers_normal: bool | None = None
+    confirms_equivocal_of: WholeDate | None = None
 
 
 class LesionsCase(_FormCase):
@@ -284,6 +292,7 @@ def _visit(number: int, visit: VisitCase) -> Visit:
         label=visit.label,
         reader=visit.reader,
         markers_normal=visit.markers_normal,
+        confirms_equivocal_of=visit.confirms_equivocal_of,
     )
 
 

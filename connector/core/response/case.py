@@ -52,6 +52,14 @@ class AfterComplete(StrEnum):
     RECLASSIFY = "reclassify"
 
 
+class EquivocalConfirmed(StrEnum):
+    """When an unequivocal new lesion is the equivocal one of an earlier visit, so that progression dates from then."""
+
+    WHEN_STATED = "when_stated"  # when its visit says which visit showed it first
+    ALWAYS = "always"
+    NEVER = "never"  # progression stays at the visit that confirmed it
+
+
 @dataclass(frozen=True, slots=True)
 class Policies:
     """Choices that a protocol makes and RECIST leaves open; the defaults are the contract's."""
@@ -64,6 +72,7 @@ class Policies:
     continuing_response: ContinuingResponse = ContinuingResponse.PER_VISIT
     response_after_complete: AfterComplete = AfterComplete.PROGRESSION
     mrecist_5_mm: bool = False
+    equivocal_confirmed: EquivocalConfirmed = EquivocalConfirmed.WHEN_STATED
 
     def as_text(self) -> dict[str, str]:
         """Every policy by name, as text for a report."""
@@ -76,6 +85,7 @@ class Policies:
             "continuing_response": self.continuing_response.value,
             "response_after_complete": self.response_after_complete.value,
             "mrecist_5_mm": "true" if self.mrecist_5_mm else "false",
+            "equivocal_confirmed": self.equivocal_confirmed.value,
         }
 
 
@@ -149,6 +159,7 @@ class Visit(NamedTuple):
     label: str | None = None
     reader: str | None = None
     markers_normal: bool | None = None
+    confirms_equivocal_of: date | None = None  # the visit that first showed this new lesion, as equivocal
 
     def of_each(self, lesions: Iterable[Lesion]) -> tuple[Measurement, ...]:
         """Return what was found of each lesion, in order."""

@@ -1,5 +1,6 @@
 """What a case must be before anything is judged: every impossible input is named, with its field and what to do."""
 
+from collections.abc import Iterable
 from typing import NoReturn
 
 from connector.core.case import LesionRole, LesionState
@@ -19,6 +20,8 @@ def check_case(case: ResponseCase) -> None:
         )
     for number, visit in enumerate(case.visits):
         at_baseline = number == 0
+        if visit.confirms_equivocal_of is not None:
+            _check_confirmation(number, visit, case.visits[:number])
         for lesion_id, measurement in visit.measurements.items():
             if lesion_id not in lesions:
                 _refuse(_at(number, lesion_id), lesion_id, "no such lesion: add it to lesions, or correct its id")
@@ -77,6 +80,14 @@ def _check_dates(case: ResponseCase) -> None:
         _refuse("death_date", case.death_date, "is before the last visit: correct one of them")
     if case.last_contact_date is not None and case.last_contact_date < last:
         _refuse("last_contact_date", case.last_contact_date, "is before the last visit: correct one of them")
+
+
+def _check_confirmation(number: int, visit: Visit, earlier: Iterable[Visit]) -> None:
+    field, since = f"visits.{number}.confirms_equivocal_of", visit.confirms_equivocal_of
+    if visit.new_lesion is not NewLesion.UNEQUIVOCAL:
+        _refuse(field, since, "confirms a new lesion, which this visit does not call unequivocal: correct one of them")
+    if not any(before.on == since and before.new_lesion is NewLesion.EQUIVOCAL for before in earlier):
+        _refuse(field, since, "is not the date of an earlier visit with an equivocal new lesion: give that date")
 
 
 def _check_found(field: str, lesion: Lesion, visit: Visit, lesions: dict[str, Lesion], *, at_baseline: bool) -> None:

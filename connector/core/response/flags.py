@@ -31,9 +31,12 @@ def follow_up_flags(
     baseline: Visit,
     equivocal_on: date | None,
     nadir_mm: Decimal | None,
+    confirmed_on: date | None,
 ) -> Iterator[str]:
-    """Say what is odd about a later visit; `equivocal_on` is when an equivocal new lesion was first seen."""
-    if visit.new_lesion is _EQUIVOCAL:
+    """Say what is odd about a later visit; `equivocal_on`: an equivocal new lesion, not confirmed yet."""
+    if confirmed_on is not None:
+        yield f"progression_dated_back: the equivocal new lesion was confirmed on {confirmed_on}"
+    elif visit.new_lesion is _EQUIVOCAL:
         yield "equivocal_new_lesion: does not count; if it is confirmed later, progression dates from this visit"
     if equivocal_on is not None and visit.new_lesion is NewLesion.UNEQUIVOCAL:
         yield f"progression_may_date_back: if it is the equivocal lesion of {equivocal_on}, progression dates from then"

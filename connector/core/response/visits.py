@@ -17,6 +17,7 @@ from connector.core.response.case import (
     ResponseCase,
     Visit,
 )
+from connector.core.response.equivocal import confirmed_later
 from connector.core.response.flags import baseline_date_flags, follow_up_flags, size_flags
 from connector.core.response.lesions import TargetSum, first_treated_on, non_target_found, target_sum
 from connector.core.response.measurable import baseline_flags
@@ -62,6 +63,7 @@ class Course:
     markers_were_raised: bool = False
     equivocal_on: date | None = None
     treated_on: dict[str, date] = field(init=False)
+    confirmed_later: dict[date, date] = field(init=False)  # equivocal new lesions that were new lesions
     target_history: list[Assessed] = field(default_factory=list)
     assessed: list[Assessed] = field(default_factory=list)
     found_before: tuple[Measurement, ...] = ()
@@ -69,6 +71,7 @@ class Course:
     def __post_init__(self) -> None:
         self.targets, self.non_targets = self.case.targets, self.case.non_targets
         self.treated_on = first_treated_on(self.case.visits)
+        self.confirmed_later = confirmed_later(self.case)
 
     def baseline(self, visit: Visit) -> VisitResponse:
         """Add up the first visit; later ones are compared with it, and it has no response itself."""
@@ -102,7 +105,8 @@ class Course:
             markers_were_raised=self.markers_were_raised,
             reappeared=self._disease_is_progression and _PERSISTS in found,
         )
-        overall = overall_response(target=target.response, non_target=non_target.response, new_lesion=visit.new_lesion)
+        new_lesion = _UNEQUIVOCAL if visit.on in self.confirmed_later else visit.new_lesion
+        overall = overall_response(target=target.response, non_target=non_target.response, new_lesion=new_lesion)
         sum_mm = total.measured_mm if self.targets and total.complete else None
         shown = VisitResponse(
             on=visit.on,
@@ -113,11 +117,15 @@ class Course:
             target_response=target.response,
             non_target_response=non_target.response,
             overall_response=overall,
-            reasons=(*target.reasons, *non_target.reasons, *_new_lesion_reason(visit)),
+            reasons=(*target.reasons, *non_target.reasons, *self._new_lesion_reason(visit)),
             flags=(
                 *total.flags,
                 *follow_up_flags(
-                    visit, baseline=self.case.visits[0], equivocal_on=self.equivocal_on, nadir_mm=self.nadir_mm
+                    visit,
+                    baseline=self.case.visits[0],
+                    equivocal_on=self.equivocal_on,
+                    nadir_mm=self.nadir_mm,
+                    confirmed_on=self.confirmed_later.get(visit.on),
                 ),
                 *size_flags(self.targets, found=total.found, found_before=self.found_before),
             ),
@@ -158,9 +166,17 @@ class Course:
             return Call(Response.PR, (f"PR continues until progression, by the policy {policy}", *call.reasons))
         return call
 
+    def _new_lesion_reason(self, visit: Visit) -> tuple[str, ...]:
+        if visit.new_lesion is _UNEQUIVOCAL:
+            return ("an unequivocal new lesion",)
+        if visit.on in self.confirmed_later:
+            return (f"the equivocal new lesion was confirmed on {self.confirmed_later[visit.on]}, and dates from here",)
+        return ()
+
     def _remember(self, visit: Visit, total: TargetSum) -> None:
         self.markers_were_raised = self.markers_were_raised or visit.markers_normal is False
-        if visit.new_lesion is _EQUIVOCAL and self.equivocal_on is None:
+        open_question = visit.new_lesion is _EQUIVOCAL and visit.on not in self.confirmed_later
+        if open_question and self.equivocal_on is None:
             self.equivocal_on = visit.on
         self.found_before = total.found
 
@@ -178,7 +194,3 @@ def continues(history: list[Assessed], policies: Policies) -> bool:
     if policies.continuing_response is ContinuingResponse.ANY_PR:
         return bool(responding)
     return any(confirming(recent, index, policies) is not None for index in responding)
-
-
-def _new_lesion_reason(visit: Visit) -> tuple[str, ...]:
-    return ("an unequivocal new lesion",) if visit.new_lesion is _UNEQUIVOCAL else ()
