@@ -70,17 +70,15 @@ def _of(kind: str, written: set[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Interactions and search parameters of a type."""
     if kind == "Provenance":
         return ("create",), ()
-    interactions, search = ["search-type"], set()
-    if kind in READ_TYPES:
-        search.add("patient")
+    interactions = ("create", "search-type", "update") if kind in written else ("search-type",)
+    search = {"patient"} if kind in READ_TYPES else set()
     if kind in written:
-        interactions = ["create", "search-type", "update"]
         search.add("identifier")
     if kind in RETIRED_STATUS:
         search.add(PATIENT_PARAMETER[kind])
     if kind == "Observation":
         search |= {"code", *_SEARCH_OF_NEWS}
-    return tuple(interactions), tuple(sorted(search))
+    return interactions, tuple(sorted(search))
 
 
 def capability_statement() -> Json:
