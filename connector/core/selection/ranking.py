@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from connector.core.rules import Rule, Verdict
-from connector.core.selection.registry import RULES
 from connector.core.sources import SOURCES
 
 TIERS = (1, 2, 3, 4)
@@ -14,12 +13,7 @@ SUPPORTING = (Verdict.PREFERS, Verdict.INDICATES)
 PLACE_OF_MEDAL: Mapping[tuple[Verdict, int], int] = {
     medal: place for place, medal in enumerate((verdict, tier) for verdict in SUPPORTING for tier in TIERS)
 }
-# At which place of the key a rule that supports its options counts.
-MEDALS: Mapping[str, int] = {
-    rule.id: PLACE_OF_MEDAL[rule.verdict, SOURCES[rule.cite.source].tier]
-    for rule in RULES
-    if rule.verdict in SUPPORTING and rule.kind in {"option", "pathway"}
-}
+RANKING_KINDS = frozenset({"option", "pathway"})
 Key = tuple[int, bool, bool, tuple[int, ...]]
 
 
@@ -48,8 +42,8 @@ def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str]) 
     for rule in rules:
         if rule.verdict is Verdict.RELATIVE:
             against += 1
-        elif rule.id in MEDALS:
-            counts[MEDALS[rule.id]] -= 1
+        elif rule.verdict in SUPPORTING and rule.kind in RANKING_KINDS:
+            counts[PLACE_OF_MEDAL[rule.verdict, SOURCES[rule.cite.source].tier]] -= 1
     medals = tuple(counts)
     is_target = modality in targets
     cannot_lead = modality in NEVER_FIRST or not (is_target or any(medals))

@@ -1,0 +1,403 @@
+"""What a course adds to an assessment: the start of treatment, markers, adverse events, and what changed since."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from connector.core.adverse_findings import adverse_findings
+from connector.core.assessment import (
+    DatedResponse,
+    Earlier,
+    MarkerReport,
+    Option,
+    Reason,
+    ResponseReport,
+    Selection,
+    VisitResponse,
+)
+from connector.core.case import LabResult
+from connector.core.catalogue import FACTS, in_words
+from connector.core.changes import last_overall_response, what_changed
+from connector.core.evidence import Citation, Observed
+from connector.core.marker_course import marker_courses, marker_facts, marker_findings, reports
+from connector.core.response.markers import Marker, Trend
+from connector.core.selection.registry import RULE
+from connector.core.selection.sensitivity import Change, worth_knowing
+from connector.core.treatments import days_since_last_local, treatment_start
+
+START = date(2026, 1, 1)
+
+
+def on(days):
+    return START + timedelta(days)
+
+
+def observed(value, days=None, origin="Observation/1"):
+    return Observed(value, origin, None if days is None else on(days))
+
+
+@pytest.mark.parametrize(
+    ("treatments", "start", "doubt", "why"),
+    [
+        ([], None, None, "the record names no treatment"),
+        ([("TACE", 0)], 0, None, "one treatment, dated"),
+        ([("lenvatinib", 0), ("TACE", 40)], 40, None, "the last one"),
+        ([("TACE", 99)], 99, None, "the day before the images"),
+        ([("TACE", 10), ("TARE", 100)], 10, None, "of the day of the images: they do not answer to it yet"),
+        ([("TACE", 101)], None, None, "after the images"),
+        ([("TACE", 10), ("lenvatinib", None)], None, "lenvatinib has no day", "an undated one may be the last"),
+    ],
+)
+def test_response_is_counted_from_the_last_treatment_before_the_images(treatments, start, doubt, why):
+    found, said = treatment_start([observed(name, days) for name, days in treatments], imaged_on=on(100))
+    assert (found.observed_on if found else None) == (None if start is None else on(start)), why
+    assert (said is None) is (doubt is None)
+    assert doubt is None or doubt in said
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected", "why"),
+    [
+        ({}, None, "no local treatment is recorded"),
+        ({"last_lrt_modality": observed("TACE")}, None, "not dated"),
+        ({"last_lrt_modality": observed("TACE", 31)}, None, "it is still to come"),
+        ({"last_lrt_modality": observed("TACE", 30)}, 0, "today"),
+        ({"last_lrt_modality": observed("TACE", 0)}, 30, "thirty days ago"),
+    ],
+)
+def test_days_since_the_last_local_treatment(facts, expected, why):
+    found = days_since_last_local(facts, on(30))
+    assert (found["days_since_lrt"].value if found else None) == expected, why
+
+
+def series(*values, name="calcitonin_pg_ml", step=30):
+    return {
+        name: tuple(
+            observed(Decimal(value), place * step, f"Observation/{place}") for place, value in enumerate(values)
+        )
+    }
+
+
+MTC = {"histology": observed("MTC")}
+
+
+@pytest.mark.parametrize(
+    ("given", "facts", "expected", "why"),
+    [
+        (series(100, 200, 400), MTC, {"marker_trend": "rising"}, "doubles every 30 days"),
+        (
+            series(400, 200, 100),
+            MTC,
+            {"calcitonin_doubling_time_months": Decimal("Infinity"), "marker_trend": "falling"},
+            "falls: it does not double",
+        ),
+        (series(100, 200), MTC, {}, "two values fit any line"),
+        (series(100, 200, 90), MTC, {}, "the interval holds zero: neither rising nor stable is certain"),
+        (
+            series(400, 200, 100),
+            {},
+            {"calcitonin_doubling_time_months": Decimal("Infinity")},
+            "which marker leads is not known",
+        ),
+        (series(1, 2, 4, name="cea_ng_ml"), MTC, {"cea_trend": "rising"}, "CEA beside calcitonin"),
+        (
+            series(4, 2, 1, name="tg_unstimulated_ng_ml"),
+            {},
+            {"tg_trend": "falling"},
+            "antibodies not known: noted, and used",
+        ),
+        (
+            series(1, 2, 4, name="tg_unstimulated_ng_ml"),
+            {"tg_antibodies_positive": observed(True)},
+            {},
+            "measured beside antibodies a value says nothing",
+        ),
+        (
+            series(1, 2, 4, name="tg_unstimulated_ng_ml"),
+            {"tg_antibodies_positive": observed(False)},
+            {"tg_trend": "rising"},
+            "no antibodies",
+        ),
+        (series(0, 0, 0), MTC, {}, "below the detection limit"),
+    ],
+)
+def test_only_a_certain_trend_is_a_fact(given, facts, expected, why):
+    found = marker_facts(given, marker_courses(given, facts), facts, treated_on=None)
+    values = {name: fact.value for name, fact in found.items()}
+    assert expected.items() <= values.items(), why
+    assert values.keys() <= expected.keys() | {"calcitonin_doubling_time_months"}
+
+
+def test_a_doubling_time_is_stated_in_months_with_every_value_as_its_origin():
+    given = series(100, 200, 400)
+    fact = marker_facts(given, marker_courses(given, MTC), MTC, treated_on=None)["calcitonin_doubling_time_months"]
+    assert round(fact.value, 3) == Decimal("0.986"), "30 days in months of 365.25 / 12 days"
+    assert fact.origin == "Observation/0 Observation/1 Observation/2"
+    assert fact.observed_on == on(60)
+
+
+@pytest.mark.parametrize(
+    ("values", "treated", "expected", "why"),
+    [
+        ((100, 50, 25), None, None, "no treatment to compare across"),
+        ((100, 50, 25), 0, -75, "the value of the day of treatment is the one before it"),
+        ((100, 50, 25), 30, -50, "the last before and the last after"),
+        ((100, 50, 25), 60, None, "none after it"),
+        ((100, 50, 25), -1, None, "none before it"),
+        ((0, 50, 25), 0, None, "no percentage of nothing"),
+        ((100, 50, 125), 0, 25, "it rose"),
+    ],
+)
+def test_the_change_of_calcitonin_across_treatment(values, treated, expected, why):
+    given = series(*values)
+    found = marker_facts(given, {}, MTC, treated_on=None if treated is None else on(treated))
+    change = found.get("calcitonin_change_percent")
+    assert (change.value if change else None) == expected, why
+
+
+def test_a_reader_sees_the_course_of_every_marker():
+    given = series(100, 200, 90) | series(4, 2, 1, name="cea_ng_ml")
+    told = reports(given, marker_courses(given, MTC))
+    assert [(one.marker, one.trend, one.used) for one in told] == [("calcitonin", "stable", 3), ("cea", "falling", 3)]
+    assert "no trend enters the selection" in told[0].text
+    assert told[1].text == "cea: falling over 3 values from 2026-01-01 to 2026-03-02, half-life 1.0 months"
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (MarkerReport("cea", "unknown", 1, START, START, notes=("needs 3 values",)), "2026-01-01; needs 3 values"),
+        (MarkerReport("cea", "rising", 3, START, START, Decimal(4), (Decimal(3), Decimal(7))), "interval 3 to 7)"),
+        (MarkerReport("cea", "stable", 3, START, START, Decimal(4), (Decimal(3), None)), "interval 3 to no rise)"),
+    ],
+)
+def test_a_course_in_words(report, expected):
+    assert report.text.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "progression", "expected", "why"),
+    [
+        ((1, 2, 4), False, "the marker rises and imaging does not progress", "discordant"),
+        ((4, 2, 1), True, "imaging progresses and the marker does not rise", "discordant the other way"),
+        ((1, 2, 4), True, None, "both say the same"),
+        ((1, 2, 4), None, None, "the images were not judged"),
+        ((100, 200, 90), True, None, "whether the marker rises is not certain"),
+    ],
+)
+def test_a_marker_against_the_images_is_a_finding(values, progression, expected, why):
+    found = marker_findings(marker_courses(series(*values), MTC), progression=progression)
+    assert ([expected in one.text for one in found] or None) == (None if expected is None else [True]), why
+
+
+def test_courses_are_told_by_marker():
+    given = series(1, 2, 4) | {"cea_ng_ml": ()}
+    assert {marker: course.trend for marker, course in marker_courses(given, MTC).items()} == {
+        Marker.CALCITONIN: Trend.RISING
+    }
+
+
+def lab(analyte, value, days, **limits):
+    return LabResult(
+        analyte, Decimal(value), f"Observation/{days}", on(days), **{k: Decimal(v) for k, v in limits.items()}
+    )
+
+
+UPPER = {"upper_normal": 40}
+
+
+@pytest.mark.parametrize(
+    ("labs", "treated", "expected", "why"),
+    [
+        ([lab("alt", 300, 10, **UPPER)], None, [], "no treatment it could come from"),
+        ([lab("alt", 300, 0, **UPPER)], 0, [], "the day of treatment is before it"),
+        ([lab("alt", 40, 10, **UPPER)], 0, [], "at the limit of normal"),
+        ([lab("alt", 41, 10, **UPPER)], 0, ["grade 1 on 2026-01-11; no value before treatment"], "just above it"),
+        (
+            [lab("alt", 20, 0, **UPPER), lab("alt", 201, 10, **UPPER)],
+            0,
+            ["grade 3 on 2026-01-11"],
+            "above 5 times normal",
+        ),
+        (
+            [lab("alt", 201, 10, **UPPER), lab("alt", 30, 20, **UPPER)],
+            0,
+            ["grade 3 on 2026-01-11, grade 0 on 2026-01-21"],
+            "the worst, and that it went by",
+        ),
+        ([lab("alt", 300, 10)], 0, ["needs the upper limit of normal of alt"], "no limits: not graded, and said"),
+        (
+            [lab("ast", 300, 10), lab("alt", 300, 10)],
+            0,
+            ["normal of ast, the upper limit of normal of alt"],
+            "said once",
+        ),
+    ],
+)
+def test_laboratory_values_after_treatment_are_graded(labs, treated, expected, why):
+    found = adverse_findings(labs, treated_on=None if treated is None else on(treated))
+    assert len(found) == len(expected), why
+    assert all(words in one.text for words, one in zip(expected, found, strict=True))
+
+
+SOURCE = Citation("S", "table 1")
+NEW_RULE = "GEN-DER-PREG"
+
+
+def selection(status, *options, contradictions=()):
+    return Selection(status, options, contradictions=contradictions)
+
+
+def option(modality, verdict, rank=None, rules=(), needs=()):
+    return Option(modality, verdict, rank, tuple(Reason(rule, "text", SOURCE) for rule in rules), needs)
+
+
+def response(word):
+    visit = VisitResponse(START, None, None, None, None, "NA", "NA", word)
+    nothing = DatedResponse("NE", None)
+    return ResponseReport("recist-1.1", (visit,), nothing, nothing)
+
+
+def earlier(before, word=None):
+    return Earlier(START, "1.2.3", before, word)
+
+
+TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said", "why"),
+    [
+        (earlier(None), None, [], "nothing to compare"),
+        (earlier(TACE_FIRST), TACE_FIRST, [], "the same"),
+        (earlier(None), TACE_FIRST, [], "the earlier one had no selection"),
+        (
+            earlier(TACE_FIRST),
+            selection("cannot_decide", option("TACE", "cannot_decide", needs=("inr",))),
+            ["“recommend”, is now “cannot decide”", "TACE was preferred, is now cannot decide; now needed: INR."],
+            "a need",
+        ),
+        (
+            earlier(selection("cannot_decide", option("TACE", "cannot_decide", needs=("inr",)))),
+            TACE_FIRST,
+            ["“cannot decide”", "TACE was cannot decide, is now preferred; now known: INR."],
+            "a need that is met",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("recommend", option("TACE", "excluded", rules=(NEW_RULE, "A", "B", "C"))),
+            [f"TACE was preferred, is now excluded; because {RULE[NEW_RULE].text} ({NEW_RULE}; "],
+            "with rule and source",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("recommend", option("TACE", "excluded", rules=("A", "B", "C", "D"))),
+            ["because A, B, C, and 1 more."],
+            "a rule that this version does not know keeps its id; four are too many",
+        ),
+        (
+            earlier(selection("recommend", option("TACE", "excluded", rules=("ABL-ROUTE", "A")))),
+            TACE_FIRST,
+            ["TACE was excluded, is now preferred; no longer because A."],
+            "a rule that only informs is no reason",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("recommend", option("TARE", "preferred", 1)),
+            ["TARE was not listed, is now preferred.", "TACE was preferred, is no longer listed."],
+            "another list",
+        ),
+        (
+            earlier(selection("recommend", option("TACE", "possible", 2))),
+            selection("recommend", option("TACE", "possible", 3)),
+            ["The order of other options changed"],
+            "rank alone",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("contradictory_data", option("TACE", "preferred", 1), contradictions=("rai_avid",)),
+            ["is now “contradictory data”", "Now in contradiction: radioiodine avid."],
+            "facts began to contradict",
+        ),
+        (
+            earlier(selection("recommend", option("TACE", "preferred", 1), contradictions=("rai_avid",))),
+            TACE_FIRST,
+            ["No longer in contradiction: radioiodine avid."],
+            "and ceased to",
+        ),
+    ],
+)
+def test_what_changed_is_said_with_its_reason(before, now, said, why):
+    found = what_changed(before, now, None)
+    if not said:
+        assert found == (), why
+        return
+    assert found[0] == "Compared with the assessment of 2026-01-01:"
+    assert len(found) == 1 + len(said), why
+    assert all(words in sentence for words, sentence in zip(said, found[1:], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [("PR", "PD", ("Overall response was PR, is now PD.",)), ("PR", "PR", ()), (None, "PD", ()), ("PR", None, ())],
+)
+def test_a_changed_response_is_said(before, now, expected):
+    report = None if now is None else response(now)
+    assert last_overall_response(report) == now
+    assert what_changed(earlier(None, before), None, report)[1:] == expected
+
+
+def change(fact, after, *preferred, before=None):
+    return Change(fact, before, after, "recommend", preferred)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "why"),
+    [
+        ([], (), "nothing would change"),
+        ([change("inr", 3, "TACE", before=1)], (), "a known fact is not to be got"),
+        ([change("inr", 3)], (), "it decides nothing"),
+        (
+            [change("renal_failure", True, "RFA", "MWA"), change("renal_failure", False, "TACE")],
+            (
+                (
+                    "Worth knowing: renal failure; RFA or MWA would be first if it is true, "
+                    "TACE would be first if it is false"
+                ),
+            ),
+            "each value with its answer",
+        ),
+        (
+            [change("ascites_grade", "mild", "TACE"), change("ascites_grade", "none", "TACE")],
+            ("Worth knowing: ascites grade; TACE would be first if it is mild or none",),
+            "values of one answer together",
+        ),
+        (
+            [change(name, True, "TACE") for name in ("cirrhosis", "jaundice", "fdg_avid")],
+            (
+                "Worth knowing: cirrhosis; TACE would be first if it is true",
+                "Worth knowing: jaundice; TACE would be first if it is true",
+            ),
+            "two sentences at most",
+        ),
+    ],
+)
+def test_the_fact_worth_getting_first_is_named(changes, expected, why):
+    assert worth_knowing(changes) == expected, why
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bilirubin_total_umol_l", "bilirubin total (µmol/L)"),
+        ("child_pugh_score", "Child-Pugh score"),
+        ("egfr_ml_min_1_73m2", "eGFR (mL/min/1.73 m²)"),
+        ("lung_shunt_fraction", "lung shunt (0 to 1)"),
+        ("days_since_lrt", "days since local treatment"),
+        ("height_m", "height (m)"),
+    ],
+)
+def test_a_fact_reads_as_words(name, expected):
+    assert name in FACTS
+    assert in_words(name) == expected
