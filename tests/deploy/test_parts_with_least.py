@@ -91,7 +91,7 @@ class Cluster:
             assert self.running[part].poll() is None, (self.folder / f"{part}.log").read_text()[-4000:]
             return answers(port)
 
-        wait_until(is_open, seconds=90, what=f"the start of {part}")
+        wait_until(is_open, seconds=240, what=f"the start of {part}")
 
     def stop(self) -> None:
         for process in self.running.values():
@@ -137,7 +137,7 @@ def cluster(case: DemoCase, archive: Archive, tmp_path_factory: pytest.TempPathF
             web_port=free_port(), dicom_port=free_port(),
         )  # fmt: skip
         stack.callback(made.stop)
-        assert made.start("migrate").wait(60) == 0
+        assert made.start("migrate").wait(240) == 0
         for part in PARTS:
             made.start(part)
         made.wait_until_open("listen", made.dicom_port)
@@ -154,7 +154,7 @@ def test_a_study_goes_the_whole_way(cluster: Cluster, case: DemoCase, archive: A
     wait_until(
         lambda: any(one.modality == "SR" for one in list(archive.shelf.receipts.values()))
         and bool(archive.records.search("CarePlan", [])),
-        seconds=90, what="the report's and the plan's arrival",
+        seconds=240, what="the report's and the plan's arrival",
     )  # fmt: skip
     assert all(process.poll() is None for part, process in cluster.running.items() if part != "migrate")
 

@@ -90,7 +90,7 @@ def test_the_installed_service_migrates_and_serves(installed: Path, tmp_path: Pa
             except httpx.TransportError:
                 return False
 
-        wait_until(answers, seconds=60, what="the start of the service")
+        wait_until(answers, seconds=240, what="the start of the service")
         assert httpx.get(f"{address}/readyz").json() == {"database": "ok", "disk": "ok"}
         assert "connector_instances 0.0" in httpx.get(f"{address}/metrics").text
         assert "<html" in httpx.get(f"{address}/").text
