@@ -20,8 +20,6 @@ def _plain(value: Any) -> Any:
         return {
             field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name not in _LEFT_OUT
         }
-    if hasattr(value, "_asdict"):  # a named tuple
-        return _plain(value._asdict())
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, (tuple, list)):

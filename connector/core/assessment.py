@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,8 @@ from connector.core.case import TimePoint, VolumeGeometry
 from connector.core.evidence import Citation
 
 
-class VisitResponse(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class VisitResponse:
     """
     Response at one visit.
 

@@ -88,6 +88,7 @@ class LesionMeasurement:
     segment_number: int | None = None
     slice_thickness_mm: Decimal | None = None
     flags: tuple[str, ...] = ()
+    centroid_mm: tuple[float, float, float] | None = None  # LPS, in the frame of reference of its own study
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from connector.core.case import LesionMeasurement, LesionState, Region
 from connector.core.geometry.diameters import lesion_diameters
-from connector.core.geometry.grids import subgrid
+from connector.core.geometry.grids import places_mm, subgrid
 from connector.core.geometry.volumes import lobe_of, overlap_fraction, pieces, volume_ml
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import lobe_of_site
@@ -88,7 +88,14 @@ def _measured(segment: Segment, part: Region, piece: int | None, observed_on: da
         segment_number=region.number,
         slice_thickness_mm=segment.slice_thickness_mm,
         flags=tuple(flags),
+        centroid_mm=_centroid_mm(part),
     )
+
+
+def _centroid_mm(part: Region) -> tuple[float, float, float]:
+    middle = np.argwhere(part.mask).mean(axis=0, keepdims=True)
+    left, posterior, superior = places_mm(part.geometry, middle)[0].round(1).tolist()
+    return left, posterior, superior
 
 
 def _located(

@@ -20,6 +20,7 @@ from connector.core.response.case import (
 )
 from connector.core.response.checks import check_case
 from connector.core.response.lesions import is_disease
+from connector.core.response.matching import propose_matches
 from connector.core.response.measurable import Candidate, choose_targets
 from connector.core.response.recist_1_1 import RECIST_1_1
 
@@ -126,8 +127,13 @@ def _links_needed(days: list[_Day], known: Mapping[str, LesionMeasurement]) -> I
         if day.lesions and known and not known.keys() & day.lesions.keys():
             yield (
                 f"linked lesions: no lesion of {day.on} carries a tracking UID of the baseline; give a lesion the same "
-                "tracking UID in every study"
+                f"tracking UID in every study{_proposals(known, day)}"
             )
+
+
+def _proposals(known: Mapping[str, LesionMeasurement], day: _Day) -> str:
+    proposed = propose_matches(tuple(known.values()), tuple(day.lesions.values()))
+    return f". To be checked by a person: {', '.join(map(str, proposed))}" if proposed else ""
 
 
 def _clear_lesions_needed(days: list[_Day], known: Mapping[str, LesionMeasurement]) -> Iterable[str]:
