@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from connector import __version__
+from connector.contract import dose_from_images
 from connector.contract.dose_map import answer, region_options
 from connector.core.assessment import Assessment, DoseReport
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.kernel_map import kernel_deposition
 from connector.core.dosimetry.voxel_map import SURROGATES, local_deposition
+from connector.core.dosimetry.work_up import work_up
 from connector.core.errors import BadCase
 from connector.core.versions import RULESET
 from connector.dicom.headers import read_headers, studied_on
@@ -54,11 +56,7 @@ def map_dose(request: DoseMapRequest) -> dict[str, Any]:
 
     The same input gives the same bytes. Raises ImpossibleInput and BadCase, and then `out` is untouched.
     """
-    if not request.activity.is_dir():
-        raise BadCase("--activity", str(request.activity), "is not a folder: name the folder of one PET or NM series")
-    for path in request.regions:
-        if not path.is_file():
-            raise BadCase("--regions", str(path), "is not a file: name a segmentation or a structure set")
+    _check_places(request.activity, request.regions)
     inputs = read_dose_inputs(request.activity, request.regions, request.administered_at)
     nuclide = inputs.activity.nuclide
     constants = constants_for(request.constants, nuclide_name="Y-90" if nuclide in SURROGATES else nuclide)
@@ -75,6 +73,29 @@ def map_dose(request: DoseMapRequest) -> dict[str, Any]:
     _write(request, inputs, dose)
     files = {"rtdose": RT_DOSE, "sr": REPORT, "picture": PICTURE}
     return answer(dose, files={kind: str(request.out / name) for kind, name in files.items()}, warnings=inputs.warnings)
+
+
+def _check_places(activity: Path, regions: Sequence[Path]) -> None:
+    if not activity.is_dir():
+        raise BadCase("--activity", str(activity), "is not a folder: name the folder of one PET or NM series")
+    for path in regions:
+        if not path.is_file():
+            raise BadCase("--regions", str(path), "is not a file: name a segmentation or a structure set")
+
+
+def measure_work_up(
+    activity: Path, regions: Sequence[Path], *, perfused: str | None, asked: Mapping[str, str | Decimal | None]
+) -> dict[str, Any]:
+    """Measure a work-up scan and give what `connector dose from-images` prints. Raises ImpossibleInput and BadCase."""
+    _check_places(activity, regions)
+    inputs = read_dose_inputs(activity, regions)
+    return dose_from_images.answer(
+        work_up(inputs.activity, inputs.regions, perfused=perfused),
+        nuclide=inputs.activity.nuclide,
+        origins=[*inputs.activity.sop_instance_uids, *(region.origin for region in inputs.regions)],
+        asked=asked,
+        warnings=[*inputs.warnings, *inputs.activity.warnings],
+    )
 
 
 def _write(request: DoseMapRequest, inputs: DoseInputs, dose: DoseReport) -> None:

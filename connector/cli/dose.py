@@ -91,6 +91,43 @@ def map_(scale_to_gbq: str | None, administered_at: str | None, **given: Any) ->
         raise CaseError(f"--activity {given['activity']}: {fault}") from None
 
 
+@dose.command("from-images")
+@click.option("--activity", required=True, type=click.Path(path_type=Path), help="Folder of one SPECT (or PET) series.")
+@click.option(
+    "--regions",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Segmentation or structure set with liver, lungs and lesions; may be repeated.",
+)
+@click.option("--perfused", metavar="REGION", help="Name of the region that is the perfused territory.")
+@click.option("--device", type=click.Choice(["resin", "glass"]), help="Goes into the case.")
+@click.option("--prescribed-dose-gy", help="Goes into the case.")
+@click.option("--prescribed-to", type=click.Choice(["normal_liver", "tumour"]), help="Goes into the case.")
+def from_images(activity: Path, regions: tuple[Path, ...], perfused: str | None, **asked: str | None) -> None:
+    """
+    Lung shunt, tumour-to-normal ratio, volumes and masses of a work-up scan, as a case for `dose plan`.
+
+    The shunt is tomographic: counts in the masks, a voxel in both being liver. The ratio is of concentrations.
+
+    Example: connector dose from-images --activity spect/ --regions organs.dcm --device resin
+    --prescribed-dose-gy 120 --prescribed-to tumour
+    """
+    from connector.dose_files import measure_work_up  # noqa: PLC0415 - the DICOM room loads slowly
+
+    try:
+        prescribed = asked["prescribed_dose_gy"]
+        plan_fields = {
+            **asked,
+            "prescribed_dose_gy": prescribed and dose_map.positive("--prescribed-dose-gy", prescribed),
+        }
+        click.echo(dumps(measure_work_up(activity, regions, perfused=perfused, asked=plan_fields), indent=2))
+    except BadCase as fault:
+        raise CaseError(sentence(fault)) from None
+    except ConnectorError as fault:
+        raise CaseError(f"--activity {activity}: {fault}") from None
+
+
 def _moment(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)

@@ -11,9 +11,21 @@ from connector.core.errors import BadCase
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Every published schema by name."""
-    from connector.contract import dose_fit, dose_plan, respond, select_schema  # noqa: PLC0415 - keeps --help fast
+    from connector.contract import (  # noqa: PLC0415 - keeps --help fast
+        dose_fit,
+        dose_from_images,
+        dose_plan,
+        respond,
+        select_schema,
+    )
 
-    found: dict[str, Any] = {**respond.SCHEMAS, **dose_plan.SCHEMAS, **dose_fit.SCHEMAS, **select_schema.SCHEMAS}
+    found: dict[str, Any] = {
+        **respond.SCHEMAS,
+        **dose_plan.SCHEMAS,
+        **dose_fit.SCHEMAS,
+        **dose_from_images.SCHEMAS,
+        **select_schema.SCHEMAS,
+    }
     return {
         name: model if isinstance(model, dict) else model.model_json_schema() for name, model in sorted(found.items())
     }

@@ -13,6 +13,7 @@ from connector.core.catalogue import in_words
 from connector.core.changes import what_changed
 from connector.core.dosimetry.constants import DEFAULT_PROFILE, constants_for
 from connector.core.dosimetry.voxel_map import local_deposition
+from connector.core.dosimetry.work_up import work_up_facts
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
@@ -44,6 +45,7 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
     computed = marker_facts(case.series, courses, case.facts, treated_on=started.on)
     computed |= days_since_last_local(case.facts, today)
     seen = imaging_facts(assessed, today=today) if assessed else {}
+    seen |= work_up_facts(case.activity, case.regions, assessed) if assessed else {}
     if assessed is not None and progression is not None:
         seen["radiological_progression"] = Observed(progression, assessed.study_instance_uid, assessed.studied_on)
     # What the record states stands before what is computed from its series; the images are a source of their own.

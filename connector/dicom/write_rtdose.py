@@ -100,7 +100,7 @@ def _ascending_planes(dose: DoseReport) -> Iterator[NDArray[np.float32]]:
 
 
 def _digest(plane: NDArray[np.float32]) -> bytes:
-    return sha256(plane).digest()
+    return sha256(plane.data).digest()
 
 
 def _write_pixel_data(file: BinaryIO, dose: DoseReport, *, scaling_gy: float, bits: Literal[16, 32]) -> None:

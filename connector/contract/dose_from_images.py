@@ -1,0 +1,89 @@
+"""`connector dose from-images`: a work-up scan in the contract's names, and the case that `dose plan` reads."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connector.contract.reading import versions
+from connector.core.dosimetry.work_up import SOURCE, TOMOGRAPHIC, WorkUp
+
+_NEEDED = ("device", "prescribed_dose_gy", "prescribed_to", "lung_shunt_fraction", "tumour_to_normal_ratio",
+           "tumour_mass_kg", "normal_liver_mass_kg")  # fmt: skip
+
+
+class FromImages(BaseModel):
+    """Result of `connector dose from-images`; null is not known, and `needs` or `warnings` says why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lung_shunt_fraction: float | None = Field(description="Lung counts over lung and liver counts, 0..1.")
+    lung_shunt_method: Literal["tomographic"]
+    tumour_to_normal_ratio: float | None = Field(description="Mean concentration of tumour over normal perfused liver.")
+    tumour_to_normal_definition: Literal["concentration"]
+    tumour_volume_ml: float | None
+    liver_volume_ml: float = Field(description="Whole liver with tumour.")
+    perfused_volume_ml: float
+    normal_liver_volume_ml: float = Field(description="Perfused liver without tumour.")
+    lung_volume_ml: float | None
+    tumour_mass_kg: float | None
+    normal_liver_mass_kg: float
+    perfused_mass_kg: float
+    density_kg_l: float
+    extrahepatic_fraction: float | None = Field(description="Counts outside liver and lungs over all counts, 0..1.")
+    nuclide: str
+    case: dict[str, Any] = Field(description="A case of `connector dose plan`, complete when `needs` is empty.")
+    needs: list[str] = Field(description="Fields that the case still lacks.")
+    origins: list[str] = Field(description="SOP Instance UIDs of the scan and of the regions.")
+    warnings: list[str]
+    sources: list[str]
+    versions: dict[str, str]
+
+
+def answer(
+    found: WorkUp,
+    *,
+    nuclide: str,
+    origins: Sequence[str],
+    asked: Mapping[str, str | Decimal | None],
+    warnings: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What the command prints; `asked` holds the fields of the plan that images do not tell (device, prescription)."""
+    tumour_mass = None if found.tumour_volume_ml is None else found.mass_kg(found.tumour_volume_ml)
+    measured = {
+        "lung_shunt_fraction": found.lung_shunt_fraction,
+        "tumour_to_normal_ratio": found.tumour_to_normal_ratio,
+        "tumour_mass_kg": tumour_mass,
+        "normal_liver_mass_kg": found.mass_kg(found.normal_liver_volume_ml),
+    }
+    given = {name: value for name, value in {**asked, **measured}.items() if value is not None}
+    case = {name: str(value) if isinstance(value, Decimal) else value for name, value in given.items()}
+    made = FromImages(
+        **{name: _number(value) for name, value in measured.items()},
+        lung_shunt_method=TOMOGRAPHIC,
+        tumour_to_normal_definition="concentration",
+        tumour_volume_ml=_number(found.tumour_volume_ml),
+        liver_volume_ml=float(found.liver_volume_ml),
+        perfused_volume_ml=float(found.perfused_volume_ml),
+        normal_liver_volume_ml=float(found.normal_liver_volume_ml),
+        lung_volume_ml=_number(found.lung_volume_ml),
+        perfused_mass_kg=float(found.mass_kg(found.perfused_volume_ml)),
+        density_kg_l=float(found.density_kg_l),
+        extrahepatic_fraction=_number(found.extrahepatic_fraction),
+        nuclide=nuclide,
+        case={"method": "partition", **case},
+        needs=[name for name in _NEEDED if name not in given],
+        origins=sorted(set(origins)),
+        warnings=list(dict.fromkeys([*warnings, *found.warnings])),
+        sources=[str(SOURCE)],
+        versions=versions(),
+    )
+    return made.model_dump()
+
+
+def _number(value: Decimal | None) -> Any:
+    return None if value is None else float(value)
+
+
+SCHEMAS = {"dose-from-images": FromImages}

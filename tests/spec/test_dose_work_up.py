@@ -1,0 +1,222 @@
+"""A work-up scan: shunt and ratio from counts in masks, what is left out, the facts, and the case for a plan."""
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import image_case
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from dosimetry_phantoms import activity_of, region
+
+from connector.cli.dose import dose
+from connector.contract import dose_plan
+from connector.contract.dose_from_images import FromImages
+from connector.core.case import TimePoint
+from connector.core.catalogue import FACTS
+from connector.core.dosimetry.work_up import work_up, work_up_facts
+from connector.core.errors import ImpossibleInput
+
+SHAPE = (16, 12, 12)
+VOXEL_ML = Decimal("0.048")
+
+
+def block(low, high):
+    mask = np.zeros(SHAPE, bool)
+    mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = True
+    return mask
+
+
+LIVER = block((1, 2, 2), (7, 10, 10))  # 384 voxels
+TUMOUR = block((3, 4, 4), (5, 6, 6))  # 8 voxels
+LUNG = block((8, 2, 2), (14, 10, 10))  # 384 voxels
+
+
+def scan(*, lung=1, normal=20, tumour=100, outside=0, nuclide="Tc-99m", **more):
+    counts = np.full(SHAPE, outside, float)
+    counts[LUNG], counts[LIVER], counts[TUMOUR] = lung, normal, tumour
+    return activity_of(counts, quantitative=False, nuclide=nuclide, sop_instance_uids=("1.2.3.4",), **more)
+
+
+def regions(activity, *, liver=LIVER, tumour=TUMOUR, lung=LUNG, more=()):
+    drawn = [("liver", "liver", liver), ("T01", "lesion", tumour), ("lungs", "lung", lung), *more]
+    return [
+        region(mask, activity.geometry, name=name, kind=kind, number=number)
+        for number, (name, kind, mask) in enumerate(drawn, 1)
+        if mask is not None
+    ]
+
+
+def test_shunt_ratio_volumes_and_masses():
+    activity = scan()
+    found = work_up(activity, regions(activity))
+    in_liver = 376 * 20 + 8 * 100
+    assert found.lung_shunt_fraction == pytest.approx(Decimal(384) / (384 + in_liver), abs=Decimal("1e-6"))
+    assert found.tumour_to_normal_ratio == 5
+    assert (found.liver_volume_ml, found.tumour_volume_ml) == (384 * VOXEL_ML, 8 * VOXEL_ML)
+    assert (found.normal_liver_volume_ml, found.perfused_volume_ml) == (376 * VOXEL_ML, 384 * VOXEL_ML)
+    assert found.lung_volume_ml == 384 * VOXEL_ML
+    assert found.mass_kg(Decimal(1000)) == Decimal("1.03")
+    assert found.extrahepatic_fraction == 0
+    assert found.warnings == ("no perfused territory was named: the whole liver is taken as perfused",)
+
+
+def test_a_liver_drawn_without_its_tumour_gives_the_same():
+    activity = scan()
+    assert work_up(activity, regions(activity, liver=LIVER & ~TUMOUR)) == work_up(activity, regions(activity))
+
+
+def test_in_a_perfused_territory():
+    activity = scan()
+    half = block((1, 2, 2), (7, 10, 6))
+    found = work_up(activity, regions(activity, more=[("right", "other", half)]), perfused="right")
+    assert found.perfused_volume_ml == 192 * VOXEL_ML
+    assert found.normal_liver_volume_ml == 184 * VOXEL_ML
+    assert found.liver_volume_ml == 384 * VOXEL_ML
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("counts", "drawn", "words"),
+    [
+        ({}, {"lung": None}, "no lung among the regions"),
+        ({}, {"tumour": None}, "the ratio is not known"),
+        ({"normal": 0}, {}, "holds no counts"),
+        ({"outside": 30}, {}, "free technetium"),
+        ({}, {"lung": block((8, 2, 2), (16, 10, 10))}, "reach the end of the scan"),
+        ({}, {"tumour": block((10, 4, 4), (12, 6, 6))}, "lesion 2 is not in the liver"),
+        ({}, {"tumour": block((7, 2, 2), (11, 4, 4))}, "lesion 2 is not in the liver"),
+        ({}, {"more": [("T02", "lesion", np.zeros(SHAPE, bool))]}, "no perfused territory"),
+        ({}, {"lung": np.zeros(SHAPE, bool)}, "no lung among the regions"),
+    ],
+    ids=["no lungs", "no tumour", "cold liver", "stray counts", "lungs cut", "lesion of the lung", "lesion at the dome",
+         "lesion outside the image", "lungs outside the image"],
+)  # fmt: skip
+def test_what_is_doubtful_is_told(counts, drawn, words):
+    activity = scan(**counts)
+    assert any(words in each for each in work_up(activity, regions(activity, **drawn)).warnings)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "perfused", "words"),
+    [
+        ({"liver": None}, None, "no liver among the regions"),
+        ({"liver": np.zeros(SHAPE, bool)}, None, "no liver among the regions"),
+        ({}, "left", "no region is called 'left': the regions are T01, liver, lungs"),
+    ],
+)
+def test_refused_with_what_to_send(drawn, perfused, words):
+    activity = scan()
+    with pytest.raises(ImpossibleInput, match=words):
+        work_up(activity, regions(activity, **drawn), perfused=perfused)
+
+
+def test_a_territory_outside_the_scan_holds_nothing():
+    activity = scan()
+    away = region(np.zeros(SHAPE, bool), activity.geometry, name="right", kind="other", number=9)
+    assert work_up(activity, [*regions(activity), away], perfused="right").tumour_to_normal_ratio is None
+
+
+def test_no_counts_at_all():
+    activity = scan(lung=0, normal=0, tumour=0)
+    with pytest.raises(ImpossibleInput, match="no counts in the liver"):
+        work_up(activity, regions(activity))
+    assert work_up(activity, regions(activity, lung=None)).extrahepatic_fraction == 0
+
+
+# Facts
+
+POINT = TimePoint(study_instance_uid="1.2.3", studied_on=date(2026, 1, 2), modality="NM")
+
+
+def test_the_facts_of_a_work_up():
+    activity = scan()
+    facts = work_up_facts(activity, regions(activity), POINT)
+    assert set(facts) == {
+        "lung_shunt_fraction", "tn_ratio", "tumour_volume_ml", "liver_volume_total_ml", "target_liver_mass_kg",
+        "tumour_mass_kg", "normal_liver_mass_kg",
+    }  # fmt: skip
+    assert set(facts) <= set(FACTS)
+    assert facts["tn_ratio"].value == 5
+    assert facts["normal_liver_mass_kg"].value == 376 * VOXEL_ML / 1000 * Decimal("1.03")
+    assert {fact.origin for fact in facts.values()} == {"1.2.3.4"}
+    assert {fact.observed_on for fact in facts.values()} == {date(2026, 1, 2)}
+
+
+def test_volumes_of_the_segmentation_are_preferred():
+    activity = scan()
+    point = TimePoint("1.2.3", date(2026, 1, 2), "CT", (), Decimal(1500), Decimal(200))
+    facts = work_up_facts(activity, regions(activity), point)
+    assert facts["tumour_volume_ml"].value == 200
+    assert facts["normal_liver_mass_kg"].value == Decimal("1.339")
+
+
+@pytest.mark.parametrize(
+    ("activity", "drawn"),
+    [
+        (None, {}),
+        (scan(nuclide="Y-90"), {}),
+        (scan(), {"liver": None}),
+        (scan(lung=0, normal=0, tumour=0), {}),
+    ],
+    ids=["no scan", "after treatment", "no liver", "no counts"],
+)
+def test_no_facts(activity, drawn):
+    assert work_up_facts(activity, regions(activity or scan(), **drawn), POINT) == {}
+
+
+def test_what_is_not_known_is_no_fact():
+    activity = scan()
+    facts = work_up_facts(activity, regions(activity, tumour=None, lung=None), POINT)
+    assert set(facts) == {"liver_volume_total_ml", "target_liver_mass_kg"}
+
+
+# Command
+
+
+@pytest.fixture
+def study(tmp_path):
+    planes = np.zeros(SHAPE, np.uint16)
+    planes[LUNG], planes[LIVER], planes[TUMOUR] = 100, 2000, 10000
+    image_case.pet(tmp_path / "pet", planes)
+    described = [
+        image_case.segment(1, image_case.LIVER, SegmentLabel="liver"),
+        image_case.segment(2, SegmentLabel="metastasis"),
+        image_case.segment(3, ("39607008", "SCT", "Lung"), SegmentLabel="lungs"),
+    ]
+    image_case.segmentation(tmp_path, {1: LIVER, 2: TUMOUR, 3: LUNG}, described)
+    return tmp_path
+
+
+def run(study, *more):
+    arguments = ["from-images", "--activity", study / "pet", "--regions", study / "seg.dcm", *more]
+    return CliRunner().invoke(dose, [str(each) for each in arguments])
+
+
+def test_the_case_is_ready_for_a_plan(study):
+    given = run(study, "--device", "glass", "--prescribed-dose-gy", "200", "--prescribed-to", "tumour")
+    answer = json.loads(given.stdout)
+    FromImages.model_validate(answer)
+    assert answer["tumour_to_normal_ratio"] == pytest.approx(5, rel=1e-5)
+    assert answer["needs"] == []
+    planned = dose_plan.run(answer["case"])
+    assert planned["absorbed_dose_gy"]["tumour"] == pytest.approx(200)
+
+
+def test_what_the_case_still_needs(study):
+    assert json.loads(run(study).stdout)["needs"] == ["device", "prescribed_dose_gy", "prescribed_to"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--prescribed-dose-gy", "0"), "--prescribed-dose-gy"),
+        (("--perfused", "left"), "no region is called"),
+        (("--regions", "nowhere.dcm"), "is not a file"),
+    ],
+)
+def test_usage_is_exit_2(study, more, words):
+    given = run(study, *more)
+    assert given.exit_code == 2
+    assert words in given.stderr.splitlines()[-1]
