@@ -169,6 +169,7 @@ class App:
             maximum_associations=settings.maximum_associations,
             disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
             tls=server_tls(settings),
+            offer_commitment=settings.offer_storage_commitment,
             on_commitment_result=lambda result: self.desk.committed(result.committed, result.failed),
             reuse_port=reuse_port,
         )

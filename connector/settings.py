@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     quiet_seconds: float = Field(
         default=30.0, ge=0, description="Seconds without a new instance after which a study counts as complete."
     )
+    offer_storage_commitment: bool = Field(
+        default=False,
+        description="Promise senders to keep what they sent; only where the data folder is kept as an archive.",
+    )
     tls_certificate_file: Path | None = Field(
         default=None, description="PEM certificate; with a key, DICOM and HTTP use TLS."
     )

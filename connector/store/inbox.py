@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,25 @@ _LARGEST_BATCH = 64
 
 SameDataset = Callable[[Path, Path], bool]
 CaseRef = Callable[[str], str]
+# What the ledger did, or the file it holds under the same UID, to be compared with the new one.
+Recorded = ReceiptOutcome | Path
 
 
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
     # Drivers tell how many rows an INSERT made only when asked to keep the number.
-    result = connection.execute(statement, execution_options={"preserve_rowcount": True})
+    result = connection.execute(
+        _insert_or_ignore(connection.dialect.name, table), row, execution_options={"preserve_rowcount": True}
+    )
     return result.rowcount == 1
+
+
+@cache
+def _insert_or_ignore(dialect_name: str, table: sa.Table) -> sa.Insert:
+    """The statement, made once: building it anew would be the largest part of recording a receipt."""
+    dialect = postgresql if dialect_name == "postgresql" else sqlite
+    statement: sa.Insert = dialect.insert(table).on_conflict_do_nothing()
+    return statement
 
 
 def patient_key(receipt: Receipt) -> str:
@@ -49,15 +60,19 @@ class SqlInbox:
         self._case_ref = case_ref
         self._same_dataset = same_dataset
         self._now = now
-        self._queue: queue.SimpleQueue[tuple[Receipt, Future[ReceiptOutcome]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Receipt, Future[Recorded]] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="inbox-writer", daemon=True)
         self._writer.start()
 
     def receive(self, receipt: Receipt) -> ReceiptOutcome:
         """Record one instance and return when it is committed. Raises TryLater when the ledger is away."""
-        future: Future[ReceiptOutcome] = Future()
+        future: Future[Recorded] = Future()
         self._queue.put((receipt, future))
-        return future.result()
+        recorded = future.result()
+        if isinstance(recorded, ReceiptOutcome):
+            return recorded
+        # Compared here, in the sender's own thread: a large object must not hold up the other senders.
+        return ReceiptOutcome.SAME if self._same_dataset(recorded, receipt.path) else self._conflict(receipt)
 
     def close(self) -> None:
         """Commit what is queued and stop the writer."""
@@ -104,9 +119,7 @@ class SqlInbox:
             if stop:
                 return
 
-    def _drain(
-        self, first: tuple[Receipt, Future[ReceiptOutcome]]
-    ) -> tuple[list[tuple[Receipt, Future[ReceiptOutcome]]], bool]:
+    def _drain(self, first: tuple[Receipt, Future[Recorded]]) -> tuple[list[tuple[Receipt, Future[Recorded]]], bool]:
         batch = [first]
         while len(batch) < _LARGEST_BATCH:
             try:
@@ -118,7 +131,7 @@ class SqlInbox:
             batch.append(more)
         return batch, False
 
-    def _commit(self, batch: list[tuple[Receipt, Future[ReceiptOutcome]]]) -> None:
+    def _commit(self, batch: list[tuple[Receipt, Future[Recorded]]]) -> None:
         try:
             with self._engine.begin() as connection:
                 outcomes = [self._record(connection, receipt) for receipt, _ in batch]
@@ -129,6 +142,7 @@ class SqlInbox:
                 }
                 for receipt in stored.values():
                     self._touch_study(connection, receipt)
+                self._open_priors(connection, (receipt for receipt, _ in batch))
                 self._note_associations(connection, (receipt for receipt, _ in batch))
         except (SQLAlchemyError, OSError) as fault:
             for _, future in batch:
@@ -137,7 +151,7 @@ class SqlInbox:
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             future.set_result(outcome)
 
-    def _record(self, connection: sa.Connection, receipt: Receipt) -> ReceiptOutcome:
+    def _record(self, connection: sa.Connection, receipt: Receipt) -> Recorded:
         row = {
             "sop_instance_uid": receipt.sop_instance_uid,
             "sop_class_uid": receipt.sop_class_uid,
@@ -153,23 +167,29 @@ class SqlInbox:
         }
         if insert_or_ignore(connection, t.instance, row):
             return ReceiptOutcome.STORED
-        known = connection.execute(
-            sa.select(t.instance.c.digest, t.instance.c.path).where(
-                t.instance.c.sop_instance_uid == receipt.sop_instance_uid
-            )
-        ).one()
-        if known.digest == receipt.digest or self._same_dataset(Path(known.path), receipt.path):
-            return ReceiptOutcome.SAME
-        connection.execute(
-            sa.insert(t.event).values(
-                at=self._now(),
-                kind="instance_conflict",
-                ref=receipt.sop_instance_uid,
-                case_ref=self._case_ref(patient_key(receipt)),
-                detail=f"same SOP Instance UID with other content, kept aside at {receipt.path}: ask {receipt.source} "
-                "which one is right; the first one stays in use",
-            )
-        )
+        here = t.instance.c.sop_instance_uid == receipt.sop_instance_uid
+        known = connection.execute(sa.select(t.instance.c.digest, t.instance.c.path).where(here)).one()
+        if not Path(known.path).exists():
+            # An answer was lost after a commit and the sender's file taken back: the instance comes in anew.
+            connection.execute(sa.update(t.instance).where(here).values(row))
+            return ReceiptOutcome.STORED
+        return ReceiptOutcome.SAME if known.digest == receipt.digest else Path(known.path)
+
+    def _conflict(self, receipt: Receipt) -> ReceiptOutcome:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(
+                    sa.insert(t.event).values(
+                        at=self._now(),
+                        kind="instance_conflict",
+                        ref=receipt.sop_instance_uid,
+                        case_ref=self._case_ref(patient_key(receipt)),
+                        detail=f"same SOP Instance UID with other content, kept aside at {receipt.path}: ask "
+                        f"{receipt.source} which one is right; the first one stays in use",
+                    )
+                )
+        except SQLAlchemyError as fault:
+            raise TryLater(f"the ledger did not commit ({type(fault).__name__}): send again") from fault
         return ReceiptOutcome.CONFLICT
 
     def _touch_study(self, connection: sa.Connection, receipt: Receipt) -> None:
@@ -190,6 +210,15 @@ class SqlInbox:
                 sa.update(t.study)
                 .where(t.study.c.study_instance_uid == receipt.study_instance_uid)
                 .values(last_received_at=at, state="receiving")
+            )
+
+    def _open_priors(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
+        """A study that we had fetched as a prior is now sent to be assessed."""
+        for study_instance_uid in {receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}:
+            connection.execute(
+                sa.update(t.study)
+                .where(t.study.c.study_instance_uid == study_instance_uid, t.study.c.state == "prior")
+                .values(last_received_at=self._now(), state="receiving")
             )
 
     def _note_associations(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:

@@ -61,7 +61,7 @@ def receipt(
     patient: str = "P1",
     date: str = "20260101",
     digest: str = "a",
-    path: str = "/in/a",
+    path: str | Path = __file__,
     association: str = "",
 ) -> Receipt:
     return Receipt(

@@ -35,14 +35,22 @@ def _complete_and_claim(bench: Bench):
         ("b", False, ReceiptOutcome.CONFLICT, "the same UID with other content is kept aside"),
     ],
 )
-def test_a_second_receipt_of_a_uid(bench: Bench, digest, equal_data_set, outcome, why) -> None:
-    assert bench.inbox.receive(receipt(path="/in/a")) is ReceiptOutcome.STORED
+def test_a_second_receipt_of_a_uid(bench: Bench, tmp_path, digest, equal_data_set, outcome, why) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.touch()
+    assert bench.inbox.receive(receipt(path=first)) is ReceiptOutcome.STORED
     if equal_data_set:
-        bench.same.add(frozenset((Path("/in/a"), Path("/in/b"))))
-    assert bench.inbox.receive(receipt(path="/in/b", digest=digest)) is outcome, why
-    assert [row.path for row in _rows(bench, t.instance)] == ["/in/a"], "the first one stays in use"
+        bench.same.add(frozenset((first, second)))
+    assert bench.inbox.receive(receipt(path=second, digest=digest)) is outcome, why
+    assert [row.path for row in _rows(bench, t.instance)] == [str(first)], "the first one stays in use"
     alarms = [event for event in bench.desk.status()["events"] if event["kind"] == "instance_conflict"]
     assert len(alarms) == (outcome is ReceiptOutcome.CONFLICT)
+
+
+def test_an_instance_whose_file_was_taken_back_comes_in_anew(bench: Bench, tmp_path) -> None:
+    bench.inbox.receive(receipt(path=tmp_path / "deleted"))
+    assert bench.inbox.receive(receipt(path=tmp_path / "again")) is ReceiptOutcome.STORED, "or it would be lost"
+    assert [row.path for row in _rows(bench, t.instance)] == [str(tmp_path / "again")]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +187,7 @@ def test_earlier_studies_of_the_patient_are_priors_and_other_patients_are_not(be
 def test_a_prior_we_fetched_is_compared_with_and_never_assessed_by_itself(bench: Bench) -> None:
     bench.inbox.receive(receipt("2.1", study="2", date="20260101", path="/in/2"))
     bench.inbox.receive(replace(receipt("1.1", study="1", date="20250101", path="/in/1"), is_prior=True))
-    bench.inbox.receive(replace(receipt("3.1", study="3", date="20270101", path="/in/3"), is_prior=True))
+    bench.inbox.receive(replace(receipt("3.1", study="3", date="20270101"), is_prior=True))
     bench.clock.seconds += 31
     assert bench.ledger.complete_quiet_studies(30) == 1
     study = bench.ledger.study("2")
@@ -188,6 +196,9 @@ def test_a_prior_we_fetched_is_compared_with_and_never_assessed_by_itself(bench:
     bench.inbox.receive(receipt("1.2", study="1", date="20250101", path="/in/1b"))
     bench.clock.seconds += 31
     assert bench.ledger.complete_quiet_studies(30) == 1, "sent to us after all, it is assessed"
+    bench.inbox.receive(receipt("3.1", study="3", date="20270101"))
+    bench.clock.seconds += 31
+    assert bench.ledger.complete_quiet_studies(30) == 1, "also when we hold every instance of it already"
 
 
 def test_an_operator_replays_and_releases(bench: Bench) -> None:
