@@ -62,6 +62,9 @@ D = Decimal
          "1.0 mg/dL in a man of 50, CKD-EPI 2021"),
         ({"creatinine_umol_l": D("53.04"), "age_years": 50, "sex": "male"}, "egfr_ml_min_1_73m2", D(118),
          "0.6 mg/dL in a man of 50: below the reference the curve is flat"),
+        ({"creatinine_umol_l": D("88.4"), "age_years": 18, "sex": "male"}, "egfr_ml_min_1_73m2", D(112), "an adult"),
+        ({"creatinine_umol_l": D("88.4"), "age_years": D("17.9"), "sex": "male"}, "egfr_ml_min_1_73m2", None,
+         "the equation is for adults"),
     ],
 )  # fmt: skip
 def test_a_fact_follows_from_others(given, name, expected, why):

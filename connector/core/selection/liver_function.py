@@ -2,7 +2,9 @@
 
 from decimal import Decimal
 
-# Pugh 1973, table: 1 point below the first bound, 2 up to and including the second, 3 beyond (2 and 3 mg/dL).
+# Pugh 1973, table: 1 point below the first bound, 2 up to and including the second, 3 beyond (2 and 3 mg/dL). In
+# umol/L, and with the INR in place of seconds of prothrombin time, as the MSD Manual prints it ("Child-Turcotte-Pugh
+# Scoring System"); Harrison's table counts albumin from 30 g/L, which is not Pugh's.
 BILIRUBIN_UMOL_L = (Decimal(34), Decimal(51))
 ALBUMIN_G_L = (Decimal(28), Decimal(35))
 INR = (Decimal("1.7"), Decimal("2.3"))
@@ -12,6 +14,7 @@ CLASS_A_MOST, CLASS_B_MOST = 6, 9
 # Johnson 2015: ALBI = 0.66 log10(bilirubin) - 0.085 albumin; grade 1 up to -2.60, grade 2 up to -1.39.
 ALBI_BILIRUBIN, ALBI_ALBUMIN = Decimal("0.66"), Decimal("0.085")
 ALBI_GRADE_1_MOST, ALBI_GRADE_2_MOST = Decimal("-2.60"), Decimal("-1.39")
+ADULT_YEARS = 18
 UMOL_PER_MG_CREATININE = Decimal("88.4")
 
 
@@ -45,8 +48,14 @@ def albi_grade(*, bilirubin_umol_l: Decimal, albumin_g_l: Decimal) -> int | None
     return 2 if score <= ALBI_GRADE_2_MOST else 3
 
 
-def egfr_ml_min_1_73m2(*, creatinine_umol_l: Decimal, age_years: Decimal, sex: str) -> Decimal:
-    """Estimated glomerular filtration rate per 1.73 m2, for adults. Source: CKD_EPI_2021, the creatinine equation."""
+def egfr_ml_min_1_73m2(*, creatinine_umol_l: Decimal, age_years: Decimal, sex: str) -> Decimal | None:
+    """
+    Estimate the glomerular filtration rate per 1.73 m2; the equation is for adults, so below 18 years it is None.
+
+    Source: CKD_EPI_2021, the creatinine equation, as the National Kidney Foundation prints it.
+    """
+    if age_years < ADULT_YEARS:
+        return None
     female = sex == "female"
     reference, exponent = (Decimal("0.7"), Decimal("-0.241")) if female else (Decimal("0.9"), Decimal("-0.302"))
     ratio = creatinine_umol_l / UMOL_PER_MG_CREATININE / reference
