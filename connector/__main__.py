@@ -8,6 +8,7 @@ import click
 
 from connector import __version__
 from connector.cli import operate, service
+from connector.cli.case_io import sentence
 from connector.cli.conformance import conformance
 from connector.cli.demo import demo
 from connector.cli.dose import dose
@@ -15,6 +16,7 @@ from connector.cli.process import process
 from connector.cli.respond import respond, response
 from connector.cli.schema import schema
 from connector.cli.select import rules, select
+from connector.core.errors import BadCase, ConnectorError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,6 +52,12 @@ def run() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         main()
+    except BadCase as fault:
+        click.echo(sentence(fault), err=True)
+        sys.exit(2)
+    except ConnectorError as fault:
+        click.echo(str(fault), err=True)
+        sys.exit(1)
     except Exception as fault:  # noqa: BLE001 - the last door before a person
         if "--debug" in sys.argv:
             traceback.print_exc()
