@@ -1,27 +1,30 @@
 """`connector respond`: the four forms of a response case, each read once, judged, and written out."""
 
 from collections.abc import Callable
-from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter, WithJsonSchema
 
-from connector.contract.reading import CaseModel, Exact, Whole, WholeDate, exact, parse
-from connector.contract.respond_result import RESULT_SCHEMA, course_result, sequence_result, sums_result, table_result
-from connector.core.case import LesionRole, LesionState
+from connector.contract.reading import CaseModel, Exact, Whole, WholeDate, parse
+from connector.contract.respond_measurement import MEASUREMENT_SCHEMA, measurement, measurement_of_text
+from connector.contract.respond_result import (
+    RESULT_SCHEMA,
+    course_result,
+    readers_result,
+    sequence_result,
+    sums_result,
+    table_result,
+)
+from connector.core.case import LesionRole
 from connector.core.errors import BadCase
 from connector.core.response import assess_response, criteria_of
 from connector.core.response.best_response import Assessed
 from connector.core.response.case import (
-    ABSENT,
     LARGEST_DIAMETER_MM,
-    NOT_EVALUABLE,
     AfterComplete,
     ContinuingResponse,
     EquivocalConfirmed,
     Lesion,
-    Measurement,
     NewLesion,
     Policies,
     Response,
@@ -29,31 +32,8 @@ from connector.core.response.case import (
     Visit,
 )
 from connector.core.response.conclusion import conclude
+from connector.core.response.readers import Adjudication, Readers, assess_readers
 from connector.core.response.recist_1_1 import Sums, overall_response, target_response
-
-_WORDS = {
-    state.value: Measurement(state)
-    for state in (
-        LesionState.ABSENT,
-        LesionState.TOO_SMALL,
-        LesionState.NOT_EVALUABLE,
-        LesionState.PRESENT,
-        LesionState.UNEQUIVOCAL_PROGRESSION,
-        LesionState.TREATED_LOCALLY,
-    )
-}
-_MERGED = "merged:"
-_DIAMETER = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d*)?$"}]}
-_MEASUREMENT = {
-    "description": "millimetres, or several for the parts of a split lesion, or a word, or merged: and a lesion's id",
-    "anyOf": [
-        *_DIAMETER["anyOf"],
-        {"type": "array", "items": _DIAMETER, "minItems": 2},
-        {"enum": sorted(_WORDS)},
-        {"type": "string", "pattern": f"^{_MERGED}.+"},
-        {"type": "null"},
-    ],
-}
 
 
 class PoliciesCase(CaseModel):
@@ -113,7 +93,7 @@ class VisitCase(CaseModel):
     """
 
     date: WholeDate
-    measurements: dict[str, Annotated[Any, WithJsonSchema(_MEASUREMENT)]]
+    measurements: dict[str, Annotated[Any, WithJsonSchema(MEASUREMENT_SCHEMA)]]
     new_lesion: Annotated[NewLesion, Field(strict=False)]
     label: str | None = None
     reader: str | None = None
@@ -121,8 +101,20 @@ class VisitCase(CaseModel):
     confirms_equivocal_of: WholeDate | None = None
 
 
+class ReadersCase(CaseModel):
+    """Keeps readers apart; `adjudicated` is the reader whom an adjudicator has followed where they disagree."""
+
+    primary: str
+    policy: Annotated[Adjudication, Field(strict=False)] = Adjudication.PRIMARY_READER
+    adjudicated: str | None = None
+
+
 class LesionsCase(_FormCase):
-    """Lesions over time; the first visit is the baseline."""
+    """
+    Lesions over time; the first visit is the baseline.
+
+    With `readers`, the first visit of each reader is that reader's baseline, and each is judged alone.
+    """
 
     treatment_start: WholeDate
     lesions: list[LesionCase]
@@ -130,6 +122,7 @@ class LesionsCase(_FormCase):
     new_therapy_date: WholeDate | None = None
     death_date: WholeDate | None = None
     last_contact_date: WholeDate | None = None
+    readers: ReadersCase | None = None
 
 
 _Millimetres = Annotated[Exact, Field(ge=0, le=100 * LARGEST_DIAMETER_MM)]
@@ -194,7 +187,11 @@ def run(case: Any) -> dict[str, Any]:
 
 
 def _run_lesions(case: dict[str, Any]) -> dict[str, Any]:
-    judged = case_of_lesions(parse(LesionsCase, case))
+    read = parse(LesionsCase, case)
+    judged = case_of_lesions(read)
+    if read.readers is not None:
+        readers = Readers(read.readers.primary, read.readers.policy, read.readers.adjudicated)
+        return readers_result(assess_readers(judged, readers), readers)
     return course_result(assess_response(judged), judged.visits)
 
 
@@ -282,7 +279,7 @@ def _visit(number: int, visit: VisitCase) -> Visit:
     lesion_id, value = "", None
     try:
         for lesion_id, value in visit.measurements.items():
-            measurements[lesion_id] = _of_text(value) if isinstance(value, str) else measurement(value)
+            measurements[lesion_id] = measurement_of_text(value) if isinstance(value, str) else measurement(value)
     except ValueError as fault:
         raise BadCase(f"visits.{number}.measurements.{lesion_id}", value, str(fault)) from None
     return Visit(
@@ -294,32 +291,6 @@ def _visit(number: int, visit: VisitCase) -> Visit:
         markers_normal=visit.markers_normal,
         confirms_equivocal_of=visit.confirms_equivocal_of,
     )
-
-
-def measurement(value: Any) -> Measurement:
-    """Read a diameter in millimetres, the parts of a split lesion, or one of the words. Raises ValueError."""
-    if isinstance(value, str):
-        return _of_text(value)
-    if value is None:
-        return NOT_EVALUABLE
-    if isinstance(value, list):
-        if len(value) < 2:  # noqa: PLR2004 - one part is no split
-            raise ValueError("a split lesion has at least two parts: give one diameter without brackets")
-        return Measurement(LesionState.MEASURED, tuple(exact(part) for part in value))
-    return _measured(exact(value))
-
-
-@lru_cache(maxsize=4096)  # the same few words and tenths of a millimetre come again and again
-def _of_text(text: str) -> Measurement:
-    if text in _WORDS:
-        return _WORDS[text]
-    if text.startswith(_MERGED):
-        return Measurement(LesionState.PRESENT, merged_into=text.removeprefix(_MERGED))
-    return _measured(exact(text))
-
-
-def _measured(diameter_mm: Decimal) -> Measurement:
-    return Measurement(LesionState.MEASURED, (diameter_mm,)) if diameter_mm else ABSENT
 
 
 SCHEMAS: dict[str, type[BaseModel] | dict[str, Any]] = {

@@ -9,6 +9,7 @@ from connector.contract.reading import versions
 from connector.core.assessment import DatedResponse, ResponseReport, TimeToEvent, VisitResponse
 from connector.core.response.case import Policies, Visit
 from connector.core.response.conclusion import Conclusion
+from connector.core.response.readers import Readers, ReadersReport
 from connector.core.response.recist_1_1 import Call, Criteria
 
 
@@ -112,6 +113,19 @@ def course_result(report: ResponseReport, visits: tuple[Visit, ...]) -> dict[str
         "policies": dict(report.policies),
         "versions": versions(),
     }
+
+
+def readers_result(report: ReadersReport, readers: Readers) -> dict[str, Any]:
+    """Write the report that stands as the answer, and beside it every reader's own."""
+    results = {reader: course_result(one, report.cases[reader].visits) for reader, one in report.reports.items()}
+    apart = {
+        "policy": readers.policy.value,
+        "answer_of": report.answer_of,
+        "adjudication_needed": report.adjudication_needed,
+        "disagreements": report.disagreements,
+        "results": results,
+    }
+    return {**results[report.answer_of], "readers": apart}
 
 
 def sequence_result(
