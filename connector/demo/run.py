@@ -21,7 +21,9 @@ from connector.service import Service
 from connector.settings import Settings
 
 _LONGEST_SECONDS = 120.0
-_FHIR_OUT = ("CarePlan", "RiskAssessment", "Observation", "BodyStructure", "Device", "Task", "Provenance")
+_FHIR_OUT = (
+    "CarePlan", "RiskAssessment", "DocumentReference", "Observation", "BodyStructure", "Device", "Task", "Provenance",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
