@@ -3,23 +3,40 @@
 import os
 import sys
 import traceback
+from importlib import import_module
 
 import click
 
 from connector import __version__
-from connector.cli import operate, service
 from connector.cli.case_io import sentence
-from connector.cli.conformance import conformance
-from connector.cli.demo import demo
-from connector.cli.dose import dose
-from connector.cli.process import process
-from connector.cli.respond import respond, response
-from connector.cli.schema import schema
-from connector.cli.select import rules, select
 from connector.core.errors import BadCase, ConnectorError
 
+# Each command and the file of `cli/` it lives in: only the one that runs is loaded.
+COMMANDS = {
+    "demo": "demo", "respond": "respond", "response": "respond", "dose": "dose", "select": "select",
+    "process": "process", "rules": "select", "schema": "schema", "conformance": "conformance",
+    "serve": "service", "listen": "service", "worker": "service", "beat": "service", "web": "service",
+    "check": "operate", "status": "operate", "replay": "operate", "release": "operate", "study": "operate",
+    "migrate": "operate",
+}  # fmt: skip
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Loads a command when it is asked for; `--help` loads them all."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """List them as they are told above."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Load one."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"connector.cli.{COMMANDS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="connector")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a failure.")
 def main() -> None:
@@ -36,14 +53,6 @@ def main() -> None:
     The service:     connector serve, or listen + worker + beat + web
     Operation:       connector check | status | replay | release | study complete | migrate
     """  # noqa: D301 - click reads the \b
-
-
-for command in (
-    demo, respond, response, dose, select, process, rules, schema, conformance,
-    service.serve, service.listen, service.worker, service.beat, service.web,
-    operate.check, operate.status, operate.replay, operate.release, operate.study, operate.migrate,
-):  # fmt: skip
-    main.add_command(command)
 
 
 def run() -> None:
