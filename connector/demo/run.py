@@ -55,6 +55,7 @@ def settings_for(folder: Path, archive: Archive, issuer: str) -> Settings:
         ehr_url=archive.fhir_url,
         patient_issuers=issuer,
         stow_token=SecretStr(""),
+        pacs_priors=False,  # the archive holds nothing that did not come through us
     )
 
 
