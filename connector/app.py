@@ -20,8 +20,10 @@ from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
 from connector.dicom.receive_stow import stow_routes
 from connector.dicom.write_pdf import PdfWriter
+from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
+from connector.durable import write_durably
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
@@ -35,7 +37,6 @@ from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
 from connector.steps import Look, Priors, Steps
 from connector.store.desk import Desk
-from connector.store.durable import write_durably
 from connector.store.engine import migrate, open_ledger
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
@@ -48,6 +49,7 @@ def _writers(settings: Settings, report: BoardReport) -> Sequence[Writer]:
     return (
         ReportWriter(),
         DoseMapWriter(bits=settings.rt_dose_bits),
+        AdministrationWriter(),
         PdfWriter(report),
         TransactionWriter(board=settings.ehr_board or None, report=report),
     )

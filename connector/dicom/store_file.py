@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.core.errors import TryLater
+from connector.durable import sync_folder
 
 _SPILL_BYTES = 4 * 2**20  # larger objects go to disk while they arrive, so that memory stays bounded
 _WRITE_BYTES = 2**20
@@ -40,7 +41,7 @@ class FileStore:
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         for shard in range(256):
             (self._folder / f"{shard:02x}").mkdir(exist_ok=True, mode=0o700)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         self._remove_abandoned()
 
     def begin(self, file_meta: bytes) -> "Incoming":
@@ -67,7 +68,7 @@ class FileStore:
         path = shard / name
         part.rename(path)
         try:
-            _sync_folder(shard)
+            sync_folder(shard)
         except OSError:
             path.unlink(missing_ok=True)
             raise
@@ -194,11 +195,3 @@ def _write_all(handle: int, octets: bytes | memoryview) -> None:
         done = 0
         while done < len(rest):
             done += os.write(handle, rest[done:])
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,9 +12,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from connector.core.assessment import Assessment
+from connector.durable import write_durably
 from connector.ports import Document, Predecessor
 from connector.store import tables as t
-from connector.store.durable import write_durably
 from connector.store.engine import for_reading
 from connector.store.inbox import ALIVE_SECONDS, insert_or_ignore
 from connector.store.jobs import Jobs, Lease
