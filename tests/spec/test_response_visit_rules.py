@@ -110,7 +110,7 @@ def test_unknown_criteria_are_refused_by_name():
 )
 def test_percentages_are_for_reading(now, before, expected, why):
     given = [None if one is None else Decimal(one) for one in (now, before)]
-    assert change_percent(now_mm=given[0], before_mm=given[1]) == expected, why
+    assert change_percent(now=given[0], before=given[1]) == expected, why
 
 
 @pytest.mark.parametrize(

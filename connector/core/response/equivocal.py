@@ -4,6 +4,8 @@ from datetime import date
 
 from connector.core.response.case import EquivocalConfirmed, NewLesion, ResponseCase
 
+_EQUIVOCAL = NewLesion.EQUIVOCAL
+
 
 def confirmed_later(case: ResponseCase) -> dict[date, date]:
     """
@@ -13,13 +15,15 @@ def confirmed_later(case: ResponseCase) -> dict[date, date]:
     says so (`confirms_equivocal_of`), always, or never. Source: RECIST_1_1, section 4.3.5: "progression should be
     declared using the date of the initial scan".
     """
+    if not any(visit.new_lesion is _EQUIVOCAL for visit in case.visits):
+        return {}
     policy = case.policies.equivocal_confirmed
     if policy is EquivocalConfirmed.NEVER:
         return {}
     equivocal: list[date] = []
     confirmed: dict[date, date] = {}
     for visit in case.visits:
-        if visit.new_lesion is NewLesion.EQUIVOCAL:
+        if visit.new_lesion is _EQUIVOCAL:
             equivocal.append(visit.on)
         since = visit.confirms_equivocal_of
         if since is None and equivocal and policy is EquivocalConfirmed.ALWAYS:

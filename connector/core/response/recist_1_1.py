@@ -56,15 +56,15 @@ class Call(NamedTuple):
     reasons: tuple[str, ...]
 
 
-def change_percent(*, now_mm: Decimal | None, before_mm: Decimal | None) -> str | None:
+def change_percent(*, now: Decimal | None, before: Decimal | None) -> str | None:
     """
-    Write the change from one sum to another in percent with one decimal, for reading only.
+    Write the change from one value to another in percent with one decimal, for reading only.
 
     None when one of them is not known, and when the earlier one was zero.
     """
-    if now_mm is None or not before_mm:
+    if now is None or not before:
         return None
-    percent = _in_tenths((now_mm - before_mm) * _HUNDRED / before_mm, _TENTH)
+    percent = _in_tenths((now - before) * _HUNDRED / before, _TENTH)
     return str(percent) if percent else "0.0"  # never "-0.0"
 
 

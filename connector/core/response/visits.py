@@ -105,19 +105,20 @@ class Course:
             markers_were_raised=self.markers_were_raised,
             reappeared=self._disease_is_progression and _PERSISTS in found,
         )
-        new_lesion = _UNEQUIVOCAL if visit.on in self.confirmed_later else visit.new_lesion
+        confirmed_on = self.confirmed_later.get(visit.on) if self.confirmed_later else None
+        new_lesion = visit.new_lesion if confirmed_on is None else _UNEQUIVOCAL
         overall = overall_response(target=target.response, non_target=non_target.response, new_lesion=new_lesion)
         sum_mm = total.measured_mm if self.targets and total.complete else None
         shown = VisitResponse(
             on=visit.on,
             sum_mm=sum_mm,
             nadir_mm=self.nadir_mm,
-            change_from_baseline_percent=change_percent(now_mm=sum_mm, before_mm=self.baseline_mm),
-            change_from_nadir_percent=change_percent(now_mm=sum_mm, before_mm=self.nadir_mm),
+            change_from_baseline_percent=change_percent(now=sum_mm, before=self.baseline_mm),
+            change_from_nadir_percent=change_percent(now=sum_mm, before=self.nadir_mm),
             target_response=target.response,
             non_target_response=non_target.response,
             overall_response=overall,
-            reasons=(*target.reasons, *non_target.reasons, *self._new_lesion_reason(visit)),
+            reasons=(*target.reasons, *non_target.reasons, *_new_lesion_reason(new_lesion, confirmed_on)),
             flags=(
                 *total.flags,
                 *follow_up_flags(
@@ -125,7 +126,7 @@ class Course:
                     baseline=self.case.visits[0],
                     equivocal_on=self.equivocal_on,
                     nadir_mm=self.nadir_mm,
-                    confirmed_on=self.confirmed_later.get(visit.on),
+                    confirmed_on=confirmed_on,
                 ),
                 *size_flags(self.targets, found=total.found, found_before=self.found_before),
             ),
@@ -166,17 +167,9 @@ class Course:
             return Call(Response.PR, (f"PR continues until progression, by the policy {policy}", *call.reasons))
         return call
 
-    def _new_lesion_reason(self, visit: Visit) -> tuple[str, ...]:
-        if visit.new_lesion is _UNEQUIVOCAL:
-            return ("an unequivocal new lesion",)
-        if visit.on in self.confirmed_later:
-            return (f"the equivocal new lesion was confirmed on {self.confirmed_later[visit.on]}, and dates from here",)
-        return ()
-
     def _remember(self, visit: Visit, total: TargetSum) -> None:
         self.markers_were_raised = self.markers_were_raised or visit.markers_normal is False
-        open_question = visit.new_lesion is _EQUIVOCAL and visit.on not in self.confirmed_later
-        if open_question and self.equivocal_on is None:
+        if visit.new_lesion is _EQUIVOCAL and self.equivocal_on is None and visit.on not in self.confirmed_later:
             self.equivocal_on = visit.on
         self.found_before = total.found
 
@@ -194,3 +187,9 @@ def continues(history: list[Assessed], policies: Policies) -> bool:
     if policies.continuing_response is ContinuingResponse.ANY_PR:
         return bool(responding)
     return any(confirming(recent, index, policies) is not None for index in responding)
+
+
+def _new_lesion_reason(new_lesion: NewLesion, confirmed_on: date | None) -> tuple[str, ...]:
+    if confirmed_on is not None:
+        return (f"the equivocal new lesion was confirmed on {confirmed_on}, and dates from here",)
+    return ("an unequivocal new lesion",) if new_lesion is _UNEQUIVOCAL else ()
