@@ -93,7 +93,7 @@ def activity_of(headers: Sequence[Header], administered_at: datetime | None = No
     )
     _correct(volume, headers, quantity, timing, half_life_h)
     warnings += [*timing.warnings, *_told(first, name, volume)]
-    administered_activity_gbq = _administered_gbq(first, warnings)
+    administered_activity_gbq = administered_gbq(first, warnings)
     return ActivityMap(
         concentration_bq_per_ml=volume.values,
         geometry=volume.geometry,
@@ -227,7 +227,7 @@ def _mapped(frame: Frame) -> tuple[float, float]:
     return slope, 0.0
 
 
-def _administered_gbq(dataset: Dataset, warnings: list[str]) -> Decimal | None:
+def administered_gbq(dataset: Dataset, warnings: list[str]) -> Decimal | None:
     """
     Read the administered activity: Bq in the PET IOD, MBq in others; a number that only fits the other unit is so read.
 

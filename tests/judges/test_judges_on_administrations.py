@@ -1,0 +1,79 @@
+"""What outside judges say of the administration report, and when there is none."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import image_case as case
+import pytest
+import written_cases as cases
+from judge_dicom import dciodvfy, dsrdump, missing_judges, pixelmed
+from pydicom import dcmread
+
+from connector.core.case import PatientIdentity
+from connector.dicom.write_rrdsr import AdministrationWriter
+
+SAMPLES = {
+    "Y-90 PET": sorted((case.DATA / "synthetic-y90-pet").iterdir()),
+    "MAA SPECT": [case.DATA / "synthetic-maa" / "maa_spect.dcm"],
+}
+# The template of 2024 names the agent (349358000, SCT); this PixelMed knows the code that it replaced.
+OLDER_AGENT_CODE = "Radiopharmaceutical agent"
+
+
+def timed_spect(folder):
+    """The SPECT sample with what its header lacks."""
+    image = dcmread(SAMPLES["MAA SPECT"][0])
+    item = image.RadiopharmaceuticalInformationSequence[0]
+    item.RadiopharmaceuticalStartDateTime = "20260101083000"
+    item.RadiopharmaceuticalCodeSequence = case.code("85693008", "SCT", "Technetium^99m^ macroaggregated albumin")
+    image.save_as(folder / "spect.dcm")
+    return [folder / "spect.dcm"]
+
+
+def documents(paths):
+    study = str(dcmread(paths[0], stop_before_pixels=True).StudyInstanceUID)
+    asked = cases.request(cases.assessment(0, study_instance_uid=study), paths)
+    return AdministrationWriter().write(replace(asked, identity=PatientIdentity(identifiers=())))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_judges_find_no_error(name, tmp_path):
+    assert not missing_judges(), f"install these judges first: {missing_judges()}"
+    (document,) = documents(timed_spect(tmp_path) if name == "MAA SPECT" else SAMPLES[name])
+    path = tmp_path / "administration.dcm"
+    path.write_bytes(document.content)
+    assert dciodvfy(path, tmp_path) == []
+    assert dsrdump(path)[1] == []
+    assert [each for each in pixelmed([path])[path] if OLDER_AGENT_CODE not in each] == []
+
+
+def test_what_it_says():
+    (document,) = documents(SAMPLES["Y-90 PET"])
+    again = documents(list(reversed(SAMPLES["Y-90 PET"])))[0]
+    assert document == again, "the order of the files does not matter"
+    text = str(dcmread(BytesIO(document.content)))
+    for said in ("2500", "230549.76", "14691008", "764678003", "58100008", "20260101100000", "262202000"):
+        assert said in text, said
+
+
+@pytest.mark.parametrize(
+    ("missing", "why"),
+    [
+        ("RadiopharmaceuticalCodeSequence", "which agent?"),
+        ("RadionuclideCodeSequence", "which nuclide?"),
+        ("RadionuclideTotalDose", "how much?"),
+        ("RadiopharmaceuticalStartDateTime", "when? a time without date is not enough"),
+    ],
+)
+def test_without_a_part_there_is_no_report(tmp_path, missing, why):
+    image = dcmread(SAMPLES["Y-90 PET"][0])
+    del image.RadiopharmaceuticalInformationSequence[0][missing]
+    image.save_as(tmp_path / "pet.dcm")
+    assert documents([tmp_path / "pet.dcm"]) == [], why
+
+
+def test_a_contradicting_nuclide_is_no_administration(tmp_path):
+    image = dcmread(SAMPLES["Y-90 PET"][0])
+    image.RadiopharmaceuticalInformationSequence[0].RadionuclideHalfLife = "6586.2"
+    image.save_as(tmp_path / "pet.dcm")
+    assert documents([tmp_path / "pet.dcm"]) == []
