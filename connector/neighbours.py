@@ -13,7 +13,10 @@ from connector.settings import Settings
 
 def pacs_destination(settings: Settings) -> PacsDestination:
     """The PACS as a destination."""
-    return PacsDestination(pacs_node(settings), storage_commitment=settings.pacs_storage_commitment)
+    # An answer on the same association is waited for only briefly: a later one comes to our listener.
+    return PacsDestination(
+        pacs_node(settings), storage_commitment=settings.pacs_storage_commitment, commitment_seconds=0.1
+    )
 
 
 def pacs_node(settings: Settings) -> Pacs:

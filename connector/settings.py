@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     )
     pacs_port: int = Field(default=104, ge=1, le=65535, description="Port of the PACS.")
     pacs_ae_title: str = Field(default="PACS", max_length=16, description="AE title of the PACS.")
-    pacs_storage_commitment: bool = Field(default=False, description="Ask the PACS to commit what it was sent.")
+    pacs_storage_commitment: bool = Field(
+        default=True, description="Ask the PACS, where it offers storage commitment, to commit what it was sent."
+    )
     pacs_tls_ca_file: Path | None = Field(default=None, description="PEM CA of the PACS; set: the connection uses TLS.")
     pacs_priors: bool = Field(
         default=True, description="Ask the PACS (C-FIND, C-GET) for a patient's earlier SR, SEG and RT Dose."

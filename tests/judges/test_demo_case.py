@@ -12,6 +12,7 @@ from judge_dicom import dciodvfy
 from pydicom import dcmread
 
 from connector.core.case import Identifier
+from connector.core.geometry.resampling import resample_nearest
 from connector.demo.case import LAST_STUDY_ON, build
 from connector.dicom.read_study import DicomImaging
 from connector.fhir.read_bundle import BundleRecordSource
@@ -83,8 +84,11 @@ def test_the_pet_is_quantitative_y_90_on_the_same_anatomy(reading):
     assert reading.activity.administered_activity_gbq == Decimal("1.6")
     liver = next(region for region in reading.regions if region.kind == "liver")
     lesion = next(region for region in reading.regions if region.name == "T01")
-    concentration = reading.activity.concentration_bq_per_ml
-    assert concentration[lesion.mask].mean() > 3 * concentration[liver.mask].mean()
+    concentration, grid = reading.activity.concentration_bq_per_ml, reading.activity.geometry
+    in_lesion, in_liver = (
+        concentration[resample_nearest(region.mask, region.geometry, grid).mask].mean() for region in (lesion, liver)
+    )
+    assert in_lesion > 3 * in_liver
 
 
 def test_the_record_is_of_the_same_patient_who_does_not_exist(case, reading):
