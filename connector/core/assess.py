@@ -21,7 +21,7 @@ from connector.core.marker_course import marker_courses, marker_facts, marker_fi
 from connector.core.response import assess_response, response_case
 from connector.core.response.case import Response
 from connector.core.selection import select
-from connector.core.selection.sensitivity import what_would_change, worth_knowing
+from connector.core.selection.sensitivity import first_options, what_would_change, worth_knowing
 from connector.core.treatments import days_since_last_local, treatment_start
 from connector.core.versions import RULESET
 
@@ -78,7 +78,7 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
             *adverse_findings(case.labs, treated_on=started.on),
         ),
         changes=what_changed(previous, selection, response) if previous else (),
-        worth_knowing=worth_knowing(changing),
+        worth_knowing=worth_knowing(changing, now=first_options(selection)),
     )
 
 

@@ -358,6 +358,12 @@ def change(fact, after, *preferred, before=None):
         ([], (), "nothing would change"),
         ([change("inr", 3, "TACE", before=1)], (), "a known fact is not to be got"),
         ([change("inr", 3)], (), "it decides nothing"),
+        ([change("inr", 3, "RAI")], (), "it confirms what is first"),
+        (
+            [change("inr", Decimal("1.8"), "TACE")],
+            ("Worth knowing: INR; TACE would be first if it is for example 1.8",),
+            "a number stands for its neighbours",
+        ),
         (
             [change("renal_failure", True, "RFA", "MWA"), change("renal_failure", False, "TACE")],
             (
@@ -384,7 +390,7 @@ def change(fact, after, *preferred, before=None):
     ],
 )
 def test_the_fact_worth_getting_first_is_named(changes, expected, why):
-    assert worth_knowing(changes) == expected, why
+    assert worth_knowing(changes, now=("RAI",)) == expected, why
 
 
 @pytest.mark.parametrize(

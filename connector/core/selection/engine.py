@@ -307,8 +307,11 @@ class _Case:
                 facts = FACTS_OF[place]
                 # Without any of its facts a rule asks for all of them.
                 asked |= facts if self.values.keys().isdisjoint(facts) else rule.when.undecided_by(self.values)
-        names.update(dict.fromkeys(name for name in FACTS if name in asked and FACTS[name].is_asked))
+        names.update(dict.fromkeys(name for name in FACTS if name in asked and self.is_worth_asking(name)))
         return tuple(names)
+
+    def is_worth_asking(self, name: str) -> bool:
+        return FACTS[name].is_asked and needs.is_asked(name, self.values)
 
     def measures(self, offered: frozenset[str]) -> tuple[Reason, ...]:
         """What must or should be done; where a required fact is not known, that it is to be confirmed."""

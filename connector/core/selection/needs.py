@@ -1,10 +1,11 @@
 """Which facts an option must have before it may be offered; without one, the answer is "cannot decide: needs it"."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector.core.catalogue import Facts
 from connector.core.fact_types import Fact
-from connector.core.rules import ALWAYS, Condition, Values
+from connector.core.rules import ALWAYS, AnyOf, Condition, Values
 from connector.core.vocabulary import (
     ABLATION,
     BONE_LOCOREGIONAL,
@@ -87,6 +88,37 @@ PRESCRIPTION: tuple[Need, ...] = (
     _need(Facts.lung_mass_kg, ("TARE",), PRESCRIBED, instead=Facts.predicted_lung_dose_gy),
     _need(Facts.extrahepatic_deposition_on_maa, ("TARE",), PRESCRIBED),
 )
+
+ABLATED = AnyOf(
+    (
+        Facts.last_lrt_modality.among("RFA", "MWA", "cryoablation"),
+        *(Facts.prior_lrt_modalities.has(modality) for modality in ABLATION_ALONE_OR_COMBINED),
+    )
+)
+TREATED_BEFORE = (Facts.prior_lrt_count >= 1) | (Facts.days_since_lrt >= 0)
+NOT_FOLLICULAR = Facts.histology.among("MTC", "ATC")
+# What a reader is asked for only once this is known to hold: before an ablation there is no margin to know.
+ASKED_ONCE: Mapping[str, Condition] = {
+    Facts.main_pvt_targeting_poor.name: Facts.portal_vein_thrombosis.is_("main"),
+    Facts.achieved_ablation_margin_mm.name: ABLATED,
+    Facts.residual_viable_tumour.name: ABLATED | TREATED_BEFORE,
+    Facts.men2_status.name: Facts.histology.is_("MTC"),
+}
+# What nobody is asked for once this holds: radioiodine is for what comes from follicular cells.
+NOT_ASKED_ONCE: Mapping[str, Condition] = {
+    Facts.rai_refractory.name: NOT_FOLLICULAR,
+    Facts.rai_avid.name: NOT_FOLLICULAR,
+    Facts.rai_cumulative_activity_mci.name: NOT_FOLLICULAR,
+    Facts.rai_planned_activity_mci.name: NOT_FOLLICULAR,
+}
+
+
+def is_asked(name: str, values: Values) -> bool:
+    """Whether the case gives a reason to ask for the fact, or none against it."""
+    once, unless = ASKED_ONCE.get(name), NOT_ASKED_ONCE.get(name)
+    if once is not None and once.truth(values) is not True:
+        return False
+    return unless is None or unless.truth(values) is not True
 
 
 def lacking(needs: tuple[Need, ...], values: Values) -> dict[str, list[str]]:

@@ -63,11 +63,15 @@ def what_would_change(given: Values, selection: Selection) -> tuple[Change, ...]
     return (*(change for changes in missing for change in changes), *changed)
 
 
-def worth_knowing(changes: Iterable[Change]) -> tuple[str, ...]:
-    """Say in at most two sentences which missing fact is worth getting first, and what it could lead to."""
+def worth_knowing(changes: Iterable[Change], *, now: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    Say in at most two sentences which missing fact is worth getting first, and what it could lead to.
+
+    `now` are the preferred options: a fact that only confirms them, or leaves nothing to choose, is not worth a word.
+    """
     by_fact: dict[str, list[Change]] = {}
     for change in changes:
-        if change.before is None and change.preferred:
+        if change.before is None and change.preferred and change.preferred != now:
             by_fact.setdefault(change.fact, []).append(change)
     return tuple(_worth_getting(fact, led_to) for fact, led_to in list(by_fact.items())[:MOST_SENTENCES])
 
@@ -76,11 +80,17 @@ def _worth_getting(fact: str, changes: Iterable[Change]) -> str:
     values_by_answer: dict[str, list[str]] = {}
     for change in changes:
         answer = " or ".join(option.replace("_", " ") for option in change.preferred)
-        values_by_answer.setdefault(answer, []).append(_shown(change.after).replace("_", " "))
+        values_by_answer.setdefault(answer, []).append(_in_words(change.after))
     outcomes = [
         f"{answer} would be first if it is {' or '.join(values)}" for answer, values in values_by_answer.items()
     ]
     return f"Worth knowing: {in_words(fact)}; " + ", ".join(outcomes[:MOST_OUTCOMES])
+
+
+def _in_words(value: FactValue) -> str:
+    """A word as a person writes it; of a number, one that gives the answer stands for its neighbours."""
+    is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    return f"for example {value}" if is_number else _shown(value).replace("_", " ")
 
 
 def _flips(

@@ -1,0 +1,70 @@
+"""Which absent facts a case asks for: what could matter to this patient, and first what keeps the answer open."""
+
+from datetime import date
+
+import pytest
+
+from connector.core.evidence import Observed
+from connector.core.selection import select
+
+MTC = {"histology": "MTC", "liver_lesion_count": 2, "liver_lobes_involved": "unilobar"}
+NO_SURGERY = MTC | {"extrahepatic_disease_status": "none", "surgical_candidate": False}
+PTC = MTC | {"histology": "PTC"}
+
+
+def answer(facts):
+    return select({name: Observed(value, "case") for name, value in facts.items()}, date(2026, 1, 31))
+
+
+@pytest.mark.parametrize(
+    ("facts", "name", "asked", "why"),
+    [
+        (MTC, "main_pvt_targeting_poor", False, "no thrombosis is known"),
+        (MTC | {"portal_vein_thrombosis": "none"}, "main_pvt_targeting_poor", False, "there is none"),
+        (MTC | {"portal_vein_thrombosis": "main"}, "main_pvt_targeting_poor", True, "of the main vein"),
+        (MTC, "achieved_ablation_margin_mm", False, "nothing was ablated"),
+        (MTC | {"last_lrt_modality": "TACE"}, "achieved_ablation_margin_mm", False, "not by ablation"),
+        (MTC | {"last_lrt_modality": "RFA"}, "achieved_ablation_margin_mm", True, "ablated last"),
+        (MTC | {"prior_lrt_modalities": ["MWA"]}, "achieved_ablation_margin_mm", True, "ablated once"),
+        (MTC, "residual_viable_tumour", False, "nothing was treated"),
+        (MTC | {"prior_lrt_count": 1}, "residual_viable_tumour", True, "treated once"),
+        (MTC | {"prior_lrt_count": 0}, "residual_viable_tumour", False, "never treated"),
+        (MTC, "rai_refractory", False, "medullary cancer takes up no iodine"),
+        (PTC, "rai_refractory", True, "papillary cancer may"),
+        ({"liver_lesion_count": 2}, "rai_refractory", True, "of an unknown histology it may matter"),
+        (MTC, "men2_status", False, "medullary cancer by itself asks for a phaeochromocytoma"),
+        (PTC, "men2_status", False, "MEN2 goes with medullary cancer"),
+    ],
+)
+def test_a_fact_is_asked_for_where_it_can_matter(facts, name, asked, why):
+    assert (name in answer(facts).missing) is asked, why
+
+
+@pytest.mark.parametrize(
+    ("facts", "blocking", "why"),
+    [
+        ({}, ("liver_lesion_count",), "the first node of the pathway"),
+        (NO_SURGERY | {"liver_lesion_near_bile_duct": False},
+         ("liver_lesion_at_hilum",), "the node at which the pathway stops"),
+        ({"bone_lesion_count": 1, "histology": "FTC", "coagulopathy_status": "none", "bone_lesion_lytic": True,
+          "bone_fracture_status": "none"}, ("bone_lesion_mechanical_stress",), "what the options of the bone need"),
+        (MTC | {"extrahepatic_disease_status": "none", "histology": "PTC", "liver_lesion_count": 6,
+                "performance_status_class": "good", "liver_insufficiency_severe": False, "coagulopathy_status": "none",
+                "renal_failure": False, "contrast_media_allergy": False}, ("liver_lesion_hypervascular",),
+         "what the option needs to which the pathway leads"),
+    ],
+)  # fmt: skip
+def test_what_keeps_the_answer_open_comes_first(facts, blocking, why):
+    found = answer(facts)
+    assert found.status == "cannot_decide"
+    assert set(blocking) <= set(found.blocking), why
+    assert set(found.blocking) <= set(found.missing)
+
+
+def test_a_decided_case_is_blocked_by_nothing():
+    assert (
+        answer(
+            {"liver_lesion_count": 4, "liver_lobes_involved": "unilobar", "extrahepatic_disease_status": "none"}
+        ).blocking
+        == ()
+    )
