@@ -1,0 +1,72 @@
+"""Selection at the limits where one step changes the answer, each named by what a wrong step would do."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from connector.core.evidence import Observed
+from connector.core.selection import select
+from connector.core.selection.evidence_rows import SERIES
+
+TODAY = date(2026, 1, 31)
+GOOD = {
+    "histology": "PTC", "performance_status_class": "good", "extrahepatic_disease_status": "none",
+    "liver_insufficiency_severe": False, "coagulopathy_status": "none", "renal_failure": False,
+    "contrast_media_allergy": False, "liver_lesion_hypervascular": True,
+}  # fmt: skip
+
+
+def answer(days_ago=None, **facts):
+    on = None if days_ago is None else TODAY - timedelta(days_ago)
+    return select({name: Observed(value, "case", on) for name, value in (GOOD | facts).items()}, TODAY)
+
+
+def first(selection):
+    return {option.modality for option in selection.options if option.rank == 1}
+
+
+@pytest.mark.parametrize(
+    ("count", "lobes", "status", "expected", "why"),
+    [
+        (4, "unilobar", "recommend", {"board_only"}, "between the branches: the board decides"),
+        (5, "unilobar", "recommend", {"TACE"}, "diffuse by number, though in one lobe"),
+        (4, "bilobar", "recommend", {"TACE"}, "diffuse by lobes"),
+        (2, "bilobar", "recommend", {"TACE"}, "few, and diffuse by lobes"),
+        (4, None, "cannot_decide", set(), "in one lobe it is between the branches, in two it is diffuse"),
+        (5, None, "recommend", {"TACE"}, "diffuse, whatever the lobes"),
+    ],
+)
+def test_the_branch_of_the_pathway_by_number_and_lobes(count, lobes, status, expected, why):
+    lobes_known = {} if lobes is None else {"liver_lobes_involved": lobes}
+    found = answer(liver_lesion_count=count, **lobes_known)
+    assert (found.status, first(found)) == (status, expected), why
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "asked", "why"),
+    [(0, False, "of today: an age of 0 days"), (1, False, "of yesterday"), (-1, True, "a day to come is no age")],
+)
+def test_the_age_of_the_images(days_ago, asked, why):
+    found = answer(days_ago, liver_lesion_count=5)
+    (tare,) = [option for option in found.options if option.modality == "TARE"]
+    assert ("liver_imaging_age_days" in tare.needs) is asked, why
+
+
+@pytest.mark.parametrize(("tumour_ml", "contradicts"), [(1499, False), (1500, False), (1501, True)])
+def test_a_tumour_may_fill_the_liver_but_not_exceed_it(tumour_ml, contradicts):
+    found = answer(liver_lesion_count=5, tumour_volume_ml=tumour_ml, liver_volume_total_ml=1500)
+    assert ("liver_volume_total_ml" in found.contradictions) is contradicts
+
+
+def test_follow_up_is_of_what_was_done_or_is_preferred_and_nothing_else():
+    found = answer(liver_lesion_count=5, last_lrt_modality="RFA", days_since_lrt=10)
+    rules = [visit.rule for visit in found.follow_up]
+    assert "FU-CT1M" in rules
+    assert not {"FU-TARE-CLIN", "FU-TARE-IMG"} & set(rules), "nobody got or is to get radioembolisation"
+    assert len(rules) == len(set(rules)), "a dated visit is not told again without its date"
+    assert set(rules) <= set(found.rules_fired) | {"FU-CT1M", "FU-AE1M"}
+
+
+@pytest.mark.parametrize("series", [one for one in SERIES if one.responses], ids=lambda one: one.id)
+def test_the_responses_of_a_series_add_up_to_its_patients(series):
+    assert sum(series.responses) == series.n
