@@ -7,7 +7,13 @@ from typing import Any
 
 from pydicom.pixels import decoders
 from pydicom.pixels.decoders.base import Decoder
-from pydicom.uid import UID, Comprehensive3DSRStorage, EncapsulatedPDFStorage, RTDoseStorage
+from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
+    RadiopharmaceuticalRadiationDoseSRStorage,
+    RTDoseStorage,
+)
 
 from connector.dicom import codes, identity, receive_intake
 from connector.dicom import receive_negotiation as negotiation
@@ -55,6 +61,12 @@ WRITTEN = (
         RTDoseStorage,
         "RTDOSE",
         "Dose Summation Type PLAN_OVERVIEW, without RT Plan and DVH; only when a dose map was computed",
+    ),
+    Written(
+        "rrdsr",
+        RadiopharmaceuticalRadiationDoseSRStorage,
+        "SR",
+        "TID 10021 with one TID 10022; only when a PET or NM header tells agent, nuclide, activity and start",
     ),
     Written("pdf", EncapsulatedPDFStorage, "DOC", "the report that a person reads, where one is made"),
 )
