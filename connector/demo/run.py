@@ -21,6 +21,13 @@ from connector.service import Service
 from connector.settings import Settings
 
 _LONGEST_SECONDS = 120.0
+_REPORT = "1.2.840.10008.5.1.4.1.1.88.34"
+_DICOM_OUT = {
+    _REPORT: "measurement reports (SR)",
+    "1.2.840.10008.5.1.4.1.1.481.2": "dose maps (RT Dose)",
+    "1.2.840.10008.5.1.4.1.1.88.68": "administrations (Radiopharmaceutical Radiation Dose SR)",
+    "1.2.840.10008.5.1.4.1.1.104.1": "board reports (PDF)",
+}
 _FHIR_OUT = (
     "CarePlan", "RiskAssessment", "DocumentReference", "Observation", "BodyStructure", "Device", "Task", "Provenance",
 )  # fmt: skip
@@ -96,7 +103,7 @@ def send_study(study: Path, port: int) -> None:
 
 def _wait_for(reports: int, archive: Archive) -> None:
     end = time.monotonic() + _LONGEST_SECONDS
-    while _count(archive, "SR") < reports or len(archive.records.search("CarePlan", [])) < reports:
+    while _count(archive, _REPORT) < reports or len(archive.records.search("CarePlan", [])) < reports:
         if time.monotonic() > end:
             raise TimeoutError("no answer came: `connector status` in the demo's folder tells why")
         time.sleep(0.1)
@@ -111,14 +118,14 @@ def _wait_until_idle(service: Service) -> None:
         time.sleep(0.1)
 
 
-def _count(archive: Archive, modality: str) -> int:
-    return sum(receipt.modality == modality for receipt in list(archive.shelf.receipts.values()))
+def _count(archive: Archive, sop_class_uid: str) -> int:
+    return sum(receipt.sop_class_uid == sop_class_uid for receipt in list(archive.shelf.receipts.values()))
 
 
 def _arrived(archive: Archive, folder: Path) -> list[Arrived]:
     rows = []
-    for modality, text in (("SR", "measurement reports (SR)"), ("RTDOSE", "dose maps (RT Dose)")):
-        paths = [receipt.path for receipt in archive.shelf.receipts.values() if receipt.modality == modality]
+    for sop_class_uid, text in _DICOM_OUT.items():
+        paths = [one.path for one in archive.shelf.receipts.values() if one.sop_class_uid == sop_class_uid]
         rows.append(Arrived("PACS", text, len(paths), str(paths[-1].relative_to(folder)) if paths else ""))
     for kind in _FHIR_OUT:
         ours = _ours(archive, kind)

@@ -16,9 +16,9 @@ def test_the_demo_ends_with_everything_in_its_archive(tmp_path: Path) -> None:
     for what in ("measurement reports (SR)", "dose maps (RT Dose)", "CarePlan", "RiskAssessment", "Observation"):
         assert what in done.stdout
     archive = tmp_path / "demo/archive"
-    modalities = [dcmread(path, stop_before_pixels=True).Modality for path in (archive / "pacs").rglob("*.dcm")]
-    assert modalities.count("SR") == 3
-    assert modalities.count("RTDOSE") == 1
+    classes = [dcmread(path, stop_before_pixels=True).SOPClassUID.name for path in (archive / "pacs").rglob("*.dcm")]
+    assert classes.count("Comprehensive 3D SR Storage") == 3
+    assert classes.count("RT Dose Storage") == 1
     plans = [json.loads(path.read_text()) for path in (archive / "ehr").glob("CarePlan-*.json")]
     assert sorted(plan["status"] for plan in plans) == ["draft", "revoked", "revoked"]
     log = (tmp_path / "demo/service.log").read_text()

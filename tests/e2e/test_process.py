@@ -48,7 +48,7 @@ def test_every_output_is_a_draft(processed) -> None:
     out, _ = processed
     plan = json.loads(next((out / "ehr").glob("CarePlan*")).read_text())
     assert (plan["status"], plan["intent"]) == ("draft", "proposal")
-    report = next(ds for path in (out / "pacs").iterdir() if (ds := dcmread(path)).Modality == "SR")
+    report = dcmread(next((out / "pacs").glob("sr-*")))
     assert report.VerificationFlag == "UNVERIFIED"
 
 

@@ -16,6 +16,7 @@ from state_peers import free_port, postgres_server, redis_server, wait_until
 from connector.demo.case import DemoCase, build
 from connector.dicom.identity import OUR_MANUFACTURER
 
+REPORT, RT_DOSE = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.481.2"
 SERVERS = {"sekmet": sekmet, "medplum": medplum}
 
 
@@ -32,9 +33,9 @@ class Hospital:
         sent = storescu(self.service.dicom_port, sorted(self.case.studies[number - 1].rglob("*.dcm")), "+sd", "-R")
         assert sent.returncode == 0, sent.stdout + sent.stderr
 
-    def reports(self, modality: str) -> list[dict]:
-        """Our objects in the PACS, found by C-FIND's REST twin with what they say."""
-        query = {"Level": "Instance", "Query": {"Modality": modality}, "Expand": True}
+    def reports(self, sop_class: str) -> list[dict]:
+        """Our objects of a SOP class in the PACS, found by C-FIND's REST twin with what they say."""
+        query = {"Level": "Instance", "Query": {"SOPClassUID": sop_class}, "Expand": True}
         found = self.pacs.http.post("/tools/find", json=query).raise_for_status().json()
         tags = [self.pacs.http.get(f"/instances/{one['ID']}/simplified-tags").json() for one in found]
         return [one for one in tags if one.get("Manufacturer") == OUR_MANUFACTURER]
@@ -70,7 +71,7 @@ def hospital(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_a_study_by_storescu_comes_back_as_report_and_plan(hospital: Hospital) -> None:
     hospital.send(1)
     hospital.service.wait_until_idle(studies=1, seconds=120)
-    (report,) = hospital.reports("SR")
+    (report,) = hospital.reports(REPORT)
     study = dcmread(next((hospital.case.studies[0] / "ct").iterdir())).StudyInstanceUID
     assert report["StudyInstanceUID"] == study, "in the same study"
     port = str(hospital.pacs.dicom_port)
@@ -95,7 +96,7 @@ def test_the_same_study_again_changes_nothing(hospital: Hospital) -> None:
     before = {kind: hospital.resources(kind) for kind in ("CarePlan", "RiskAssessment", "Provenance")}
     hospital.send(1)
     hospital.service.wait_until_idle(studies=1, seconds=120)
-    assert len(hospital.reports("SR")) == 1
+    assert len(hospital.reports(REPORT)) == 1
     assert {kind: hospital.resources(kind) for kind in before} == before, "not even a new version"
 
 
@@ -104,8 +105,8 @@ def test_a_later_study_with_a_pet_supersedes_and_brings_a_dose_map(hospital: Hos
     hospital.service.wait_until_idle(studies=2, seconds=120)
     hospital.send(3)
     hospital.service.wait_until_idle(studies=3, seconds=120)
-    assert len(hospital.reports("SR")) == 3, "each study has its own report"
-    assert len(hospital.reports("RTDOSE")) == 1
+    assert len(hospital.reports(REPORT)) == 3, "each study has its own report"
+    assert len(hospital.reports(RT_DOSE)) == 1
     plans = {plan["status"]: plan for plan in hospital.resources("CarePlan")}
     assert set(plans) == {"draft", "revoked"}
     assert plans["draft"]["replaces"], "the new plan names the one it supersedes"
@@ -128,7 +129,7 @@ def test_a_new_observation_makes_a_new_assessment_by_itself(hospital: Hospital) 
         seconds=90, what="a new RiskAssessment", every_seconds=1.0,
     )  # fmt: skip
     hospital.service.wait_until_idle(studies=3, seconds=60)
-    reports = hospital.reports("SR")
+    reports = hospital.reports(REPORT)
     assert len(reports) == 4, "a superseding report in the same study"
     assert sum("PredecessorDocumentsSequence" in report for report in reports) == 1
     assert sum(plan["status"] == "draft" for plan in hospital.resources("CarePlan")) == 1
