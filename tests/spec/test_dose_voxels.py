@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from dosimetry_phantoms import TOTAL_MEV, activity_of, grid, region, uniform_activity
 
+from connector.core.dosimetry import convolution
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.convolution import convolved, convolved_around, grown
 from connector.core.dosimetry.kernel import half_shape, range_mm, voxel_kernel
@@ -278,6 +279,12 @@ def test_convolution_is_the_plain_sum_at_every_edge(shape):
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.shape)
     expected = np.einsum("ijkabc,abc->ijk", windows, kernel)
     assert convolved(random, spacing_mm=spacing, density_kg_l=1.0) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_transform_made_elsewhere_is_put_into_its_place():
+    spectrum, elsewhere = np.zeros((2, 3), np.complex64), np.ones((2, 3), np.complex64)
+    convolution._keep(spectrum, elsewhere)
+    assert np.array_equal(spectrum, elsewhere)
 
 
 def test_nothing_gives_nothing():

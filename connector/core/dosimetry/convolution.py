@@ -155,7 +155,7 @@ def _moved(box: Slices, origin: Sequence[int]) -> Slices:
 
 def _keep(part: Complex, done: Complex) -> None:
     """Put a transform into its place, where it mostly is already: that is allowed to happen and not promised."""
-    if done is not part:
+    if not np.may_share_memory(done, part):
         part[...] = done
 
 
