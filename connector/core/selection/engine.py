@@ -315,11 +315,11 @@ class _Case:
 
     def measures(self, offered: frozenset[str]) -> tuple[Reason, ...]:
         """What must or should be done; where a required fact is not known, that it is to be confirmed."""
-        found = [self.reason(rule) for rule in self.fired if rule.id in MEASURES and _concerns(rule, offered)]
+        found = [self.reason(rule) for rule in self.fired if rule.id in MEASURES and needs.concerns(rule, offered)]
         found += [
             Reason(rule.id, f"to be confirmed: {rule.text}", rule.cite)
             for rule in self.open
-            if rule.id in MEASURES and _concerns(rule, offered) and _hangs_on_required(rule, self.values)
+            if rule.id in MEASURES and needs.concerns(rule, offered) and needs.hangs_on_required(rule, self.values)
         ]
         found += [
             Reason(rule.id, f"before {', '.join(rule.requirement_for)}: {rule.text}", rule.cite)
@@ -344,11 +344,3 @@ def _is_free(verdict: _Verdict) -> bool:
 def _is_dead_end(path: Path, verdicts: Mapping[str, _Verdict]) -> bool:
     """Whether the pathway allows only what is not free to be chosen, or nothing at all."""
     return path.nothing_else and not any(verdicts[option].word == "possible" for option in path.targets)
-
-
-def _concerns(rule: Rule, offered: frozenset[str]) -> bool:
-    return not rule.options or not offered.isdisjoint(rule.options)
-
-
-def _hangs_on_required(rule: Rule, values: Values) -> bool:
-    return any(FACTS[name].if_missing.startswith("REQUIRED") for name in rule.when.undecided_by(values))

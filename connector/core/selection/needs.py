@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connector.core.catalogue import Facts
+from connector.core.catalogue import FACTS, Facts
 from connector.core.fact_types import Fact
-from connector.core.rules import ALWAYS, AnyOf, Condition, Values
+from connector.core.rules import ALWAYS, AnyOf, Condition, Rule, Values
 from connector.core.vocabulary import (
     ABLATION,
     BONE_LOCOREGIONAL,
@@ -131,3 +131,13 @@ def lacking(needs: tuple[Need, ...], values: Values) -> dict[str, list[str]]:
             for option in need.options:
                 found.setdefault(option, []).append(need.fact)
     return found
+
+
+def concerns(rule: Rule, offered: frozenset[str]) -> bool:
+    """Whether a rule speaks of the case, or of an offered option."""
+    return not rule.options or not offered.isdisjoint(rule.options)
+
+
+def hangs_on_required(rule: Rule, values: Values) -> bool:
+    """Whether a fact that must be confirmed before a procedure keeps the rule open."""
+    return any(FACTS[name].if_missing.startswith("REQUIRED") for name in rule.when.undecided_by(values))
