@@ -31,6 +31,7 @@ _VERIFICATION = "1.2.840.10008.1.1"
 UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 _DUPLICATE_INSTANCE = 0x0111
 _CANCELLED = 0xFE00
+_RESOURCE_LIMITATION = 0x0213  # PS3.7, annex C.5.19
 # PS3.7, annex C: warnings of any service; B0xx are the storage service's (PS3.4, table B.2-1).
 _WARNINGS = frozenset({0x0001, 0x0107, 0x0116})
 
@@ -90,8 +91,12 @@ class PacsDestination:
         status, _ = opened.send_n_action(
             request_information(request), 1, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
         )
-        if status.get("Status") != SUCCESS:
-            raise TryLater(f"the PACS did not take the commitment request ({_code(status.get('Status'))})")
+        code = status.get("Status")
+        if code in (None, PROCESSING_FAILURE, _RESOURCE_LIMITATION):
+            raise TryLater(f"the PACS did not take the commitment request ({_code(code)})")
+        if code != SUCCESS:
+            # It offers the service but not to us: the instance is stored, and asking again will not change the answer.
+            return f"stored without commitment: the PACS refused the request ({_code(code)})"
         result = desk.wait_for(request.transaction_uid, self._commitment_seconds)
         if result is None:
             return "commitment asked"

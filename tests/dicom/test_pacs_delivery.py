@@ -208,6 +208,12 @@ def test_a_commitment_that_comes_later_is_awaited_elsewhere() -> None:
         assert destination.deliver(document()).note == "commitment asked"
 
 
+def test_a_commitment_refused_for_good_leaves_the_instance_stored() -> None:
+    with scripted(STORES, committing(kept=True, reports=False, status=0x0124), contexts=WITH_COMMITMENT) as pacs:
+        note = PacsDestination(pacs, storage_commitment=True).deliver(document()).note
+    assert note == "stored without commitment: the PACS refused the request (0124)", "not authorised: no answer changes"
+
+
 def test_a_commitment_request_that_is_not_taken_is_tried_later() -> None:
     with (
         scripted(STORES, committing(kept=True, reports=False, status=0x0213), contexts=WITH_COMMITMENT) as pacs,
