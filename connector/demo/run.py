@@ -116,6 +116,7 @@ def _wait_until_idle(service: Service) -> None:
         if not any(name.endswith((".due", ".leased")) for name in jobs):
             return
         time.sleep(0.1)
+    raise TimeoutError("some documents were not delivered: `connector status` in the demo's folder tells why")
 
 
 def _count(archive: Archive, sop_class_uid: str) -> int:
