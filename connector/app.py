@@ -18,20 +18,19 @@ from connector.dicom.pacs_priors import PacsPriors
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
-from connector.dicom.receive_stow import stow_routes
 from connector.dicom.write_pdf import PdfWriter
 from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
+from connector.doors import dicom_door, http_door
 from connector.durable import write_durably
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
-from connector.fhir.receive_hook import hook_route
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
-from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_node, server_tls
+from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_node
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
@@ -40,8 +39,7 @@ from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
-from connector.web.access import bearer_matches
-from connector.web.pages import Check, make_web
+from connector.web.pages import Check
 
 
 def _writers(settings: Settings, report: BoardReport) -> Sequence[Writer]:
@@ -160,43 +158,11 @@ class App:
 
     def listener(self, *, reuse_port: bool = False) -> Listener:
         """The DICOM listener, not started."""
-        settings = self.settings
-        return Listener(
-            inbox=self.inbox,
-            folder=settings.data_dir / "inbox",
-            ae_title=settings.ae_title,
-            host=settings.dicom_host,
-            port=settings.dicom_port,
-            allowed_calling_ae_titles=settings.calling_ae_titles,
-            maximum_associations=settings.maximum_associations,
-            disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
-            tls=server_tls(settings),
-            offer_commitment=settings.offer_storage_commitment,
-            on_commitment_result=lambda result: self.desk.committed(result.committed, result.failed),
-            reuse_port=reuse_port,
-        )
+        return dicom_door(self.settings, inbox=self.inbox, desk=self.desk, reuse_port=reuse_port)
 
     def web(self) -> Starlette:
-        """The HTTP door: STOW-RS and the rest-hook where they have a secret, health, metrics, console."""
-        settings = self.settings
-        doors = []
-        stow_token = settings.stow_token.get_secret_value()
-        if stow_token:
-            doors += stow_routes(
-                self.inbox,
-                settings.data_dir / "inbox",
-                authorise=lambda request: "client" if bearer_matches(request, stow_token) else None,
-                disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
-            )
-        hook_secret = settings.hook_secret.get_secret_value()
-        if hook_secret:
-            doors.append(hook_route(secret=hook_secret, hint=self.desk.look_now))
-        return make_web(
-            desk=self.desk,
-            checks=self.checks(),
-            doors=doors,
-            console_token=settings.console_token.get_secret_value(),
-        )
+        """The HTTP door."""
+        return http_door(self.settings, inbox=self.inbox, desk=self.desk, checks=self.checks())
 
     def checks(self) -> Mapping[str, Check]:
         """What must be well before work is taken: the database and the disk."""

@@ -1,0 +1,59 @@
+"""The doors we open, from the settings: the DICOM listener, and everything that is served over HTTP."""
+
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from connector.dicom.receive import Listener
+from connector.dicom.receive_stow import stow_routes
+from connector.fhir.receive_hook import hook_route
+from connector.neighbours import server_tls
+from connector.settings import Settings
+from connector.store.desk import Desk
+from connector.store.inbox import SqlInbox
+from connector.web.access import bearer_matches
+from connector.web.pages import Check, make_web
+
+
+def dicom_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, reuse_port: bool = False) -> Listener:
+    """The DICOM listener, not started."""
+    return Listener(
+        inbox=inbox,
+        folder=settings.data_dir / "inbox",
+        ae_title=settings.ae_title,
+        host=settings.dicom_host,
+        port=settings.dicom_port,
+        allowed_calling_ae_titles=settings.calling_ae_titles,
+        maximum_associations=settings.maximum_associations,
+        disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
+        tls=server_tls(settings),
+        offer_commitment=settings.offer_storage_commitment,
+        on_commitment_result=lambda result: desk.committed(result.committed, result.failed),
+        reuse_port=reuse_port,
+    )
+
+
+def http_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, checks: Mapping[str, Check]) -> Starlette:
+    """STOW-RS and the rest-hook where they have a secret, health, metrics, console."""
+    doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk)]
+    return make_web(desk=desk, checks=checks, doors=doors, console_token=settings.console_token.get_secret_value())
+
+
+def _stow(settings: Settings, inbox: SqlInbox) -> list[BaseRoute]:
+    token = settings.stow_token.get_secret_value()
+    if not token:
+        return []
+    return [
+        *stow_routes(
+            inbox,
+            settings.data_dir / "inbox",
+            authorise=lambda request: "client" if bearer_matches(request, token) else None,
+            disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
+        )
+    ]
+
+
+def _hook(settings: Settings, desk: Desk) -> list[BaseRoute]:
+    secret = settings.hook_secret.get_secret_value()
+    return [hook_route(secret=secret, hint=desk.look_now)] if secret else []

@@ -1,0 +1,57 @@
+"""Every setting: its name, default, unit and meaning. Read from `CONNECTOR_*` variables, secrets also from files."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+from connector.settings.dicom import DicomSettings
+from connector.settings.ehr import EhrSettings
+from connector.settings.http import HttpSettings
+from connector.settings.work import WorkSettings
+
+_SECRETS_DIR = Path("/run/secrets")  # where Docker, Podman and Kubernetes put them by custom
+
+
+class Settings(EhrSettings, HttpSettings, DicomSettings, WorkSettings):
+    """The whole configuration; only `app.py` and what it is made of read it."""
+
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", extra="ignore")
+
+    secrets_dir: Path = Field(
+        default=_SECRETS_DIR,
+        description="Folder of secret files: `connector_stow_token` holds CONNECTOR_STOW_TOKEN, and so for every"
+        " setting. A variable wins over a file; systemd's credentials are read too.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env is read, the signature is the library's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced: the folder is itself a setting
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments first, then variables, then secret files."""
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=_secret_folders())
+
+
+def _secret_folders() -> list[Path]:
+    """The folders there are; one that is named and cannot be read fails loudly, the customary one is passed over."""
+    asked = [os.environ.get(name, "") for name in ("CONNECTOR_SECRETS_DIR", "CREDENTIALS_DIRECTORY")]
+    if not asked[0] and os.access(_SECRETS_DIR, os.R_OK | os.X_OK):
+        asked[0] = str(_SECRETS_DIR)
+    return [Path(folder) for folder in asked if folder and Path(folder).is_dir()]
+
+
+def explain() -> list[tuple[str, str, str]]:
+    """Environment variable, default and meaning of every setting, in order."""
+    rows = []
+    for name, setting in Settings.model_fields.items():
+        default = setting.default
+        shown = "(secret)" if isinstance(default, SecretStr) and default.get_secret_value() else default
+        shown = "" if isinstance(default, SecretStr) or default is None else shown
+        rows.append((f"CONNECTOR_{name.upper()}", str(shown), setting.description or ""))
+    return rows

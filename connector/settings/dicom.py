@@ -1,0 +1,61 @@
+"""Settings of the PACS side: our listener, its TLS, and the PACS we deliver to and ask."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+
+class DicomSettings(BaseSettings):
+    """What we are to DICOM senders, and the PACS."""
+
+    ae_title: str = Field(
+        default="CONNECTOR", max_length=16, description="Our AE title; a called AE title must equal it."
+    )
+    dicom_host: str = Field(default="127.0.0.1", description="Address the DICOM listener binds.")
+    dicom_port: int = Field(default=11112, ge=0, le=65535, description="Port of the DICOM listener.")
+    allowed_calling_ae_titles: str = Field(
+        default="", description="Comma-separated AE titles that may send; empty: every one (set it in production)."
+    )
+    maximum_associations: int = Field(
+        default=64, ge=1, description="Associations served at once; the next is rejected."
+    )
+    disk_reserve_mb: int = Field(
+        default=2048, ge=0, description="Free disk space in MB below which storage answers A700."
+    )
+    quiet_seconds: float = Field(
+        default=30.0, ge=0, description="Seconds without a new instance after which a study counts as complete."
+    )
+    offer_storage_commitment: bool = Field(
+        default=False,
+        description="Promise senders to keep what they sent; only where the data folder is kept as an archive.",
+    )
+    tls_certificate_file: Path | None = Field(
+        default=None, description="PEM certificate; with a key, DICOM and HTTP use TLS."
+    )
+    tls_key_file: Path | None = Field(default=None, description="PEM private key of the certificate.")
+    tls_client_ca_file: Path | None = Field(
+        default=None, description="PEM CA that DICOM senders' certificates must chain to."
+    )
+
+    pacs_host: str = Field(
+        default="", description="Host of the PACS; empty: DICOM objects stay in the ledger's outbox."
+    )
+    pacs_port: int = Field(default=104, ge=1, le=65535, description="Port of the PACS.")
+    pacs_ae_title: str = Field(default="PACS", max_length=16, description="AE title of the PACS.")
+    pacs_storage_commitment: bool = Field(
+        default=True, description="Ask the PACS, where it offers storage commitment, to commit what it was sent."
+    )
+    pacs_tls_ca_file: Path | None = Field(default=None, description="PEM CA of the PACS; set: the connection uses TLS.")
+    pacs_priors: bool = Field(
+        default=True, description="Ask the PACS (C-FIND, C-GET) for a patient's earlier SR, SEG and RT Dose."
+    )
+    rt_dose_bits: Literal[16, 32] = Field(
+        default=32, description="Bits of a stored RT Dose pixel; 16 for old workstations."
+    )
+
+    @property
+    def calling_ae_titles(self) -> frozenset[str]:
+        """The AE titles that may send; empty means every one."""
+        return frozenset(title.strip() for title in self.allowed_calling_ae_titles.split(",") if title.strip())

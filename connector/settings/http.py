@@ -1,0 +1,21 @@
+"""Settings of the HTTP door: where it listens and who may come in."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+
+class HttpSettings(BaseSettings):
+    """What is served over HTTP, and the secrets that open it."""
+
+    http_host: str = Field(default="127.0.0.1", description="Address the HTTP door binds.")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="Port of the HTTP door.")
+    stow_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token that STOW-RS clients send; empty: STOW off."
+    )
+    hook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret in the X-Connector-Secret header of rest-hooks; empty: the hook is off.",
+    )
+    console_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token for the console and /metrics; empty: loopback callers only."
+    )
