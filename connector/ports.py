@@ -138,3 +138,30 @@ class Destination(Protocol):
 
     def deliver(self, document: Document) -> Delivery:
         """Deliver one document, safely repeatable. Raises TryLater or Refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One event of the audit trail with whom it is about: for audit repositories only, never for a log."""
+
+    event_id: int
+    at: datetime
+    kind: str  # received, record_read, priors_read, assessed, delivered, viewed, ...
+    ref: str
+    case_ref: str
+    actor: str  # an AE title or a user; empty: the service itself
+    succeeded: bool
+    detail: str
+    study_instance_uid: str = ""
+    instances: tuple[tuple[str, int], ...] = ()  # SOP class and number
+    destination: str = ""  # pacs or ehr, of a delivery
+    patient_id: str = ""
+    issuer_of_patient_id: str = ""
+    record_reference: str = ""  # of the patient in the EHR, e.g. Patient/17
+
+
+class AuditRepository(Protocol):
+    """Where the audit trail is kept for good: a syslog server (IHE ATNA) or a FHIR server."""
+
+    def send(self, record: AuditRecord) -> None:
+        """Send one event, safely repeatable. Raises TryLater or Refused."""

@@ -128,7 +128,7 @@ class Steps:
         if study is None:
             raise LeaseLost(lease.job_id)
         told = self._fetch_priors(study)
-        study = self._ledger.study(lease.ref) or study
+        before, study = study, self._ledger.study(lease.ref) or study
         subject = Subject(
             study_instance_uid=study.study_instance_uid,
             case_ref=study.case_ref,
@@ -156,7 +156,10 @@ class Steps:
             is_latest_study=study.is_latest,
         )
         with self._ledger.transaction() as connection:
-            following = self._ledger.save(connection, assessment, dumps(render(assessment)), documents)
+            following = self._ledger.save(
+                connection, assessment, dumps(render(assessment)), documents,
+                caused_at=lease.caused_at, traceparent=lease.traceparent,
+            )  # fmt: skip
             self._ledger.tell(
                 connection, kind="assessed", ref=study.study_instance_uid, case_ref=study.case_ref,
                 detail=f"{len(documents)} documents by {ruleset}",
@@ -165,6 +168,11 @@ class Steps:
                 self._ledger.tell(
                     connection, kind="not_used", ref=study.study_instance_uid, case_ref=study.case_ref,
                     detail=skipped.reason,
+                )  # fmt: skip
+            if len(study.prior_paths) > len(before.prior_paths):
+                self._ledger.tell(
+                    connection, kind="priors_read", ref=study.study_instance_uid, case_ref=study.case_ref,
+                    detail=f"{len(study.prior_paths) - len(before.prior_paths)} instances of earlier studies",
                 )  # fmt: skip
             self._leave_assessed(connection, lease, study, gathered)
         return following
@@ -186,7 +194,11 @@ class Steps:
 
     def _leave_assessed(self, connection: Connection, lease: Lease, study: StudyRow, gathered: Gathered) -> None:
         if gathered.record is not None:
-            self._desk.follow(connection, case_ref=study.case_ref, record_reference=gathered.record.patient_reference)
+            record_reference = gathered.record.patient_reference
+            self._desk.follow(connection, case_ref=study.case_ref, record_reference=record_reference)
+            self._ledger.tell(
+                connection, kind="record_read", ref=record_reference, case_ref=study.case_ref, detail="read for facts"
+            )
         if not study.is_latest:
             # An older study changes what the newest one is compared with.
             self._ledger.ask_assessment(connection, study.latest_study_instance_uid, study.case_ref)
@@ -214,6 +226,6 @@ class Steps:
                 return
             with self._ledger.transaction() as connection:
                 self._ledger.jobs.stop(connection, lease, state=outcome.state, reason=outcome.reason)
-                self._ledger.tell(connection, kind=outcome.state, ref=lease.ref, detail=outcome.reason)
+                self._ledger.tell(connection, kind=outcome.state, ref=lease.ref, detail=outcome.reason, succeeded=False)
         except LeaseLost:
             log.warning("lease_lost", document_id=lease.ref, kind=lease.kind)

@@ -61,7 +61,7 @@ def replay(ref: str) -> None:
     Example: connector replay all
     """
     with _operation() as operation:
-        click.echo(dumps({"replayed": operation.desk.replay(ref)}))
+        click.echo(dumps({"replayed": operation.desk.replay(ref, by=getpass.getuser())}))
 
 
 @click.command()
@@ -93,7 +93,7 @@ def complete(study_instance_uid: str) -> None:
     Example: connector study complete 1.2.840.113619.2.1
     """
     with _operation() as operation:
-        if not operation.ledger.complete_study(study_instance_uid, f"operator {getpass.getuser()}"):
+        if not operation.ledger.complete_study(study_instance_uid, "operator", by=getpass.getuser()):
             raise CaseError(
                 sentence(BadCase("UID", study_instance_uid, "no instance of this study was received: check the UID"))
             )

@@ -72,7 +72,15 @@ class Desk:
                 for row in waiting
             ],
             "events": [
-                {"at": row.at, "kind": row.kind, "ref": row.ref, "case_ref": row.case_ref, "detail": row.detail}
+                {
+                    "at": row.at,
+                    "kind": row.kind,
+                    "ref": row.ref,
+                    "case_ref": row.case_ref,
+                    "detail": row.detail,
+                    "actor": row.actor,
+                    "succeeded": bool(row.succeeded),
+                }
                 for row in events
             ],
         }
@@ -95,7 +103,13 @@ class Desk:
             for row in rows
         ]  # fmt: skip
 
-    def replay(self, ref: str) -> int:
+    def audit(
+        self, *, kind: str, ref: str, actor: str, detail: str = "", case_ref: str | None = None, succeeded: bool = True
+    ) -> None:
+        """Write down what a person did at a door: `viewed`, `signed_in`, `sign_in_failed` and their like."""
+        self._ledger.trail.note(kind=kind, ref=ref, actor=actor, detail=detail, case_ref=case_ref, succeeded=succeeded)
+
+    def replay(self, ref: str, *, by: str | None = None) -> int:
         """Make parked or set-aside jobs due again: by job id, document id, Study Instance UID, or `all`."""
         named = sa.true() if ref == "all" else sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
         chosen = sa.and_(t.job.c.state.in_(["parked", "set_aside"]), named)
@@ -107,7 +121,9 @@ class Desk:
                 .values(state="due", due_at=self._now(), queued_until=0.0, attempts=0, changed_at=self._now())
             )
             for each in refs:
-                self._ledger.tell(connection, kind="replayed", ref=each, detail="made due again by an operator")
+                self._ledger.tell(
+                    connection, kind="replayed", ref=each, detail="made due again by an operator", actor=by
+                )
         if not refs and ref != "all":
             raise BadCase("ID", ref, "nothing parked or set aside has this id: `connector status` lists what waits")
         return len(refs)
@@ -127,7 +143,7 @@ class Desk:
             )
             self._ledger.tell(
                 connection, kind="identity_released", ref=study_instance_uid, case_ref=row.case_ref,
-                detail=f"released by {by}: identity confirmed by a person",
+                detail=f"released by {by}: identity confirmed by a person", actor=by,
             )  # fmt: skip
             self._ledger.ask_assessment(connection, study_instance_uid, row.case_ref)
 

@@ -17,6 +17,7 @@ from connector.core.errors import TryLater
 from connector.ports import Receipt, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.engine import for_reading
+from connector.traceparent import new_traceparent
 
 ALIVE_SECONDS = 60.0
 _LARGEST_BATCH = 64
@@ -203,13 +204,19 @@ class SqlInbox:
             "state": "prior" if receipt.is_prior else "receiving",
             "first_received_at": at,
             "last_received_at": at,
+            "traceparent": new_traceparent(),
         }
         if not insert_or_ignore(connection, t.study, row) and not receipt.is_prior:
             # A late instance opens the study again: what follows supersedes, and no image is lost.
+            going_on = t.study.c.state == "receiving"
             connection.execute(
                 sa.update(t.study)
                 .where(t.study.c.study_instance_uid == receipt.study_instance_uid)
-                .values(last_received_at=at, state="receiving")
+                .values(
+                    last_received_at=at,
+                    state="receiving",
+                    traceparent=sa.case((going_on, t.study.c.traceparent), else_=new_traceparent()),
+                )
             )
 
     def _open_priors(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from connector.store import tables as t
 from connector.store.inbox import insert_or_ignore
+from connector.traceparent import new_traceparent
 
 _REQUEUE_SECONDS = 30.0
 _FIRST_BACK_OFF_SECONDS = 2.0
@@ -30,6 +31,8 @@ class Lease:
     token: str
     asked_at: float
     attempts: int
+    caused_at: float | None = None  # when the last instance came, or the news, that asked for it
+    traceparent: str | None = None  # W3C Trace Context of what asked for it
 
 
 def back_off_seconds(attempts: int, retry_after_seconds: float | None = None) -> float:
@@ -46,17 +49,32 @@ class Jobs:
         self._lease_seconds = lease_seconds
         self._now = now
 
-    def ask(self, connection: sa.Connection, *, kind: str, ref: str, serial: str, position: int = 0) -> str:
-        """Ask for a step, again if it was done before; returns the job's id."""
+    def ask(
+        self,
+        connection: sa.Connection,
+        *,
+        kind: str,
+        ref: str,
+        serial: str,
+        position: int = 0,
+        caused_at: float | None = None,
+        traceparent: str | None = None,
+    ) -> str:
+        """
+        Ask for a step, again if it was done before; returns the job's id.
+
+        `caused_at` is when what asks for it came in (default: now), `traceparent` the trace it belongs to.
+        """
         now = self._now()
+        cause = {"caused_at": caused_at or now, "traceparent": traceparent or new_traceparent()}
         row = {
             "id": str(uuid.uuid4()), "kind": kind, "ref": ref, "serial": serial, "position": position, "state": "due",
-            "due_at": now, "queued_until": 0.0, "asked_at": now, "attempts": 0, "changed_at": now,
+            "due_at": now, "queued_until": 0.0, "asked_at": now, "attempts": 0, "changed_at": now, **cause,
         }  # fmt: skip
         if insert_or_ignore(connection, t.job, row):
             return str(row["id"])
         here = (t.job.c.kind == kind) & (t.job.c.ref == ref)
-        connection.execute(sa.update(t.job).where(here).values(asked_at=now))
+        connection.execute(sa.update(t.job).where(here).values(asked_at=now, **cause))
         connection.execute(
             sa.update(t.job)
             .where(here, t.job.c.state != "leased")
@@ -99,7 +117,9 @@ class Jobs:
             running = (other.c.state == "leased") & (other.c.lease_until >= now)
             before = other.c.state.in_(["due", "leased"]) & (other.c.position < row.position)
             blocked = sa.exists().where(other.c.serial == row.serial, other.c.id != job_id, running | before)
-            lease = Lease(job_id, row.kind, row.ref, str(uuid.uuid4()), row.asked_at, row.attempts)
+            lease = Lease(
+                job_id, row.kind, row.ref, str(uuid.uuid4()), row.asked_at, row.attempts, row.caused_at, row.traceparent
+            )
             free = sa.or_(
                 (t.job.c.state == "due") & (t.job.c.due_at <= now),
                 (t.job.c.state == "leased") & (t.job.c.lease_until < now),

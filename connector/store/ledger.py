@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.inbox import ALIVE_SECONDS, insert_or_ignore
 from connector.store.jobs import Jobs, Lease
+from connector.store.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,14 @@ class SqlLedger:
         *,
         outbox_dir: Path,
         lease_seconds: float = 900.0,
+        audit_repositories: Sequence[str] = (),
         now: Callable[[], float] = time.time,
     ) -> None:
         self.engine = engine
         self._reading = for_reading(engine)
         self.jobs = Jobs(engine, lease_seconds=lease_seconds, now=now)
+        self.trail = Trail(engine, repositories=audit_repositories, now=now)
+        self.tell = self.trail.audit
         self._outbox_dir = outbox_dir
         self._now = now
 
@@ -59,12 +64,6 @@ class SqlLedger:
         """One transaction; everything in it is committed together or not at all."""
         with self.engine.begin() as connection:
             yield connection
-
-    def tell(self, connection: sa.Connection, *, kind: str, ref: str, detail: str, case_ref: str | None = None) -> None:
-        """Append one event to the logbook."""
-        connection.execute(
-            sa.insert(t.event).values(at=self._now(), kind=kind, ref=ref, case_ref=case_ref, detail=detail)
-        )
 
     # Studies
 
@@ -84,21 +83,45 @@ class SqlLedger:
             ).scalars()
             return sum(self._complete(connection, uid, "quiet") for uid in list(quiet))
 
-    def complete_study(self, study_instance_uid: str, because: str) -> bool:
-        """Complete a study on an explicit signal; False when it is not known."""
+    def complete_study(self, study_instance_uid: str, because: str, *, by: str | None = None) -> bool:
+        """Complete a study on an explicit signal, or by a person; False when it is not known."""
         with self.engine.begin() as connection:
-            return self._complete(connection, study_instance_uid, because)
+            known = self._complete(connection, study_instance_uid, because)
+            if known and by:
+                self.tell(connection, kind="completed", ref=study_instance_uid, detail="by a person", actor=by)
+            return known
 
     def _complete(self, connection: sa.Connection, study_instance_uid: str, because: str) -> bool:
         here = t.study.c.study_instance_uid == study_instance_uid
-        row = connection.execute(sa.select(t.study.c.case_ref).where(here)).one_or_none()
+        row = connection.execute(sa.select(t.study).where(here)).one_or_none()
         if row is None:
             return False
+        self._tell_received(connection, row)
         connection.execute(
             sa.update(t.study).where(here).values(state="complete", completed_because=because, completed_at=self._now())
         )
-        self.jobs.ask(connection, kind="assess", ref=study_instance_uid, serial=f"assess:{row.case_ref}")
+        self.jobs.ask(
+            connection, kind="assess", ref=study_instance_uid, serial=f"assess:{row.case_ref}",
+            caused_at=row.last_received_at, traceparent=row.traceparent,
+        )  # fmt: skip
         return True
+
+    def _tell_received(self, connection: sa.Connection, study: sa.Row[Any]) -> None:
+        """Tell once who sent what came since the study was complete the last time."""
+        senders = connection.execute(
+            sa.select(t.instance.c.source, sa.func.count())
+            .where(
+                t.instance.c.study_instance_uid == study.study_instance_uid,
+                t.instance.c.received_at > (study.completed_at or 0.0),
+            )
+            .group_by(t.instance.c.source)
+            .order_by(t.instance.c.source)
+        ).all()
+        for source, count in senders:
+            self.tell(
+                connection, kind="received", ref=study.study_instance_uid, case_ref=study.case_ref,
+                detail=f"{count} instances", actor=source,
+            )  # fmt: skip
 
     def study(self, study_instance_uid: str) -> StudyRow | None:
         """Get a study with its files and those of the patient's earlier studies."""
@@ -190,7 +213,14 @@ class SqlLedger:
         )
 
     def save(
-        self, connection: sa.Connection, assessment: Assessment, summary: object, documents: Sequence[Document]
+        self,
+        connection: sa.Connection,
+        assessment: Assessment,
+        summary: object,
+        documents: Sequence[Document],
+        *,
+        caused_at: float | None = None,
+        traceparent: str | None = None,
     ) -> Sequence[str]:
         """Save an assessment with all its documents and ask for each delivery; returns the jobs' ids."""
         row = {
@@ -203,16 +233,22 @@ class SqlLedger:
             "summary": summary if isinstance(summary, str) else json.dumps(summary),
         }
         connection.execute(sa.insert(t.assessment).values(row))
-        position = connection.execute(sa.select(sa.func.count()).select_from(t.assessment)).scalar_one()
+        # Behind every delivery that is still to come; rows of done work may have been tidied away.
+        position = connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.job.c.position), 0))).scalar_one() + 1
+        identities = [self._enter(connection, str(row["id"]), document) for document in documents]
         return [
-            job_id
-            for document in documents
-            if (job_id := self._queue(connection, str(row["id"]), document, assessment.case_ref, position))
-        ]
+            # An EHR gets one patient's plans one at a time and in order; objects for a PACS need no order.
+            self.jobs.ask(
+                connection, kind="deliver", ref=document_id, position=position,
+                serial=f"ehr:{assessment.case_ref}" if document.destination == "ehr" else f"pacs:{document_id}",
+                caused_at=caused_at, traceparent=traceparent,
+            )
+            for document, document_id in zip(documents, identities, strict=True)
+            if document_id
+        ]  # fmt: skip
 
-    def _queue(
-        self, connection: sa.Connection, assessment_id: str, document: Document, case_ref: str, position: int
-    ) -> str | None:
+    def _enter(self, connection: sa.Connection, assessment_id: str, document: Document) -> str | None:
+        """Put a document into the outbox; None when one of equal identity, and so of equal content, is there."""
         path = self._outbox_dir / sha256(document.content).hexdigest()
         write_durably(path, document.content)
         document_id = str(uuid.uuid4())
@@ -227,11 +263,7 @@ class SqlLedger:
             "study_instance_uid": document.study_instance_uid,
             "path": str(path),
         }
-        if not insert_or_ignore(connection, t.document, row):
-            return None  # equal identity means equal content: it is delivered or on its way
-        # An EHR gets one patient's plans one at a time and in order; objects for a PACS need no order.
-        serial = f"ehr:{case_ref}" if document.destination == "ehr" else f"pacs:{document_id}"
-        return self.jobs.ask(connection, kind="deliver", ref=document_id, serial=serial, position=position)
+        return document_id if insert_or_ignore(connection, t.document, row) else None
 
     def document(self, document_id: str) -> Document | None:
         """Get a document with its content."""
@@ -269,6 +301,13 @@ class SqlLedger:
         connection.execute(
             sa.update(t.document)
             .where(t.document.c.id == lease.ref)
-            .values(delivered_at=self._now(), note=note or None)
+            .values(
+                delivered_at=self._now(),
+                note=note or None,
+                # A second delivery, because the PACS had lost it, does not tell how long the first one took.
+                took_seconds=sa.func.coalesce(
+                    t.document.c.took_seconds, self._now() - (lease.caused_at or lease.asked_at)
+                ),
+            )
         )
         self.jobs.done(connection, lease)

@@ -37,12 +37,13 @@ study = sa.Table(
     sa.Column("case_ref", sa.String(64), nullable=False, index=True),
     sa.Column("patient_key", sa.Text, nullable=False),
     sa.Column("study_date", sa.String(8), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False, index=True),  # receiving, complete, prior
+    sa.Column("state", sa.String(16), nullable=False, index=True),  # receiving, complete, prior, tidying, tidied
     sa.Column("completed_because", sa.String(64)),
     sa.Column("first_received_at", sa.Float, nullable=False),
     sa.Column("last_received_at", sa.Float, nullable=False),
     sa.Column("completed_at", sa.Float),
     sa.Column("identity_released_at", sa.Float),
+    sa.Column("traceparent", sa.String(55)),  # W3C Trace Context of its reception; renewed when it opens again
 )
 
 association = sa.Table(
@@ -79,6 +80,8 @@ job = sa.Table(
     sa.Column("lease_until", sa.Float),
     sa.Column("reason", sa.Text),
     sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Column("caused_at", sa.Float),  # when the last instance came, or the news, that asked for it
+    sa.Column("traceparent", sa.String(55)),  # W3C Trace Context of what asked for it
     sa.UniqueConstraint("kind", "ref"),
     sa.Index("ix_job_state_due_at", "state", "due_at"),
 )
@@ -107,9 +110,10 @@ document = sa.Table(
     sa.Column("sop_class_uid", UID, nullable=False),
     sa.Column("series_instance_uid", UID, nullable=False),
     sa.Column("study_instance_uid", UID, nullable=False, index=True),
-    sa.Column("path", sa.Text, nullable=False),  # content-addressed file in the outbox folder
+    sa.Column("path", sa.Text, nullable=False),  # content-addressed file in the outbox folder; empty: tidied away
     sa.Column("delivered_at", sa.Float),
     sa.Column("note", sa.Text),
+    sa.Column("took_seconds", sa.Float),  # from the last instance, or the news, to the delivery
     sa.UniqueConstraint("destination", "identity"),
 )
 
@@ -132,4 +136,7 @@ event = sa.Table(
     sa.Column("ref", sa.String(255), nullable=False),
     sa.Column("case_ref", sa.String(64)),
     sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("actor", sa.String(255)),  # who did it: an AE title, a user; empty: the service itself
+    sa.Column("succeeded", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("forward_to", sa.String(32), index=True),  # audit repositories that still have to hear of it
 )

@@ -1,5 +1,6 @@
 """A ledger with a clock that tests move, and receipts to put into it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -39,11 +40,13 @@ class Bench:
     same: set[frozenset[Path]] = field(default_factory=set)
 
 
-def make_bench(url: str, folder: Path) -> Bench:
+def make_bench(url: str, folder: Path, *, audit_repositories: Sequence[str] = ()) -> Bench:
     migrate(url)
     engine = open_ledger(url)
     clock = Clock()
-    ledger = SqlLedger(engine, outbox_dir=folder / "outbox", lease_seconds=60, now=clock)
+    ledger = SqlLedger(
+        engine, outbox_dir=folder / "outbox", lease_seconds=60, audit_repositories=audit_repositories, now=clock
+    )
     same: set[frozenset[Path]] = set()
     inbox = SqlInbox(
         engine,
