@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from connector.contract.dose_plan import constants_answer
+from connector.contract.dose_plan_answer import constants_answer
 from connector.contract.reading import CaseModel, Exact, parse, versions
 from connector.core.dosimetry import kinetics, systemic
 from connector.core.dosimetry.constants import constants_for

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from connector.contract.dose_plan import constants_answer
+from connector.contract.dose_plan_answer import constants_answer
 from connector.contract.reading import exact, versions
 from connector.core.assessment import DoseReport, RegionDose
 from connector.core.case import Region

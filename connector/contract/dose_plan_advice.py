@@ -4,22 +4,24 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from connector.contract.reading import CaseModel, Exact
-from connector.core.dosimetry import delivery, thresholds
+from connector.core.dosimetry import bsa, delivery, thresholds
 from connector.core.dosimetry.plan import Plan
 from connector.core.dosimetry.ranges import check
 from connector.core.dosimetry.request import PlanRequest
 from connector.core.dosimetry.thresholds import Finding, Threshold
 from connector.core.dosimetry.uncertainty import (
+    COVERAGE,
     Interval,
     RelativeUncertainty,
-    mean_dose_interval,
-    partition_interval,
+    activity_interval,
+    dose_intervals,
 )
+from connector.core.dosimetry.uncertainty import SOURCE as UNCERTAINTY_SOURCE
 from connector.core.errors import BadCase
 
 
 class AdviceCase(CaseModel):
-    """Fields that change no number of the plan; every one may be left out."""
+    """Fields that change no number of the plan; every one may be left out. Uncertainties are relative and standard."""
 
     intent: Literal["segmentectomy", "lobectomy", "unilobar", "bilobar"] | None = None
     tumour_type: Literal["HCC", "ICC", "mCRC"] | None = None
@@ -29,6 +31,8 @@ class AdviceCase(CaseModel):
     hours_after_calibration: Exact | None = None
     volume_uncertainty_fraction: Exact = Decimal(0)
     ratio_uncertainty_fraction: Exact = Decimal(0)
+    shunt_uncertainty_fraction: Exact = Decimal(0)
+    lung_mass_uncertainty_fraction: Exact = Decimal(0)
     calibration_uncertainty_fraction: Exact = Decimal(0)
 
 
@@ -36,9 +40,13 @@ def advice(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any]
     """Findings, intervals and delivery of one plan. Raises BadCase."""
     check("whole_normal_liver_mass_kg", case.whole_normal_liver_mass_kg)
     check("bilirubin_mg_dl", case.bilirubin_mg_dl)
+    surface = None
+    if request.height_m is not None and request.weight_kg is not None:
+        surface = float(bsa.body_surface_m2(height_m=request.height_m, weight_kg=request.weight_kg))
     return {
+        "body_surface_m2": surface,
         "findings": [_finding(each) for each in _findings(case, request, plan)],
-        "interval_gy": _intervals(case, request, plan),
+        **_uncertainty(case, request, plan),
         "delivery": _delivery(case, request, plan),
     }
 
@@ -95,31 +103,46 @@ def _bounds(threshold: Threshold) -> str:
     return " and ".join(f"{sign} {bound} Gy" for sign, bound in signs if bound is not None)
 
 
-def _intervals(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any] | None:
-    uncertainty = RelativeUncertainty(
+def _uncertainty(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any]:
+    """Intervals of the activity and of every dose, and what went into them and what did not."""
+    known = uncertainty_of(case)
+    activity = activity_interval(request, plan.constants, known, plan)
+    doses = dose_intervals(plan.activity_gbq, request, plan.constants, known)
+    answer: dict[str, Any] = {
+        "interval_gbq": None if activity is None else ends(activity),
+        "interval_gy": {name: ends(each) for name, each in doses.items()},
+        "uncertainty": uncertainty_answer(known),
+    }
+    if plan.given is not None:
+        given = dose_intervals(plan.given.activity_gbq, request, plan.constants, known)
+        answer["given_interval_gy"] = {name: ends(each) for name, each in given.items()}
+    return answer
+
+
+def uncertainty_of(case: AdviceCase) -> RelativeUncertainty:
+    """The case's relative standard uncertainties. Raises BadCase for one that is no fraction."""
+    return RelativeUncertainty(
         volume=case.volume_uncertainty_fraction,
-        tumour_to_normal_ratio=case.ratio_uncertainty_fraction,
+        ratio=case.ratio_uncertainty_fraction,
+        shunt=case.shunt_uncertainty_fraction,
+        lung_mass=case.lung_mass_uncertainty_fraction,
         calibration=case.calibration_uncertainty_fraction,
     )
-    if uncertainty == RelativeUncertainty():
-        return None
-    dose, ratio = plan.absorbed_dose_gy, request.tumour_to_normal_ratio
-    found: dict[str, Interval] = {}
-    for name, value in (("perfused", dose.perfused), ("lung", dose.lung)):
-        if value is not None:
-            found[name] = mean_dose_interval(value, uncertainty)
-    if ratio is not None and plan.tumour_mass_kg is not None and plan.normal_liver_mass_kg is not None:
-        for name, value in (("tumour", dose.tumour), ("normal_liver", dose.normal_liver)):
-            if value is not None:
-                found[name] = partition_interval(
-                    value,
-                    uncertainty,
-                    tumour_mass_kg=plan.tumour_mass_kg,
-                    normal_liver_mass_kg=plan.normal_liver_mass_kg,
-                    tumour_to_normal_ratio=ratio,
-                    of_tumour=name == "tumour",
-                )
-    return {name: [float(interval.low), float(interval.high)] for name, interval in found.items()}
+
+
+def uncertainty_answer(known: RelativeUncertainty) -> dict[str, Any]:
+    """What the intervals of an answer hold, and what they do not."""
+    return {
+        "coverage_factor": float(COVERAGE),
+        "relative_standard": {name: float(getattr(known, name)) for name in known.__slots__},
+        "not_known": [name for name in known.__slots__ if not getattr(known, name)],
+        "source": str(UNCERTAINTY_SOURCE),
+    }
+
+
+def ends(interval: Interval) -> list[float]:
+    """Both ends of an interval."""
+    return [float(interval.low), float(interval.high)]
 
 
 def _delivery(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any] | None:
@@ -128,6 +151,8 @@ def _delivery(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, A
     fewest, most = delivery.microsphere_count(plan.activity_gbq, device=request.device)
     answer: dict[str, Any] = {
         "microspheres_million": [float(fewest / 10**6), float(most / 10**6)],
+        "microspheres_usual_million": [float(each) for each in delivery.USUAL_MILLION[request.device]],
+        "activity_per_microsphere_bq": [float(each) for each in delivery.SPHERE_BQ[request.device]],
         "note": "activity per microsphere differs between papers: the certificate of the vial holds",
         "source": str(delivery.REVIEW_TABLE_1),
     }

@@ -6,7 +6,6 @@ import pytest
 
 from connector.contract.dose_plan import run
 from connector.core.dosimetry import delivery, thresholds
-from connector.core.dosimetry.uncertainty import RelativeUncertainty, mean_dose_interval, partition_interval
 from connector.core.errors import BadCase
 
 PLAN = {
@@ -84,50 +83,13 @@ def test_findings_of_a_plan():
         ({"bilirubin_mg_dl": "-1"}, "bilirubin_mg_dl"),
         ({"volume_uncertainty_fraction": 1}, "volume_uncertainty_fraction"),
         ({"calibration_uncertainty_fraction": "-0.1"}, "calibration_uncertainty_fraction"),
+        ({"ratio_uncertainty_fraction": "1"}, "ratio_uncertainty_fraction"),
     ],
 )
 def test_advice_refused(change, field):
     with pytest.raises(BadCase) as fault:
         run({**PLAN, **change})
     assert fault.value.field == field
-
-
-def test_intervals_by_hand():
-    ten = RelativeUncertainty(volume=Decimal("0.1"))
-    assert mean_dose_interval(Decimal(100), ten).low == pytest.approx(Decimal(80))
-    assert mean_dose_interval(Decimal(100), RelativeUncertainty(volume=Decimal("0.9"))).low == 0, (
-        "a dose is not negative"
-    )
-    shares = {
-        "tumour_mass_kg": Decimal("0.25"),
-        "normal_liver_mass_kg": Decimal(1),
-        "tumour_to_normal_ratio": Decimal(4),
-    }
-    ratio = RelativeUncertainty(tumour_to_normal_ratio=Decimal("0.2"))
-    half = partition_interval(Decimal(100), ratio, of_tumour=True, **shares)
-    assert (half.low, half.high) == (Decimal(80), Decimal(120)), (
-        "half of the activity in the tumour: half of the ratio's 20 %"
-    )
-    both = partition_interval(Decimal(100), RelativeUncertainty(volume=Decimal("0.1")), of_tumour=False, **shares)
-    assert float(both.high) == pytest.approx(100 + 200 * 0.1 * 0.5**0.5)
-
-
-def test_a_plan_with_uncertainties_gives_intervals():
-    answer = run({**PLAN, "ratio_uncertainty_fraction": "0.2"})
-    assert answer["interval_gy"]["tumour"] == pytest.approx([164, 246])
-    assert answer["interval_gy"]["perfused"] == pytest.approx([82, 82])
-    assert run(PLAN)["interval_gy"] is None
-    mird = {name: value for name, value in PLAN.items() if name not in {"tumour_to_normal_ratio", "prescribed_to"}}
-    mird = {
-        **mird,
-        "method": "mird",
-        "perfused_mass_kg": "1.25",
-        "lung_mass_kg": None,
-        "volume_uncertainty_fraction": "0.1",
-    }
-    assert set(run(mird)["interval_gy"]) == {"perfused"}
-    no_tumour = {**PLAN, "tumour_mass_kg": 0, "prescribed_to": "normal_liver", "volume_uncertainty_fraction": "0.1"}
-    assert "tumour" not in run(no_tumour)["interval_gy"]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +119,8 @@ def test_delivery_of_a_plan():
     fewest, most = resin["delivery"]["microspheres_million"]
     assert most == pytest.approx(resin["activity_gbq"] * 1e9 / 50 / 1e6)
     assert fewest == pytest.approx(most / 4)
+    assert resin["delivery"]["microspheres_usual_million"] == [20, 40]
+    assert resin["delivery"]["activity_per_microsphere_bq"] == [50, 200], "Table 1"
     big = run({**PLAN, "prescribed_dose_gy": 3000, "hours_after_calibration": "64.1", "lung_dose_limit_gy": 900,
                "cumulative_lung_dose_limit_gy": 900})  # fmt: skip
     assert big["delivery"]["vial_gbq"] is None

@@ -11,6 +11,7 @@ SMALL_PERFUSED_ML = Decimal(100)
 SMALL_PERFUSED_KG = Decimal("0.1")
 LUNG_KG = (Decimal("0.3"), Decimal(2))
 HIGH_SHUNT = Decimal("0.20")
+HIGH_BURDEN = Decimal("0.50")
 LOW_RATIO = Decimal("1.5")
 ONE = Decimal(1)
 
@@ -26,11 +27,31 @@ def cautions(request: PlanRequest, perfused_mass_kg: Decimal | None) -> Iterator
         yield f"tumour_to_normal_ratio {ratio}: the tumour {meaning} the normal liver; reconsider this treatment"
 
 
+def conflicts(request: PlanRequest) -> Iterator[str]:
+    """Ids of the places where the sources disagree and this plan had to choose (`connector rules` prints them)."""
+    yield from _CONFLICTS_OF_METHOD[request.method]
+    if request.method == "mird" and request.device == "glass":
+        yield "CON-DOSE80"
+    if request.lung_shunt_fraction:
+        yield "CON-LUNGOVER"
+    yield from ("CON-SPECACT", "CON-SPHERES")
+
+
+_CONFLICTS_OF_METHOD = {
+    "empiric": ("CON-EMPIRIC", "CON-EMPIRIC-BURDEN"),
+    "bsa": ("CON-BSA",),
+    "mird": ("CON-MIRD50", "CON-LUNG061"),
+    "partition": ("CON-PARTITION-D",),
+}
+
+
 def _of_method(request: PlanRequest) -> Iterator[str]:
     if request.method in {"empiric", "bsa"}:
         yield f"{request.method} plans no dose: a dose-based method is preferred (EANM 2022); a board confirms"
         if request.device == "glass":
             yield f"{request.method} is published for resin microspheres only: no shunt reduction was made for glass"
+    if request.method == "empiric" and _is_high_burden(request):
+        yield "half of the liver or more is tumour: outside the range of a prescription, for the board alone to decide"
     if request.method == "mird" and request.device == "glass" and request.prescribed_dose_gy is not None:
         low, high = mird.USUAL_GLASS_DOSE_GY
         if not low <= request.prescribed_dose_gy <= high:
@@ -39,6 +60,12 @@ def _of_method(request: PlanRequest) -> Iterator[str]:
         surface = bsa.body_surface_m2(height_m=request.height_m, weight_kg=request.weight_kg)
         if not bsa.ADULT_M2[0] <= surface <= bsa.ADULT_M2[1]:
             yield f"body surface {surface:.2f} m2 is unusual for an adult: check height_m and weight_kg"
+
+
+def _is_high_burden(request: PlanRequest) -> bool:
+    """Whether tumour takes half of the liver or more, as far as both volumes are known."""
+    tumour, liver = request.tumour_volume_ml, request.liver_volume_ml
+    return tumour is not None and liver is not None and tumour >= HIGH_BURDEN * liver
 
 
 def _of_lungs(request: PlanRequest) -> Iterator[str]:

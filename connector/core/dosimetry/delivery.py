@@ -13,6 +13,8 @@ REVIEW_TABLE_1 = Citation("Current status of yttrium-90 microspheres radioemboli
 # Lowest and highest activity of one microsphere in Bq. The papers disagree with each other, so a number of microspheres
 # informs and decides nothing: the certificate of the vial holds.
 SPHERE_BQ = {"resin": (Decimal(50), Decimal(200)), "glass": (Decimal(250), Decimal(2500))}
+# What is infused in one treatment by the same review (Treatment), in millions.
+USUAL_MILLION = {"resin": (Decimal(20), Decimal(40)), "glass": (Decimal("1.2"), Decimal(8))}
 BQ_PER_GBQ = Decimal(10**9)
 
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from connector.core.dosimetry import bsa, compartments, empiric, limits, mird, partition
-from connector.core.dosimetry.cautions import cautions
+from connector.core.dosimetry import compartments, limits, mird
+from connector.core.dosimetry.cautions import cautions, conflicts
 from connector.core.dosimetry.constants import CONVENTIONAL_LUNG_MASS_KG, Constants
 from connector.core.dosimetry.limits import Constraint, Reaching
+from connector.core.dosimetry.prescriptions import prescribe
 from connector.core.dosimetry.ranges import needed
 from connector.core.dosimetry.request import PlanRequest
-from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 
 
@@ -24,12 +24,23 @@ class AbsorbedDose:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """What a given activity does: doses in full, limits or not, and the names of the limits that it breaks."""
+
+    activity_gbq: Decimal
+    lung_activity_gbq: Decimal | None
+    absorbed_dose_gy: AbsorbedDose
+    exceeds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """
     The answer to a `PlanRequest`.
 
     `activity_gbq` is None when `allowed` is False. `allowed` is None when a limit could not be checked; the warnings
-    name what is missing.
+    name what is missing. `given` answers for the request's given activity. `conflicts` are the ids of the places where
+    the sources disagree that this plan had to decide.
     """
 
     activity_gbq: Decimal | None
@@ -45,13 +56,8 @@ class Plan:
     sources: tuple[Citation, ...]
     tumour_mass_kg: Decimal | None
     normal_liver_mass_kg: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Prescription:
-    activity_gbq: Decimal
-    formula: str
-    sources: tuple[Citation, ...]
+    given: Forward | None = None
+    conflicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +78,13 @@ def plan(request: PlanRequest, constants: Constants) -> Plan:
     """
     if request.method != "empiric":
         needed("lung_shunt_fraction", request.lung_shunt_fraction, by=request.method)
-    prescription = _PRESCRIBE[request.method](request, constants)
+    prescription = prescribe(request, constants)
     masses = _masses(request)
     constraints, unchecked = _constraints(request, constants, masses, prescription.activity_gbq)
     controlling, smallest = limits.smallest(prescription.activity_gbq, constraints)
     forbidden = smallest <= 0
     activity = None if forbidden else smallest
-    lung_activity, doses = _doses(request, constants, masses, activity)
+    lung_activity, doses = doses_of(activity, request, constants)
     warnings = list(unchecked)
     if forbidden:
         warnings.insert(0, _forbidding(controlling, request))
@@ -97,76 +103,18 @@ def plan(request: PlanRequest, constants: Constants) -> Plan:
         sources=_unique([*prescription.sources, *(constraint.source for constraint in constraints), constants.source]),
         tumour_mass_kg=masses.tumour,
         normal_liver_mass_kg=masses.normal_liver,
+        given=_forward(request, constants, constraints),
+        conflicts=tuple(conflicts(request)),
     )
 
 
-def _empiric(request: PlanRequest, _constants: Constants) -> _Prescription:
-    activity = empiric.activity_gbq(
-        tumour_volume_ml=needed("tumour_volume_ml", request.tumour_volume_ml, by="empiric"),
-        liver_volume_ml=needed("liver_volume_ml", request.liver_volume_ml, by="empiric"),
-        treated_volume_ml=request.treated_volume_ml,
-    )
-    return _Prescription(activity / (1 - request.residual_fraction), empiric.FORMULA, (empiric.SOURCE,))
-
-
-def _bsa(request: PlanRequest, _constants: Constants) -> _Prescription:
-    liver = needed("liver_volume_ml", request.liver_volume_ml, by="bsa")
-    tumour = request.treated_tumour_volume_ml
-    if request.treated_volume_ml is None:
-        tumour = needed("tumour_volume_ml", request.tumour_volume_ml, by="bsa")
-    elif tumour is None:
-        raise BadCase("treated_tumour_volume_ml", None, "is needed by bsa with treated_volume_ml: add it")
-    activity = bsa.activity_gbq(
-        surface_m2=bsa.body_surface_m2(
-            height_m=needed("height_m", request.height_m, by="bsa"),
-            weight_kg=needed("weight_kg", request.weight_kg, by="bsa"),
-        ),
-        liver_volume_ml=liver,
-        treated_volume_ml=liver if request.treated_volume_ml is None else request.treated_volume_ml,
-        treated_tumour_volume_ml=tumour,
-    )
-    sources = (bsa.SOURCE, bsa.SURFACE_SOURCE)
-    return _Prescription(activity / (1 - request.residual_fraction), bsa.FORMULA, sources)
-
-
-def _mird(request: PlanRequest, constants: Constants) -> _Prescription:
-    if request.prescribed_to not in {None, "perfused"}:
-        raise BadCase("prescribed_to", request.prescribed_to, "mird prescribes to the perfused mass: use partition")
-    activity = mird.activity_gbq(
-        prescribed_dose_gy=needed("prescribed_dose_gy", request.prescribed_dose_gy, by="mird"),
-        perfused_mass_kg=needed("perfused_mass_kg", request.perfused_mass_kg, by="mird"),
-        energy_per_activity_j_gbq=constants.prescription_energy_per_activity_j_gbq,
-        lung_shunt_fraction=needed("lung_shunt_fraction", request.lung_shunt_fraction, by="mird"),
-        residual_fraction=request.residual_fraction,
-    )
-    return _Prescription(activity, mird.FORMULA, (mird.SOURCE,))
-
-
-def _partition(request: PlanRequest, constants: Constants) -> _Prescription:
-    if request.prescribed_to is None:
-        raise BadCase("prescribed_to", None, "is needed by partition and missing: perfused, normal_liver or tumour")
-    tumour = needed("tumour_mass_kg", request.tumour_mass_kg, by="partition")
-    normal = needed("normal_liver_mass_kg", request.normal_liver_mass_kg, by="partition")
-    ratio = needed("tumour_to_normal_ratio", request.tumour_to_normal_ratio, by="partition")
-    activity = partition.activity_gbq(
-        normal_liver_dose_gy=partition.normal_liver_prescription_gy(
-            prescribed_dose_gy=needed("prescribed_dose_gy", request.prescribed_dose_gy, by="partition"),
-            prescribed_to=request.prescribed_to,
-            tumour_to_normal_ratio=ratio,
-            tumour_mass_kg=tumour,
-            normal_liver_mass_kg=normal,
-        ),
-        tumour_to_normal_ratio=ratio,
-        tumour_mass_kg=tumour,
-        normal_liver_mass_kg=normal,
-        energy_per_activity_j_gbq=constants.energy_per_activity_j_gbq,
-        lung_shunt_fraction=needed("lung_shunt_fraction", request.lung_shunt_fraction, by="partition"),
-        residual_fraction=request.residual_fraction,
-    )
-    return _Prescription(activity, partition.FORMULA, (partition.SOURCE,))
-
-
-_PRESCRIBE = {"empiric": _empiric, "bsa": _bsa, "mird": _mird, "partition": _partition}
+def _forward(request: PlanRequest, constants: Constants, constraints: list[Constraint]) -> Forward | None:
+    activity = request.given_activity_gbq
+    if activity is None:
+        return None
+    lung_activity, doses = doses_of(activity, request, constants)
+    broken = tuple(limit.name for limit in constraints if limits.smallest(activity, [limit])[0] == limit.name)
+    return Forward(activity, lung_activity, doses, broken)
 
 
 def _masses(request: PlanRequest) -> _Masses:
@@ -218,15 +166,18 @@ def _constraints(
 
 def _lung_constraints(request: PlanRequest, reaching: Reaching, lung_mass_kg: Decimal | None) -> list[Constraint]:
     found = []
+    previous = request.previous_lung_dose_gy or Decimal(0)
     if request.method == "mird":
         found.append(limits.lung_activity(reaching, limit_gbq=mird.LUNG_ACTIVITY_LIMIT_GBQ, source=mird.SOURCE))
     if lung_mass_kg is not None:
         found.append(limits.lung_dose(reaching, limit_gy=request.lung_dose_limit_gy, lung_mass_kg=lung_mass_kg))
+    # Lungs that have had all they may get none, whatever they weigh.
+    if lung_mass_kg is not None or previous >= request.cumulative_lung_dose_limit_gy:
         cumulative = limits.cumulative_lung_dose(
             reaching,
             limit_gy=request.cumulative_lung_dose_limit_gy,
-            previous_gy=request.previous_lung_dose_gy or Decimal(0),
-            lung_mass_kg=lung_mass_kg,
+            previous_gy=previous,
+            lung_mass_kg=lung_mass_kg or CONVENTIONAL_LUNG_MASS_KG,
         )
         found.append(cumulative)
     return found
@@ -245,14 +196,14 @@ def _normal_liver_constraint(request: PlanRequest, reaching: Reaching, masses: _
     )
 
 
-def _doses(
-    request: PlanRequest, constants: Constants, masses: _Masses, activity: Decimal | None
+def doses_of(
+    activity: Decimal | None, request: PlanRequest, constants: Constants
 ) -> tuple[Decimal | None, AbsorbedDose]:
-    """Activity in the lungs and the dose of every compartment that is known."""
+    """Activity in the lungs in GBq, and the dose of every compartment that is known, by an activity at injection."""
     reaching = _reaching(request, constants)
     if activity is None or reaching is None:
         return None, AbsorbedDose()
-    energy = constants.energy_per_activity_j_gbq
+    masses, energy = _masses(request), constants.energy_per_activity_j_gbq
     in_lung, in_liver = activity * reaching.lung_share, activity * reaching.liver_share
     tumour, normal = _two_doses(request, energy, masses, in_liver)
     return in_lung, AbsorbedDose(

@@ -63,6 +63,9 @@ RANGES: Mapping[str, Range] = {
     "cumulative_lung_dose_limit_gy": _positive("Gy"),
     "normal_liver_dose_limit_gy": _positive("Gy"),
     "energy_per_activity_j_gbq": _positive("J/GBq"),
+    "given_activity_gbq": _positive("GBq"),
+    "tumour_to_normal_activity_ratio": _positive("a ratio of activities"),
+    "tumour_lung_shunt_fraction": Range("no activity reaches the liver: give a fraction below 1", high=ONE, below=True),
     "whole_normal_liver_mass_kg": _positive("kilograms"),
     "bilirubin_mg_dl": _not_negative("mg/dL"),
 }

@@ -20,6 +20,7 @@ class PlanRequest:
 
     `liver_volume_ml` is the whole liver including tumour, `perfused_mass_kg` includes tumour, `normal_liver_mass_kg` is
     the normal perfused liver without tumour. `tumour_to_normal_ratio` is a ratio of concentrations (activity per mass).
+    `given_activity_gbq` is an activity at injection whose doses are asked for, beside or instead of a prescription.
     """
 
     method: str
@@ -44,6 +45,7 @@ class PlanRequest:
     lung_dose_limit_gy: Decimal = Decimal(30)
     cumulative_lung_dose_limit_gy: Decimal = Decimal(50)
     normal_liver_dose_limit_gy: Decimal | None = None
+    given_activity_gbq: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Raise BadCase for the first field that cannot stand."""

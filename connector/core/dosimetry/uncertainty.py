@@ -1,23 +1,39 @@
-"""How far a planned dose may be from the true one, from what is known of volume, ratio and calibration."""
+"""How far a planned activity and its doses may be from the true ones, from what is known of everything they rest on."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from connector.core.dosimetry.constants import Constants
+from connector.core.dosimetry.plan import Plan, doses_of, plan
+from connector.core.dosimetry.request import PlanRequest
 from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 
 SOURCE = Citation("JCGM 100:2008 (GUM)", "5.1.2, uncorrelated inputs; first order")
 # Two standard uncertainties each way hold about 95 % when no single input rules.
 COVERAGE = Decimal(2)
+# Half-lives and mean energies in print give 49.384 to 49.970 J/GBq for Y-90: an even chance over that range.
+PRINTED_J_GBQ = (Decimal("49.384"), Decimal("49.970"))
+CONSTANTS_FRACTION = round((PRINTED_J_GBQ[1] - PRINTED_J_GBQ[0]) / 2 / Decimal(3).sqrt() / PRINTED_J_GBQ[0], 4)
+# Relative step of the derivatives: far below every digit that is shown, far above the last of 28.
+STEP = Decimal("1E-9")
+
+_VOLUMES = ("tumour_mass_kg", "normal_liver_mass_kg", "perfused_mass_kg", "tumour_volume_ml", "liver_volume_ml",
+            "treated_volume_ml", "treated_tumour_volume_ml")  # fmt: skip
+Outputs = Mapping[str, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True)
 class RelativeUncertainty:
-    """Relative standard uncertainties (0.1 is 10 %) of what a dose is made of."""
+    """Relative standard uncertainties (0.1 is 10 %) of what a dose is made of; 0 where nothing is known."""
 
     volume: Decimal = Decimal(0)
-    tumour_to_normal_ratio: Decimal = Decimal(0)
+    ratio: Decimal = Decimal(0)
+    shunt: Decimal = Decimal(0)
+    lung_mass: Decimal = Decimal(0)
     calibration: Decimal = Decimal(0)
+    constants: Decimal = CONSTANTS_FRACTION
 
     def __post_init__(self) -> None:
         """Raise BadCase for one that is no fraction."""
@@ -36,32 +52,82 @@ class Interval:
     high: Decimal
 
 
-def _interval(value: Decimal, relative_squared: Decimal) -> Interval:
-    spread = COVERAGE * value * relative_squared.sqrt()
+def interval(value: Decimal, variance: Decimal) -> Interval:
+    """The value with `COVERAGE` standard uncertainties each way; the variance has the value's unit squared."""
+    spread = COVERAGE * variance.sqrt()
     return Interval(value, max(value - spread, Decimal(0)), value + spread)
 
 
-def mean_dose_interval(dose_gy: Decimal, uncertainty: RelativeUncertainty) -> Interval:
-    """Dose to one compartment that takes all of the activity, D = k A / m: volume and calibration enter once each."""
-    return _interval(dose_gy, uncertainty.volume**2 + uncertainty.calibration**2)
-
-
-def partition_interval(
-    dose_gy: Decimal,
-    uncertainty: RelativeUncertainty,
-    *,
-    tumour_mass_kg: Decimal,
-    normal_liver_mass_kg: Decimal,
-    tumour_to_normal_ratio: Decimal,
-    of_tumour: bool,
-) -> Interval:
+def activity_interval(
+    request: PlanRequest, constants: Constants, known: RelativeUncertainty, made: Plan
+) -> Interval | None:
     """
-    Dose by the partition model, D_N = k A / (TN m_T + m_N) and D_T = TN D_N.
+    The planned activity in GBq, as far as volumes, ratio, shunt, lung mass and constants leave it open.
 
-    With s = TN m_T / (TN m_T + m_N), the share of the tumour: the ratio enters with -s for normal liver and 1 - s for
-    tumour, the masses (taken as uncorrelated) with s and 1 - s.
+    The calibration is not in it: it is of what is drawn up, and enters the doses. None when nothing may be given.
     """
-    share = tumour_to_normal_ratio * tumour_mass_kg / (tumour_to_normal_ratio * tumour_mass_kg + normal_liver_mass_kg)
-    by_ratio = (1 - share if of_tumour else share) * uncertainty.tumour_to_normal_ratio
-    by_mass = (share**2 + (1 - share) ** 2) * uncertainty.volume**2
-    return _interval(dose_gy, by_ratio**2 + by_mass + uncertainty.calibration**2)
+    if made.activity_gbq is None:
+        return None
+    found = _intervals(lambda asked, by: {"activity": plan(asked, by).activity_gbq}, request, constants, known)
+    return found["activity"]
+
+
+def dose_intervals(
+    activity_gbq: Decimal | None, request: PlanRequest, constants: Constants, known: RelativeUncertainty
+) -> Mapping[str, Interval]:
+    """The doses in Gy of one activity at injection, by compartment; those that are not known are left out."""
+
+    def doses(asked: PlanRequest, by: Constants) -> Outputs:
+        _, dose = doses_of(activity_gbq, asked, by)
+        return {"tumour": dose.tumour, "normal_liver": dose.normal_liver, "perfused": dose.perfused, "lung": dose.lung}
+
+    return _intervals(doses, request, constants, known, proportional=known.calibration)
+
+
+def _intervals(
+    outputs: Callable[[PlanRequest, Constants], Outputs],
+    request: PlanRequest,
+    constants: Constants,
+    known: RelativeUncertainty,
+    proportional: Decimal = Decimal(0),
+) -> Mapping[str, Interval]:
+    """Propagate to first order, one input at a time; `proportional` enters every output once."""
+    values = {name: value for name, value in outputs(request, constants).items() if value is not None}
+    variances = {name: (proportional * value) ** 2 for name, value in values.items()}
+    for moved, step, relative in _moves(request, constants, known):
+        after = outputs(*moved)
+        for name, value in values.items():
+            slope = ((after[name] or Decimal(0)) - value) / step
+            variances[name] += (slope * relative) ** 2
+    return {name: interval(value, variances[name]) for name, value in values.items()}
+
+
+def _moves(
+    request: PlanRequest, constants: Constants, known: RelativeUncertainty
+) -> Iterator[tuple[tuple[PlanRequest, Constants], Decimal, Decimal]]:
+    """Each uncertain input moved by a small part of itself: the new arguments, that part, and its uncertainty."""
+    inputs = [
+        *((field, known.volume) for field in _VOLUMES),
+        ("tumour_to_normal_ratio", known.ratio),
+        ("lung_shunt_fraction", known.shunt),
+        ("lung_mass_kg", known.lung_mass),
+    ]
+    for field, relative in inputs:
+        if relative and getattr(request, field):
+            moved, step = _moved(request, field)
+            yield (moved, constants), step, relative
+    more = replace(
+        constants,
+        energy_per_activity_j_gbq=constants.energy_per_activity_j_gbq * (1 + STEP),
+        prescription_energy_per_activity_j_gbq=constants.prescription_energy_per_activity_j_gbq * (1 + STEP),
+    )
+    yield (request, more), STEP, known.constants
+
+
+def _moved(request: PlanRequest, field: str) -> tuple[PlanRequest, Decimal]:
+    """A part is made smaller; a whole that its parts fill already is made larger instead."""
+    value = getattr(request, field)
+    try:
+        return replace(request, **{field: value * (1 - STEP)}), -STEP
+    except BadCase:
+        return replace(request, **{field: value * (1 + STEP)}), STEP
