@@ -1,6 +1,5 @@
 """How uncertain a plan is: by hand where a hand can, by seeded Monte Carlo where it cannot."""
 
-
 import numpy as np
 import pytest
 
