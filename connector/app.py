@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from starlette.applications import Starlette
 
 from connector.core.errors import BadCase
-from connector.dicom.pacs_priors import PacsPriors
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
@@ -30,7 +29,7 @@ from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
-from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_node
+from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
@@ -194,13 +193,9 @@ class App:
         return found
 
     def _priors(self) -> Priors | None:
-        settings = self.settings
-        if not (settings.pacs_host and settings.pacs_priors):
+        priors = pacs_priors(self.settings, _AsPrior(self.inbox)) if self.settings.pacs_priors else None
+        if priors is None:
             return None
-        priors = PacsPriors(
-            pacs_node(settings), inbox=_AsPrior(self.inbox), folder=settings.data_dir / "inbox",
-            disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
-        )  # fmt: skip
 
         def fetch(study: StudyRow) -> str:
             came = priors.retrieve_priors(

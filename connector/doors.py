@@ -31,6 +31,8 @@ def dicom_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, reuse_port: b
         offer_commitment=settings.offer_storage_commitment,
         on_commitment_result=lambda result: desk.committed(result.committed, result.failed),
         reuse_port=reuse_port,
+        # By the standard the originator is who asked, ourselves; archives made with pynetdicom name themselves.
+        move_originators=frozenset({settings.ae_title, settings.pacs_ae_title}),
     )
 
 

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from connector.core.errors import BadCase, ConnectorError
 from connector.dicom.pacs import PacsDestination
 from connector.dicom.pacs_association import Pacs
+from connector.dicom.pacs_dimse import DimseArchive
+from connector.dicom.pacs_priors import Archive, PacsPriors
+from connector.dicom.pacs_web import WebArchive, WebPacs
 from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_token import SmartCredentials
+from connector.ports import Inbox
 from connector.settings import Settings
 
 
@@ -27,6 +31,36 @@ def pacs_node(settings: Settings) -> Pacs:
         ae_title=settings.pacs_ae_title,
         calling_ae_title=settings.ae_title,
         tls=_client_tls(settings),
+    )
+
+
+def pacs_priors(settings: Settings, inbox: Inbox) -> PacsPriors | None:
+    """Query and retrieve at the PACS, by DICOMweb first where it is set; None when no way is set."""
+    ways: list[Archive] = []
+    if settings.pacs_dicomweb_url:
+        ways.append(WebArchive(_web_pacs(settings)))
+    if settings.pacs_host:
+        ways.append(DimseArchive(pacs_node(settings), move_to=settings.ae_title if settings.pacs_move else ""))
+    if not ways:
+        return None
+    return PacsPriors(
+        ways,
+        inbox=inbox,
+        folder=settings.data_dir / "inbox",
+        disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
+        source=settings.pacs_ae_title,
+    )
+
+
+def _web_pacs(settings: Settings) -> WebPacs:
+    certificate, key = settings.tls_certificate_file, settings.tls_key_file
+    return WebPacs(
+        url=settings.pacs_dicomweb_url,
+        user=settings.pacs_dicomweb_user,
+        password=settings.pacs_dicomweb_password.get_secret_value(),
+        token=settings.pacs_dicomweb_token.get_secret_value(),
+        ca_file=settings.pacs_tls_ca_file,
+        certificate=(str(certificate), str(key)) if certificate is not None and key is not None else None,
     )
 
 
@@ -80,6 +114,8 @@ def check_neighbours(settings: Settings) -> dict[str, str | None]:
         "ehr": _try(client.check) if client else "not set: CONNECTOR_EHR_URL",
         "broker": _check_broker(settings),
     }
+    if settings.pacs_dicomweb_url:
+        results["pacs_dicomweb"] = _try(WebArchive(_web_pacs(settings)).check)
     if not settings.calling_ae_titles:
         results["senders"] = "not set: CONNECTOR_ALLOWED_CALLING_AE_TITLES, so every calling AE title may send"
     return results

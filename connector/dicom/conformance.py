@@ -18,13 +18,14 @@ from pydicom.uid import (
 from connector.dicom import codes, identity, receive_intake
 from connector.dicom import receive_negotiation as negotiation
 from connector.dicom.pacs_association import Pacs, Proposal
-from connector.dicom.pacs_priors import (
-    PRIOR_MODALITIES,
+from connector.dicom.pacs_dimse import (
     PRIOR_SOP_CLASSES,
     PRIOR_SYNTAXES,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
+    STUDY_ROOT_MOVE,
 )
+from connector.dicom.pacs_priors import PRIOR_MODALITIES
 from connector.dicom.read_activity import ACTIVITY_CLASSES
 from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION
 from connector.dicom.read_structures import STRUCTURE_SET
@@ -133,6 +134,7 @@ def statement() -> Json:
             "priors": [
                 _context(STUDY_ROOT_FIND, "SCU"),
                 _context(STUDY_ROOT_GET, "SCU"),
+                _context(STUDY_ROOT_MOVE, "SCU, where C-GET is refused"),
                 *(_context(uid, "SCP, by role selection", PRIOR_SYNTAXES) for uid in PRIOR_SOP_CLASSES),
             ],
             "prior_modalities": sorted(PRIOR_MODALITIES),

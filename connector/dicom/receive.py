@@ -67,7 +67,8 @@ class Listener:
     sites that keep the data folder as an archive. Reports go to `commitment_peers` (AE title to host and port) on a new
     association, to other peers on the association of their request.
     `on_commitment_result` is called with what a PACS answers to our own requests; when it raises, the PACS is told to
-    report again (0110H). With `reuse_port`, several processes listen on one port (Linux).
+    report again (0110H). With `reuse_port`, several processes listen on one port (Linux). What comes because one of
+    `move_originators` asked for it by C-MOVE is a prior.
     """
 
     def __init__(
@@ -88,9 +89,11 @@ class Listener:
         idle_seconds: float = 60.0,
         handshake_seconds: float = 15.0,
         reuse_port: bool = False,
+        move_originators: frozenset[str] = frozenset(),
     ) -> None:
         quiet_pynetdicom()
         self._host, self._port = host, port
+        self._move_originators = move_originators
         self._intake = Intake(inbox, FileStore(folder, disk_reserve_bytes=disk_reserve_bytes))
         self._on_commitment_result = on_commitment_result
         self._offer_commitment = offer_commitment
@@ -152,6 +155,8 @@ class Listener:
                 transfer_syntax_uid=context.transfer_syntax,
                 source=session.calling_ae_title,
                 association_id=session.association_id,
+                # What we asked for by C-MOVE comes to be compared with, not to be assessed.
+                is_prior=command.text(wire.MOVE_ORIGINATOR) in self._move_originators,
             )
         except Exception as fault:  # noqa: BLE001 - whatever went wrong, the sender must hear that it is not stored
             status = refusal_status(fault)

@@ -80,6 +80,7 @@ class Intake:
         transfer_syntax_uid: str,
         source: str,
         association_id: str = "",
+        is_prior: bool = False,
         check: Callable[[Head], None] | None = None,
     ) -> tuple[Head, ReceiptOutcome]:
         """
@@ -116,6 +117,7 @@ class Intake:
             modality=head.modality,
             study_date=head.study_date,
             association_id=association_id,
+            is_prior=is_prior,
         )
         return head, self._record(receipt)
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
 
@@ -47,9 +47,28 @@ class DicomSettings(BaseSettings):
     pacs_storage_commitment: bool = Field(
         default=True, description="Ask the PACS, where it offers storage commitment, to commit what it was sent."
     )
-    pacs_tls_ca_file: Path | None = Field(default=None, description="PEM CA of the PACS; set: the connection uses TLS.")
+    pacs_tls_ca_file: Path | None = Field(
+        default=None,
+        description="PEM CA of the PACS; set: associations use TLS, and its DICOMweb certificate is checked by it.",
+    )
     pacs_priors: bool = Field(
-        default=True, description="Ask the PACS (C-FIND, C-GET) for a patient's earlier SR, SEG and RT Dose."
+        default=True,
+        description="Ask the PACS (QIDO-RS and WADO-RS where set, else C-FIND and C-GET or C-MOVE) for a patient's"
+        " earlier SR, SEG and RT Dose.",
+    )
+    pacs_move: bool = Field(
+        default=True,
+        description="Where the PACS refuses C-GET, have it send to our listener by C-MOVE; it must know our AE title.",
+    )
+    pacs_dicomweb_url: str = Field(
+        default="",
+        pattern=r"^(https?://.+)?$",
+        description="Root of the PACS's DICOMweb service, e.g. https://pacs/dicom-web; empty: DIMSE only.",
+    )
+    pacs_dicomweb_user: str = Field(default="", description="User name (HTTP Basic) at the PACS's DICOMweb service.")
+    pacs_dicomweb_password: SecretStr = Field(default=SecretStr(""), description="Password of that user.")
+    pacs_dicomweb_token: SecretStr = Field(
+        default=SecretStr(""), description="Bearer token for the PACS's DICOMweb service, instead of user and password."
     )
     rt_dose_bits: Literal[16, 32] = Field(
         default=32, description="Bits of a stored RT Dose pixel; 16 for old workstations."

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pacs_case import FIND, GET, SR, scripted
+from pacs_case import FIND, GET, MOVE, SR, scripted
 from pydicom import Dataset
-from pynetdicom import evt
-from receive_case import MemoryInbox, files_in, make_image
+from pynetdicom import AE, evt
+from receive_case import MemoryInbox, files_in, listening, make_image
 
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.pacs_association import Pacs
+from connector.dicom.pacs_dimse import DimseArchive
 from connector.dicom.pacs_priors import FoundSeries, FoundStudy, PacsPriors, Retrieved
 
 
@@ -61,7 +62,7 @@ ARCHIVE = (FIND, GET, SR)
 
 
 def priors(pacs: Pacs, inbox: MemoryInbox, folder: Path) -> PacsPriors:
-    return PacsPriors(pacs, inbox=inbox, folder=folder)
+    return PacsPriors([DimseArchive(pacs)], inbox=inbox, folder=folder, source="PACS")
 
 
 def test_priors_come_in_the_same_way_as_what_is_sent(tmp_path: Path) -> None:
@@ -92,7 +93,8 @@ def test_studies_of_another_patient_are_not_believed(
     study = report(**changes)
     with scripted(*Archive(study).handlers, contexts=ARCHIVE) as pacs:
         studies = priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1", issuer_of_patient_id="LAB")
-    assert studies == ([FoundStudy(study.StudyInstanceUID, "20250102")] if kept else []), why
+    issuer = changes.get("IssuerOfPatientID", "LAB")
+    assert studies == ([FoundStudy(study.StudyInstanceUID, "20250102", "PHANTOM-1", issuer)] if kept else []), why
 
 
 @pytest.mark.parametrize("patient_id", ["", "*", "PHANTOM-?", "A\\B"])
@@ -116,10 +118,10 @@ def test_an_instance_of_another_patient_or_study_is_refused(tmp_path: Path, chan
     assert not files_in(tmp_path)
 
 
-def test_series_are_listed(tmp_path: Path) -> None:
+def test_series_are_listed() -> None:
     image = report()
     with scripted(*Archive(image).handlers, contexts=ARCHIVE) as pacs:
-        series = priors(pacs, MemoryInbox(), tmp_path).find_series(image.StudyInstanceUID)
+        series = DimseArchive(pacs).series_of(image.StudyInstanceUID)
     assert series == [FoundSeries(image.StudyInstanceUID, image.SeriesInstanceUID, "SR")]
 
 
@@ -130,6 +132,54 @@ def test_a_query_that_fails_is_judged(tmp_path: Path, status: int, failure: type
     handler = (evt.EVT_C_FIND, lambda _: iter([(status, None)]))
     with scripted(handler, contexts=ARCHIVE) as pacs, pytest.raises(failure, match=f"{status:04X}"):
         priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1")
+
+
+def test_what_get_is_refused_for_comes_by_move_to_our_listener(tmp_path: Path) -> None:
+    earlier, inbox = report(), MemoryInbox()
+    archive = Archive(earlier)
+    # pynetdicom's archive names itself as the originator, and not who asked.
+    with listening(inbox, tmp_path / "in", move_originators=frozenset({"CONNECTOR", "PACS"})) as listener:
+
+        def move(_: Any) -> Iterator[Any]:
+            yield "127.0.0.1", listener.port
+            yield 1
+            yield 0xFF00, earlier
+
+        handlers = ((evt.EVT_C_FIND, archive.find), (evt.EVT_C_MOVE, move))
+
+        def also_send(entity: AE) -> None:
+            entity.add_requested_context(SR, "1.2.840.10008.1.2.1")
+
+        with scripted(*handlers, contexts=(FIND, MOVE), change=also_send) as pacs:
+            ways = [DimseArchive(pacs, move_to="CONNECTOR")]
+            got = PacsPriors(ways, inbox=inbox, folder=tmp_path / "priors", source="PACS").retrieve_priors(
+                patient_id="PHANTOM-1", issuer_of_patient_id="LAB"
+            )
+    assert got == Retrieved(stored=1, failed=0)
+    (receipt,) = inbox.receipts.values()
+    assert (receipt.sop_instance_uid, receipt.is_prior) == (earlier.SOPInstanceUID, True), "no assessment of its own"
+
+
+def test_without_a_move_destination_a_pacs_without_get_is_refused(tmp_path: Path) -> None:
+    with (
+        scripted(*Archive(report()).handlers, contexts=(FIND, SR)) as pacs,
+        pytest.raises(Refused, match="does not offer C-GET"),
+    ):
+        priors(pacs, MemoryInbox(), tmp_path).retrieve_priors(patient_id="PHANTOM-1", issuer_of_patient_id="LAB")
+
+
+def test_a_pacs_that_does_not_know_us_as_a_destination_says_what_to_do(tmp_path: Path) -> None:
+    archive = Archive(report())
+
+    def move(_: Any) -> Iterator[Any]:
+        yield None, None
+
+    with scripted((evt.EVT_C_FIND, archive.find), (evt.EVT_C_MOVE, move), contexts=(FIND, MOVE)) as pacs:
+        ways = [DimseArchive(pacs, move_to="CONNECTOR")]
+        with pytest.raises(Refused, match="register it there"):
+            PacsPriors(ways, inbox=MemoryInbox(), folder=tmp_path, source="PACS").retrieve_priors(
+                patient_id="PHANTOM-1", issuer_of_patient_id="LAB"
+            )
 
 
 def test_a_pacs_that_cannot_be_queried_is_told(tmp_path: Path) -> None:

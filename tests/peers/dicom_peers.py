@@ -12,7 +12,7 @@ import httpx
 from state_peers import answers, free_port, wait_until
 
 ORTHANC_PLUGINS = Path("/usr/share/orthanc/plugins")
-_PASSWORD = "for-this-run-only"  # noqa: S105 - of a server that lives for one test
+PASSWORD = "for-this-run-only"  # noqa: S105 - of a server that lives for one test
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,11 @@ class Orthanc:
 
     dicom_port: int
     http: httpx.Client
+
+    @property
+    def web(self) -> dict[str, str]:
+        """Root of its DICOMweb service, and who may use it."""
+        return {"url": f"{self.http.base_url}/dicom-web", "user": "connector", "password": PASSWORD}
 
     def instances(self) -> list[str]:
         """SOP Instance UIDs that it holds."""
@@ -35,16 +40,16 @@ class Orthanc:
 
 
 @contextmanager
-def orthanc(folder: Path, *, connector_port: int) -> Iterator[Orthanc]:
+def orthanc(folder: Path, *, connector_port: int, allow_get: bool = True) -> Iterator[Orthanc]:
     """An Orthanc that knows us as CONNECTOR at a port of this machine, and checks AE titles and addresses."""
     dicom_port, http_port = free_port(), free_port()
     ours = {
         "AET": "CONNECTOR", "Host": "127.0.0.1", "Port": connector_port, "AllowEcho": True, "AllowFind": True,
-        "AllowGet": True, "AllowMove": True, "AllowStore": True, "AllowStorageCommitment": True,
+        "AllowGet": allow_get, "AllowMove": True, "AllowStore": True, "AllowStorageCommitment": True,
     }  # fmt: skip
     settings = {
         "HttpPort": http_port, "RemoteAccessAllowed": False, "AuthenticationEnabled": True,
-        "RegisteredUsers": {"connector": _PASSWORD}, "DicomAet": "ORTHANC", "DicomPort": dicom_port,
+        "RegisteredUsers": {"connector": PASSWORD}, "DicomAet": "ORTHANC", "DicomPort": dicom_port,
         "DicomCheckCalledAet": True, "DicomAlwaysAllowStore": False, "DicomAlwaysAllowEcho": True,
         "DicomCheckModalityHost": True, "DicomModalities": {"connector": ours}, "OverwriteInstances": True,
         "Plugins": [str(ORTHANC_PLUGINS / "libOrthancDicomWeb.so")],
@@ -57,9 +62,7 @@ def orthanc(folder: Path, *, connector_port: int) -> Iterator[Orthanc]:
     )
     try:
         wait_until(lambda: answers(dicom_port) and answers(http_port), seconds=30, what="the start of Orthanc")
-        with httpx.Client(
-            base_url=f"http://127.0.0.1:{http_port}", auth=("connector", _PASSWORD), timeout=30
-        ) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{http_port}", auth=("connector", PASSWORD), timeout=30) as client:
             yield Orthanc(dicom_port, client)
     finally:
         process.terminate()

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_file
 from receive_case import MemoryInbox, as_file, listening, make_image
 
 from connector.core.errors import Refused, TryLater
 from connector.dicom.pacs import PacsDestination
 from connector.dicom.pacs_association import Pacs
-from connector.dicom.pacs_priors import PacsPriors, Retrieved
+from connector.dicom.pacs_dimse import DimseArchive
+from connector.dicom.pacs_priors import Archive, PacsPriors, Retrieved
+from connector.dicom.pacs_web import WebArchive, WebPacs
+from connector.dicom.receive_same import same_dataset
 from connector.ports import Document
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -82,22 +86,101 @@ def test_orthanc_commits_to_our_listener(peer: Orthanc, port: int, tmp_path: Pat
     assert (results[0].committed, results[0].failed) == ((image.SOPInstanceUID,), {})
 
 
-def test_priors_come_from_orthanc_and_only_the_patients(peer: Orthanc, tmp_path: Path) -> None:
+WAYS = ["DIMSE", "DICOMweb"]
+
+
+def archive(peer: Orthanc, way: str) -> Archive:
+    return WebArchive(WebPacs(**peer.web)) if way == "DICOMweb" else DimseArchive(pacs(peer))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_priors_come_from_orthanc_and_only_the_patients(peer: Orthanc, tmp_path: Path, way: str) -> None:
+    me, neighbour = f"PRIOR-{way}", f"PRIOR-{way}2"
     current, earlier, foreign = (
-        make_image(SOPClassUID=SR, Modality="SR", PatientID=patient, PixelData=None)
-        for patient in ("PRIOR-1", "PRIOR-1", "PRIOR-12")
+        make_image(SOPClassUID=SR, Modality="SR", PatientID=patient, PixelData=None) for patient in (me, me, neighbour)
     )
-    image = make_image(PatientID="PRIOR-1")
+    image = make_image(PatientID=me)
     for one in (current, earlier, foreign, image):
         peer.upload(as_file(one))
     inbox = MemoryInbox()
-    got = PacsPriors(pacs(peer), inbox=inbox, folder=tmp_path).retrieve_priors(
-        patient_id="PRIOR-1", issuer_of_patient_id="LAB", beside=[current.StudyInstanceUID]
+    got = PacsPriors([archive(peer, way)], inbox=inbox, folder=tmp_path, source="ORTHANC").retrieve_priors(
+        patient_id=me, issuer_of_patient_id="LAB", beside=[current.StudyInstanceUID]
     )
     assert got == Retrieved(stored=1, failed=0)
     (receipt,) = inbox.receipts.values()
-    assert receipt.sop_instance_uid == earlier.SOPInstanceUID
-    assert dcmread(receipt.path).PatientID == "PRIOR-1"
+    assert (receipt.sop_instance_uid, receipt.source) == (earlier.SOPInstanceUID, "ORTHANC")
+    assert dcmread(receipt.path) == earlier
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_whole_study_comes_from_orthanc_with_its_images(peer: Orthanc, tmp_path: Path, way: str) -> None:
+    images = [make_image(rows=256) for _ in range(20)]
+    for image in images:
+        image.StudyInstanceUID = images[0].StudyInstanceUID
+        peer.upload(as_file(image))
+    inbox = MemoryInbox()
+    got = PacsPriors([archive(peer, way)], inbox=inbox, folder=tmp_path, source="ORTHANC").retrieve_study(
+        images[0].StudyInstanceUID
+    )
+    assert got == Retrieved(stored=20, failed=0)
+    for image in images:
+        assert dcmread(inbox.receipts[image.SOPInstanceUID].path) == image
+
+
+def test_compressed_pixels_come_as_they_are_stored(peer: Orthanc, tmp_path: Path) -> None:
+    path = Path(get_testdata_file("MR_small_jp2klossless.dcm"))
+    peer.upload(path.read_bytes())
+    receipts = []
+    for way in WAYS:
+        inbox = MemoryInbox()
+        ask = PacsPriors([archive(peer, way)], inbox=inbox, folder=tmp_path, source="ORTHANC")
+        assert ask.retrieve_study(dcmread(path).StudyInstanceUID) == Retrieved(stored=1, failed=0)
+        receipts += inbox.receipts.values()
+    assert {each.transfer_syntax_uid for each in receipts} == {dcmread(path).file_meta.TransferSyntaxUID}
+    assert all(same_dataset(each.path, path) for each in receipts)
+
+
+def test_more_studies_than_one_page_of_orthanc_are_all_found(peer: Orthanc) -> None:
+    images = [make_image(PatientID="MANY", rows=1) for _ in range(103)]
+    for image in images:
+        peer.upload(as_file(image))
+    found = WebArchive(WebPacs(**peer.web)).studies_of("MANY")
+    assert {study.study_instance_uid for study in found} == {image.StudyInstanceUID for image in images}
+
+
+def test_orthanc_does_not_let_a_wrong_password_in(peer: Orthanc) -> None:
+    with pytest.raises(Refused, match="401: check its user, password or token"):
+        WebArchive(WebPacs(url=peer.web["url"], user="connector", password="wrong")).check()  # noqa: S106 - it is wrong
+    WebArchive(WebPacs(**peer.web)).check()
+
+
+def test_when_the_web_service_is_away_the_priors_come_by_dimse(peer: Orthanc, tmp_path: Path) -> None:
+    image = make_image(SOPClassUID=SR, Modality="SR", PatientID="FALLBACK", PixelData=None)
+    peer.upload(as_file(image))
+    away = WebArchive(WebPacs(url=f"http://127.0.0.1:{free_port()}/dicom-web"))
+    inbox = MemoryInbox()
+    got = PacsPriors([away, DimseArchive(pacs(peer))], inbox=inbox, folder=tmp_path, source="ORTHANC").retrieve_priors(
+        patient_id="FALLBACK", issuer_of_patient_id="LAB"
+    )
+    assert got == Retrieved(stored=1, failed=0)
+    assert set(inbox.receipts) == {image.SOPInstanceUID}
+
+
+def test_an_orthanc_that_refuses_get_moves_to_our_listener(tmp_path: Path) -> None:
+    ours, inbox = free_port(), MemoryInbox()
+    image = make_image(SOPClassUID=SR, Modality="SR", PixelData=None)
+    (tmp_path / "orthanc").mkdir()
+    with (
+        orthanc(tmp_path / "orthanc", connector_port=ours, allow_get=False) as strict,
+        listening(inbox, tmp_path / "in", port=ours, move_originators=frozenset({"CONNECTOR"})),
+    ):
+        strict.upload(as_file(image))
+        got = PacsPriors(
+            [DimseArchive(pacs(strict), move_to="CONNECTOR")], inbox=inbox, folder=tmp_path / "in", source="ORTHANC"
+        ).retrieve_priors(patient_id="PHANTOM-1", issuer_of_patient_id="LAB")
+    assert got == Retrieved(stored=1, failed=0)
+    (receipt,) = inbox.receipts.values()
+    assert (receipt.sop_instance_uid, receipt.is_prior) == (image.SOPInstanceUID, True)
 
 
 def test_dcmtk_stores_what_we_deliver(tmp_path: Path) -> None:
