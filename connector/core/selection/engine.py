@@ -22,7 +22,6 @@ from connector.core.selection.reading_order import (
     MEASURES,
     RANKED_BY,
     STRONGEST_FIRST,
-    SUPPORTS,
     WEIGHED,
     truths,
     truths_after,
@@ -221,12 +220,8 @@ class _Case:
             return bool(path.undecided) or (bool(blocked) and not free)
         if any(self.standing(option, path).may_lead for option in listed if _is_free(verdicts[option])):
             return False
-        own = [option for option in site.options or ("RAI",) if option in verdicts]
-        hanging = {option for rule in self.open if rule.verdict in SUPPORTS for option in rule.options}
-        words = {option: verdicts[option].word for option in own}
-        return any(
-            word == "cannot_decide" or (word == "possible" and option in hanging) for option, word in words.items()
-        )
+        own = [verdicts[option] for option in site.options or ("RAI",) if option in verdicts]
+        return any(verdict.word == "cannot_decide" for verdict in own)
 
     def blocking(
         self, site: Site, path: Path, verdicts: Mapping[str, _Verdict], leading: Iterable[str]
@@ -235,14 +230,7 @@ class _Case:
         if path.undecided:
             return tuple(sorted(path.undecided))
         led_to = path.targets if site is sites.LIVER else frozenset(leading)
-        needed = [name for option in sorted(led_to) for name in verdicts[option].needs]
-        hanging = [
-            name
-            for rule in self.open
-            if rule.verdict in SUPPORTS and not led_to.isdisjoint(rule.options)
-            for name in sorted(rule.when.undecided_by(self.values))
-        ]
-        return tuple(dict.fromkeys(needed or hanging))
+        return tuple(dict.fromkeys(name for option in sorted(led_to) for name in verdicts[option].needs))
 
     def status(self, *, all_excluded: bool, undecided: bool) -> str:
         if self.contradicting:
@@ -294,14 +282,16 @@ class _Case:
         return found
 
     def missing(self, path: Path, options: Iterable[Option]) -> tuple[str, ...]:
-        """Absent facts: first what stops the pathway, then what blocks options, then what rules would ask."""
+        """Absent facts: what stops the pathway, what blocks options, what an activity lacks, what rules would ask."""
         names = dict.fromkeys(sorted(path.undecided))
         alive = set()
         for option in options:
             if option.verdict != "excluded":
                 names.update(dict.fromkeys(option.needs))
                 alive.add(option.modality)
-        asked: set[str] = set()
+        if "TARE" in alive:
+            names.update(dict.fromkeys(needs.lacking(needs.CALCULATION, self.values).get("TARE", ())))
+        asked = set(needs.asked_anyway(self.values))
         for place, rule in zip(self.open_places, self.open, strict=True):
             if rule.verdict in RANKED_BY and (not rule.options or not alive.isdisjoint(rule.options)):
                 facts = FACTS_OF[place]

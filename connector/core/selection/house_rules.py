@@ -3,7 +3,7 @@
 from connector.core.catalogue import Facts
 from connector.core.rules import Condition, Rule, Verdict
 from connector.core.sources import HOUSE
-from connector.core.vocabulary import LOCOREGIONAL, MODALITIES, Modality
+from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL, MODALITIES, Modality
 
 
 def _house(rule_id: str, when: Condition, verdict: Verdict, options: tuple[Modality, ...], says: str) -> Rule:
@@ -42,6 +42,38 @@ RULES: tuple[Rule, ...] = (
         Verdict.EXCLUDES,
         ("systemic_therapy",),
         "the oncologist entered that the patient is not eligible",
+    ),
+    _house(
+        "HOUSE-RAI-NOT-AVID",
+        ~Facts.rai_avid,
+        Verdict.RELATIVE,
+        ("RAI",),
+        "no uptake of radioiodine was seen, so radioiodine has nothing to act on",
+    ),
+    Rule(
+        id="HOUSE-STABLE",
+        when=Facts.liver_disease_status.is_("stable"),
+        verdict=Verdict.ADVISES,
+        kind="measure",
+        options=LIVER_LOCOREGIONAL,
+        says="stable liver metastases are not among the reasons to treat that the sources name (first detection, "
+        "growth, symptoms): weigh watching them instead",
+        cite=HOUSE.at("what no source covers"),
+        derived=True,
+    ),
+    *(
+        Rule(
+            id=f"HOUSE-NOT-HERE-{modality}",
+            when=~Facts.centre_modalities_available.has(modality),
+            verdict=Verdict.INFORMS,
+            kind="evidence",
+            options=(modality,),
+            says="it is not among the treatments this centre offers: it needs a referral",
+            cite=HOUSE.at("entered by people"),
+            derived=True,
+        )
+        for modality in MODALITIES
+        if modality not in {"board_only", "systemic_therapy"}
     ),
     _house(
         "HOUSE-NO-RULE-SET",

@@ -89,6 +89,25 @@ PRESCRIPTION: tuple[Need, ...] = (
     _need(Facts.extrahepatic_deposition_on_maa, ("TARE",), PRESCRIBED),
 )
 
+BY_BODY_SURFACE = Facts.activity_method.is_("bsa")
+BY_PARTITION = Facts.activity_method.is_("partition")
+BY_PERFUSED_MASS = Facts.activity_method.is_("mird_single")
+# What the chosen method computes an activity from. It is asked for, and does not stop the option: the method is a plan.
+CALCULATION: tuple[Need, ...] = (
+    _need(Facts.microsphere_type, ("TARE",), Facts.activity_method.among("empiric", "bsa", "mird_single", "partition")),
+    _need(Facts.liver_tumour_burden_percent, ("TARE",), Facts.activity_method.is_("empiric")),
+    _need(Facts.height_m, ("TARE",), BY_BODY_SURFACE),
+    _need(Facts.weight_kg, ("TARE",), BY_BODY_SURFACE),
+    _need(Facts.tumour_volume_ml, ("TARE",), BY_BODY_SURFACE),
+    _need(Facts.liver_volume_total_ml, ("TARE",), BY_BODY_SURFACE),
+    _need(Facts.target_mean_dose_gy, ("TARE",), BY_PERFUSED_MASS | BY_PARTITION),
+    _need(Facts.target_liver_mass_kg, ("TARE",), BY_PERFUSED_MASS),
+    _need(Facts.tn_ratio, ("TARE",), BY_PARTITION),
+    _need(Facts.tumour_mass_kg, ("TARE",), BY_PARTITION),
+    _need(Facts.normal_liver_mass_kg, ("TARE",), BY_PARTITION),
+    _need(Facts.lung_shunt_fraction, ("TARE",), BY_PERFUSED_MASS | BY_PARTITION),
+)
+
 ABLATED = AnyOf(
     (
         Facts.last_lrt_modality.among("RFA", "MWA", "cryoablation"),
@@ -103,6 +122,12 @@ ASKED_ONCE: Mapping[str, Condition] = {
     Facts.achieved_ablation_margin_mm.name: ABLATED,
     Facts.residual_viable_tumour.name: ABLATED | TREATED_BEFORE,
     Facts.men2_status.name: Facts.histology.is_("MTC"),
+}
+# What a reader is asked for while this holds, even where no rule hangs on it: Figure 2 asks whether the patient is a
+# candidate and whether the disease can be resected, and a board wants both on record though one "no" decides.
+ASKED_ANYWAY: Mapping[str, Condition] = {
+    fact.name: (Facts.liver_lesion_count <= 3) & Facts.liver_lobes_involved.is_("unilobar")
+    for fact in (Facts.surgical_candidate, Facts.resection_feasible)
 }
 # What nobody is asked for once this holds: radioiodine is for what comes from follicular cells.
 NOT_ASKED_ONCE: Mapping[str, Condition] = {
@@ -119,6 +144,11 @@ def is_asked(name: str, values: Values) -> bool:
     if once is not None and once.truth(values) is not True:
         return False
     return unless is None or unless.truth(values) is not True
+
+
+def asked_anyway(values: Values) -> frozenset[str]:
+    """Absent facts that the case gives a reason to ask for, whatever the rules hang on."""
+    return frozenset(name for name, when in ASKED_ANYWAY.items() if name not in values and when.truth(values))
 
 
 def lacking(needs: tuple[Need, ...], values: Values) -> dict[str, list[str]]:

@@ -50,10 +50,14 @@ def response_word(values: Values) -> str | None:
     if new_lesions is True:
         return "PD"
     baseline, nadir, current = (_number(values, f"recist_sum_{name}_mm") for name in ("baseline", "nadir", "current"))
-    if new_lesions is None or baseline is None or nadir is None or current is None:
+    if current == 0:  # nothing is left to have grown, whatever the smallest sum was
+        nadir = current
+    if current is None or nadir is None:
         return NOT_ASSESSABLE_YET if early else None
-    if early and progressed(current_mm=current, nadir_mm=nadir, criteria=RECIST_1_1):
-        return NOT_ASSESSABLE_YET
+    if progressed(current_mm=current, nadir_mm=nadir, criteria=RECIST_1_1):
+        return NOT_ASSESSABLE_YET if early else "PD"
+    if new_lesions is None or baseline is None:
+        return NOT_ASSESSABLE_YET if early else None
     sums = Sums(
         baseline_mm=baseline,
         nadir_mm=nadir,
