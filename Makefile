@@ -1,7 +1,8 @@
-.PHONY: demo test bench gate lock
+.PHONY: demo test bench gate lock print
 demo: ; deploy/demo
 test: ; tests/run
 gate: ; .ci/run
+print: ; deploy/print
 bench: ; for benchmark in benchmarks/*.py; do .venv/bin/python $$benchmark; done
 # Hashes and versions of everything; no index is named, so that a site's own mirror serves as well.
 lock:
