@@ -38,6 +38,7 @@ from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
+from connector.store.memory import SqlMemory
 from connector.web.pages import Check
 
 
@@ -126,6 +127,7 @@ class App:
         self._key = case_key(settings)
         self.ledger = _ledger(settings, self._engine)
         self.desk = Desk(self.ledger)
+        self.memory = SqlMemory(self._engine)
         self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
@@ -189,7 +191,10 @@ class App:
         if self.settings.pacs_host:
             found["pacs"] = pacs_destination(self.settings)
         if self._ehr is not None:
-            found["ehr"] = EhrDestination(self._ehr)
+            found["ehr"] = EhrDestination(
+                self._ehr, self.memory, wanted=self.settings.ehr_write,
+                within_seconds=self.settings.lease_seconds / 2,  # so that no other worker takes the patient over
+            )  # fmt: skip
         return found
 
     def _priors(self) -> Priors | None:

@@ -11,6 +11,7 @@ from connector.dicom.pacs_priors import Archive, PacsPriors
 from connector.dicom.pacs_web import WebArchive, WebPacs
 from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_token import SmartCredentials
+from connector.fhir.vendors import vendor_for
 from connector.ports import Inbox
 from connector.settings import Settings
 
@@ -80,7 +81,8 @@ def ehr_client(settings: Settings) -> EhrClient | None:
             scope=settings.ehr_scope,
             token_url=settings.ehr_token_url or None,
         )
-    return EhrClient(settings.ehr_url, credentials=credentials)
+    vendor_for("", settings.ehr_vendor)
+    return EhrClient(settings.ehr_url, credentials=credentials, vendor=settings.ehr_vendor)
 
 
 def server_tls(settings: Settings) -> ssl.SSLContext | None:

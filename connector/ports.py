@@ -1,6 +1,7 @@
 """What the rooms offer to the flow and what they need from it, on one screen."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -165,3 +166,19 @@ class AuditRepository(Protocol):
 
     def send(self, record: AuditRecord) -> None:
         """Send one event, safely repeatable. Raises TryLater or Refused."""
+
+
+class Memory(Protocol):
+    """What all workers must know of a neighbour; every call is committed when it returns."""
+
+    def recall(self, name: str) -> str | None:
+        """The note of this name, None when there is none."""
+
+    def remember(self, name: str, value: str, *, told: str = "") -> bool:
+        """Keep a note; tells whether it was news. `told` is what the logbook says of news."""
+
+    def forget(self, name: str) -> None:
+        """Drop a note."""
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """Hold a lock over all workers. Raises TryLater when another one holds it."""

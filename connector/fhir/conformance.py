@@ -6,15 +6,17 @@ from typing import Any
 
 from connector import __version__
 from connector.fhir import identity
-from connector.fhir.deliver import PATIENT_PARAMETER
+from connector.fhir.ehr import STATEMENT_SECONDS
 from connector.fhir.ehr_token import ASSERTION_SECONDS
+from connector.fhir.ladder import DENIED_SECONDS, WHOLE, Rung
 from connector.fhir.read_record import READ_TYPES
 from connector.fhir.receive_hook import SECRET_HEADER
 from connector.fhir.reconcile import OPEN_STATUS, RETIRED_STATUS
+from connector.fhir.vendors import vendors
 from connector.fhir.write_observations import UNVERIFIED
 
 Json = dict[str, Any]
-STATED_ON = "2026-11-21"  # the day when what is asked or written last changed; FHIR wants a date
+STATED_ON = "2026-11-28"  # the day when what is asked or written last changed; FHIR wants a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,18 @@ WRITTEN = (
     ("DetectedIssue", OPEN_STATUS["DetectedIssue"], "a rule that excludes a treatment"),
     ("CarePlan", OPEN_STATUS["CarePlan"], "the proposal of a study, intent `proposal`"),
     ("DocumentReference", "current, preliminary", "the report as PDF, where one is made"),
+    ("Communication", "completed", "the same request as a message, where no Task can be made"),
     ("Task", OPEN_STATUS["Task"], "the request that the board reviews a result, intent `proposal`"),
     ("Provenance", "", "appended for each change; it has no identifier in R4"),
 )
+# Each rung of the ladder, when it is taken, and what is written on it.
+_DOCUMENT = "a DocumentReference with the pages and with all resources as a FHIR Bundle"
+RUNGS = (
+    (Rung.FULL, f"{', '.join(sorted(WHOLE))} can be written", "everything above"),
+    (Rung.RESULTS, "one of these can be written", f"what can be, {_DOCUMENT}, and a Task or Communication"),
+    (Rung.DOCUMENT, "only DocumentReference can be written", _DOCUMENT),
+    (Rung.NOTHING, "none of these can be written", "nothing: the delivery is parked with this sentence"),
+)  # fmt: skip
 SYSTEMS = (
     (identity.IDENTIFIER_SYSTEM, "identifiers of what we write"),
     (identity.DIGEST_SYSTEM, "`meta.tag`: digest of a resource as we wrote it"),
@@ -70,12 +81,14 @@ def _of(kind: str, written: set[str]) -> tuple[Sequence[str], Sequence[str]]:
     """Interactions and search parameters of a type."""
     if kind == "Provenance":
         return ("create",), ()
+    if kind == "Communication":
+        return ("create", "search-type"), ("identifier",)
     interactions = ("create", "search-type", "update") if kind in written else ("search-type",)
     search = {"patient"} if kind in READ_TYPES else set()
     if kind in written:
         search.add("identifier")
     if kind in RETIRED_STATUS:
-        search.add(PATIENT_PARAMETER[kind])
+        search.add("patient")
     if kind == "Observation":
         search |= {"code", *_SEARCH_OF_NEWS}
     return interactions, tuple(sorted(search))
@@ -135,6 +148,16 @@ def statement() -> Json:
             for kind, status, what in WRITTEN
         ],
         "systems": [{"system": system, "of": what} for system, what in SYSTEMS],
+        "rungs": [
+            {"setting": f"`{rung.value}`", "when": when, "written": what} for rung, when, what in RUNGS
+        ],
+        "vendors": [
+            {"product": vendor.title, "setting": f"`{vendor.name}`", "what": one.what, "so_we": one.so_we,
+             "source": one.source}
+            for vendor in vendors().values() for one in vendor.differences
+        ],
+        "denied_hours": int(DENIED_SECONDS // 3600),
+        "statement_hours": int(STATEMENT_SECONDS // 3600),
         "assertion_seconds": ASSERTION_SECONDS,
         "secret_header": SECRET_HEADER,
     }  # fmt: skip

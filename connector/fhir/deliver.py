@@ -1,25 +1,26 @@
 """Delivers a FHIR document: looks first, writes only what changed, never over a clinician's work."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from connector.core.errors import Refused, TryLater
-from connector.fhir.capabilities import Capabilities
+from connector.fhir.deliver_provenance import OwedProvenance
+from connector.fhir.deliver_state import EhrState, token
 from connector.fhir.ehr import EhrClient
-from connector.fhir.ehr_answers import Changed, failure
-from connector.fhir.identity import IDENTIFIER_SYSTEM
-from connector.fhir.reconcile import RETIRED_STATUS, Plan, State, Write, about, own_identifier, reconcile
+from connector.fhir.ehr_answers import Changed, NotOffered, failure
+from connector.fhir.ladder import TRANSACTION, Ladder, NotDone, Way, require
+from connector.fhir.memory import ProcessMemory
+from connector.fhir.reconcile import Plan, Write, own_identifier, reconcile
 from connector.fhir.resource import Json, items, members, reference_of
-from connector.fhir.write_observations import MEAN_DOSE, RESPONSE, TUMOUR_SIZE
+from connector.fhir.write_for_way import fitted
 from connector.fhir.write_transaction import identifier_query
-from connector.ports import Delivery, Document
+from connector.ports import Delivery, Document, Memory
 
 _MOST_READS = 3  # a version that changes under us more often is left for later
-_MOST_IN_ONE_SEARCH = 15  # keeps the URL below 4 kB
-PATIENT_PARAMETER = {"CarePlan": "subject", "Observation": "subject", "Task": "patient", "DetectedIssue": "patient"}
-_OUR_CODES = ",".join(f"{one.system}|{one.code}" for one in (TUMOUR_SIZE, RESPONSE, MEAN_DOSE))
+_MOST_WAYS = 12  # a server that refuses every kind that it declares has none left by then
 
 Resource = dict[str, Any]
 
@@ -29,110 +30,138 @@ class EhrDestination:
     A Destination for FHIR documents.
 
     Safe to repeat and to crash in: each delivery starts from what the EHR holds. Two deliveries for one patient at the
-    same moment must be kept apart by the caller, since conditional creates race on real servers.
+    same moment are kept apart by the caller (the ledger's lease), since conditional creates race on real servers; for
+    that a delivery that takes longer than `within_seconds` stops by itself.
     """
 
-    def __init__(self, client: EhrClient) -> None:
+    def __init__(
+        self,
+        client: EhrClient,
+        memory: Memory | None = None,
+        *,
+        wanted: str = "auto",
+        within_seconds: float = 450.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
+        self._memory = memory or ProcessMemory()
+        self.ladder = Ladder(client, self._memory, wanted=wanted)
+        self._within_seconds = within_seconds
+        self._clock = clock
 
     def deliver(self, document: Document) -> Delivery:
         """Deliver one document. Raises TryLater or Refused."""
-        bundle = json.loads(document.content, parse_float=Decimal)
-        capabilities = self._client.capabilities()
-        entries, left_out = _offered(bundle["entry"], capabilities)
-        if not any(entry["resource"]["resourceType"] != "Provenance" for entry in entries):
-            raise Refused("the EHR takes none of the resources: have CarePlan, Observation or Task opened for writing")
+        entries = json.loads(document.content, parse_float=Decimal)["entry"]
+        until = self._clock() + self._within_seconds
+        for _ in range(_MOST_WAYS):
+            way = self.ladder.way()
+            require(way)
+            try:
+                return self._by(way, entries, document.identity, until)
+            except NotDone as fault:
+                # It refuses what it declares: believe the answer, and go on without.
+                self.ladder.deny(fault.kind, fault.why)
+        raise Refused("the EHR refuses everything that it declares: have its CapabilityStatement corrected")
+
+    def _by(self, way: Way, entries: Sequence[Json], identity: str, until: float) -> Delivery:
+        wanted, left_out = fitted(entries, way)
+        state = EhrState(self._client, way)
+        owed = OwedProvenance(self._client, self._memory, identity)
         for _ in range(_MOST_READS):
-            plan = reconcile(entries, self._state(entries, capabilities))
+            plan = reconcile(wanted, state.read(wanted), _study_day(entries))
             plan.notes += left_out
+            owed.add_to(plan, wanted)
             if not plan.writes:
                 return Delivery(plan.note)
             try:
-                self._write(plan, capabilities)
+                self._settle_device(plan, until)
+                if way.transaction:
+                    self._together(plan, until)
+                else:
+                    self._one_by_one(plan, owed, until)
             except Changed:
                 continue
             return Delivery(plan.note)
         raise TryLater("the EHR's resources changed three times while they were written")
 
-    def _state(self, entries: Sequence[Json], capabilities: Capabilities) -> State:
-        urls: dict[str, dict[str, str]] = {}
-        for entry in entries:
-            identifier = own_identifier(entry["resource"])
-            if identifier is not None:
-                urls.setdefault(entry["resource"]["resourceType"], {})[identifier] = str(entry["fullUrl"])
-        current: dict[str, Json] = {}
-        for kind, named in urls.items():
-            for held in sorted(self._by_identifier(kind, list(named)), key=reference_of):
-                url = named.get(own_identifier(held) or "")
-                if url in current and about(held) is None:
-                    continue  # our Device serves all patients, so two first deliveries may both have made it
-                if url in current:
-                    raise Refused(f"the EHR holds one of our {kind} twice: have all but one removed, then replay")
-                if url is not None:
-                    current[url] = held
-        return State(current, self._ours(entries, capabilities))
+    def _settle_device(self, plan: Plan, until: float) -> None:
+        """
+        Make our Device by itself under a lock: it is the one resource that deliveries for two patients share.
 
-    def _by_identifier(self, kind: str, identifiers: Sequence[str]) -> Iterator[Json]:
-        for start in range(0, len(identifiers), _MOST_IN_ONE_SEARCH):
-            some = identifiers[start : start + _MOST_IN_ONE_SEARCH]
-            tokens = ",".join(f"{IDENTIFIER_SYSTEM}|{identifier}" for identifier in some)
-            yield from self._client.search(kind, [("identifier", tokens)])
+        A transaction would make it again, since a conditional create races on real servers.
+        """
+        for write in [one for one in plan.writes if one.resource["resourceType"] == "Device" and one.current is None]:
+            with self._memory.alone("ehr_device"):
+                held = self._client.search("Device", [("identifier", token(str(own_identifier(write.resource))))])
+                made = held[0] if held else self._write_one(write, write.resource, until)
+            plan.places[write.full_url] = reference_of(made)
+            plan.writes.remove(write)
 
-    def _ours(self, entries: Sequence[Json], capabilities: Capabilities) -> list[Json]:
-        """Everything we wrote about the patient that a newer result may retire."""
-        patients = {patient for entry in entries if (patient := about(entry["resource"])) is not None}
-        if len(patients) != 1:
-            raise Refused(f"the document names {len(patients)} patients by address in the EHR: one is needed")
-        patient = patients.pop()
-        found = []
-        for kind in RETIRED_STATUS:
-            if capabilities.writes(kind) and capabilities.reads(kind):
-                parameters = [(PATIENT_PARAMETER[kind], patient)]
-                if kind == "Observation":
-                    parameters.append(("code", _OUR_CODES))
-                found += self._client.search(kind, parameters)
-        return [one for one in found if own_identifier(one) is not None and about(one) == patient]
-
-    def _write(self, plan: Plan, capabilities: Capabilities) -> None:
-        if capabilities.transaction:
-            entries = [_entry(write, plan.places) for write in plan.writes]
+    def _together(self, plan: Plan, until: float) -> None:
+        entries = [self._entry(write, plan.places) for write in plan.writes]
+        self._require_time(until)
+        try:
             answer = self._client.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-            for entry in members(answer, "entry"):
-                _require_done(str(items(entry, "response").get("status", "")))
-            return
+        except NotOffered as fault:
+            raise NotDone(TRANSACTION, str(fault)) from None
+        for entry, write in zip(members(answer, "entry"), plan.writes, strict=False):
+            _require_done(str(items(entry, "response").get("status", "")), write)
+
+    def _one_by_one(self, plan: Plan, owed: OwedProvenance, until: float) -> None:
         places = dict(plan.places)
+        owed.begin(plan)
         for write in plan.writes:
             resource = _replaced(write.resource, places)
-            places[write.full_url] = reference_of(self._write_one(write, resource))
+            places[write.full_url] = reference_of(self._write_one(write, resource, until))
+        owed.done()
 
-    def _write_one(self, write: Write, resource: Resource) -> Json:
+    def _write_one(self, write: Write, resource: Resource, until: float) -> Json:
+        self._require_time(until)
+        kind = resource["resourceType"]
+        try:
+            if write.current is not None:
+                return self._client.update({**resource, "id": write.current["id"]}, if_match=_version(write.current))
+            identifier = own_identifier(resource)
+            conditional = identifier is not None and kind not in self._client.capabilities().unconditional
+            query = identifier_query(identifier) if identifier and conditional else None
+            made = self._client.create(resource, if_none_exist=query)
+        except NotOffered as fault:
+            raise NotDone(kind, str(fault)) from None
+        if identifier is not None and own_identifier(made) != identifier:
+            # One stray is made and no second: what cannot be found again cannot be kept once.
+            raise NotDone(kind, "it does not keep identifiers, so a repeat would be a second one")
+        return made
+
+    def _require_time(self, until: float) -> None:
+        if self._clock() > until:
+            raise TryLater("the EHR answers too slowly for one delivery")
+
+    @staticmethod
+    def _entry(write: Write, places: Mapping[str, str]) -> Resource:
+        """One transaction entry: a PUT of the version that was read, or a POST unless it exists meanwhile."""
+        resource = _replaced(write.resource, places)
         if write.current is not None:
-            return self._client.update({**resource, "id": write.current["id"]}, if_match=_version(write.current))
+            address = reference_of(write.current)
+            return {
+                "resource": {**resource, "id": write.current["id"]},
+                "request": {"method": "PUT", "url": address, "ifMatch": f'W/"{_version(write.current)}"'},
+            }
+        request: Resource = {"method": "POST", "url": resource["resourceType"]}
         identifier = own_identifier(resource)
-        return self._client.create(resource, if_none_exist=identifier_query(identifier) if identifier else None)
+        if identifier is not None:
+            request["ifNoneExist"] = identifier_query(identifier)
+        return {"fullUrl": write.full_url, "resource": resource, "request": request}
 
 
-def _offered(entries: Sequence[Resource], capabilities: Capabilities) -> tuple[list[Resource], list[str]]:
-    """Entries whose type the EHR takes; references to the others stay as identifiers."""
-    missing = [entry for entry in entries if not capabilities.writes(entry["resource"]["resourceType"])]
-    kinds = sorted({entry["resource"]["resourceType"] for entry in missing})
-    logical = {
-        str(entry["fullUrl"]): {
-            "type": entry["resource"]["resourceType"],
-            "identifier": {"system": IDENTIFIER_SYSTEM, "value": own_identifier(entry["resource"])},
-        }
-        for entry in missing
-    }
-    kept = [_with_logical(entry, logical) for entry in entries if entry not in missing]
-    return kept, [f"the EHR does not take {kind}" for kind in kinds]
-
-
-def _with_logical(value: Any, logical: Mapping[str, Resource]) -> Any:
-    if isinstance(value, dict):
-        if value.get("reference") in logical:
-            return {**{key: one for key, one in value.items() if key != "reference"}, **logical[value["reference"]]}
-        return {key: _with_logical(one, logical) for key, one in value.items()}
-    return [_with_logical(one, logical) for one in value] if isinstance(value, list) else value
+def _study_day(entries: Sequence[Json]) -> str:
+    """The day of the assessed images, as the document says it."""
+    for entry in entries:
+        resource = entry["resource"]
+        if resource["resourceType"] == "CarePlan":
+            return str(items(resource, "period").get("start", ""))
+        if resource["resourceType"] == "Observation":
+            return str(resource.get("effectiveDateTime", ""))
+    return ""
 
 
 def _replaced(value: Any, places: Mapping[str, str]) -> Any:
@@ -145,22 +174,6 @@ def _replaced(value: Any, places: Mapping[str, str]) -> Any:
     return [_replaced(one, places) for one in value] if isinstance(value, list) else value
 
 
-def _entry(write: Write, places: Mapping[str, str]) -> Resource:
-    """One transaction entry: a PUT of the version that was read, or a POST unless it exists meanwhile."""
-    resource = _replaced(write.resource, places)
-    if write.current is not None:
-        address = reference_of(write.current)
-        return {
-            "resource": {**resource, "id": write.current["id"]},
-            "request": {"method": "PUT", "url": address, "ifMatch": f'W/"{_version(write.current)}"'},
-        }
-    request: Resource = {"method": "POST", "url": resource["resourceType"]}
-    identifier = own_identifier(resource)
-    if identifier is not None:
-        request["ifNoneExist"] = identifier_query(identifier)
-    return {"fullUrl": write.full_url, "resource": resource, "request": request}
-
-
 def _version(resource: Json) -> str:
     version = items(resource, "meta").get("versionId")
     if not isinstance(version, str):
@@ -168,7 +181,8 @@ def _version(resource: Json) -> str:
     return version
 
 
-def _require_done(status: str) -> None:
+def _require_done(status: str, write: Write) -> None:
     number = status.split(" ", maxsplit=1)[0]
     if number.isdecimal() and int(number) >= 300:  # noqa: PLR2004 - what is no success inside a transaction's answer
-        raise failure(int(number), what="entry of a transaction")
+        fault = failure(int(number), what="entry of a transaction")
+        raise NotDone(str(write.resource["resourceType"]), str(fault)) if isinstance(fault, NotOffered) else fault

@@ -11,16 +11,21 @@ import httpx
 
 from connector.core.errors import Refused
 from connector.fhir.capabilities import Capabilities, fhir_version, read_capabilities
-from connector.fhir.ehr_answers import raise_for_answer, send
+from connector.fhir.ehr_answers import Changed, NotOffered, raise_for_answer, send
 from connector.fhir.ehr_token import SmartCredentials, TokenSource
 from connector.fhir.identity import canonical_json
 from connector.fhir.resource import items, members, reference_of
+from connector.fhir.vendors import Vendor, vendor_for
 
 __all__ = ["EhrClient", "SmartCredentials"]
 
 _FHIR_JSON = "application/fhir+json"
+_PLAIN_JSON = "application/json"
 _MOST_PAGES = 500  # a page link that never ends is a fault of the server
 _UNAUTHORISED = 401
+_GONE = (404, 410)
+_NOT_ACCEPTABLE = 406
+STATEMENT_SECONDS = 3600.0  # after so long the server's statement is read again
 
 Json = dict[str, Any]
 
@@ -33,6 +38,7 @@ class EhrClient:
         base_url: str,
         *,
         credentials: SmartCredentials | None = None,
+        vendor: str = "auto",
         timeout_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.time,
@@ -40,7 +46,12 @@ class EhrClient:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._http = httpx.Client(timeout=timeout_seconds, transport=transport)
         self._tokens = TokenSource(self._http, str(self._base), credentials, clock) if credentials else None
-        self._statement: Json | None = None
+        self._vendor = vendor
+        self._clock = clock
+        self._statement: Json = {}
+        self._offered: Capabilities | None = None
+        self._stated_at = 0.0
+        self._accepted = _FHIR_JSON
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -52,14 +63,25 @@ class EhrClient:
         self.capabilities()
         if self._tokens is not None:
             self._tokens.token()
-        return fhir_version(self._statement or {})
+        return fhir_version(self._statement)
 
     def capabilities(self) -> Capabilities:
-        """What the server offers, asked once. Raises TryLater or Refused."""
+        """What the server offers, asked again after an hour. Raises TryLater or Refused."""
         with self._lock:
-            if self._statement is None:
+            if self._offered is None or self._clock() >= self._stated_at + STATEMENT_SECONDS:
                 self._statement = self._json(self._send("GET", "metadata", what="read /metadata"))
-            return read_capabilities(self._statement)
+                self._offered = read_capabilities(self._statement)
+                self._stated_at = self._clock()
+            return self._offered
+
+    def ask_again(self) -> None:
+        """Have the server's statement read anew before it is next used: it did not do what it says."""
+        with self._lock:
+            self._offered = None
+
+    def vendor(self) -> Vendor:
+        """The product that the server is, as set or as it says. Raises TryLater or Refused."""
+        return vendor_for(self.capabilities().software, self._vendor)
 
     def search(self, resource_type: str, parameters: Sequence[tuple[str, str]]) -> list[Json]:
         """
@@ -90,18 +112,29 @@ class EhrClient:
         return self._json(self._send("POST", "", body=bundle, what="transaction"))
 
     def create(self, resource: Mapping[str, Any], *, if_none_exist: str | None = None) -> Json:
-        """Create a resource unless one meets the condition; what then stands. Raises TryLater, Changed or Refused."""
+        """
+        Create a resource unless one meets the condition; what then stands, as the server holds it.
+
+        Raises TryLater, Changed or Refused; NotOffered when the server does not take the type.
+        """
         headers = {"Prefer": "return=representation"}
         if if_none_exist:
             headers["If-None-Exist"] = if_none_exist
         kind = str(resource["resourceType"])
-        return self._stored(self._send("POST", kind, body=resource, headers=headers, what=f"create {kind}"), resource)
+        response = self._send("POST", kind, body=resource, headers=headers, what=f"create {kind}")
+        stored = self._stored(response, resource)
+        return stored if response.content else self.read(reference_of(stored))
 
     def update(self, resource: Mapping[str, Any], *, if_match: str) -> Json:
         """Replace a resource that still has the version. Raises TryLater, Changed or Refused."""
         kind = str(resource["resourceType"])
         headers = {"If-Match": f'W/"{if_match}"', "Prefer": "return=representation"}
-        response = self._send("PUT", reference_of(resource), body=resource, headers=headers, what=f"update {kind}")
+        try:
+            response = self._send("PUT", reference_of(resource), body=resource, headers=headers, what=f"update {kind}")
+        except NotOffered as fault:
+            if fault.status in _GONE:
+                raise Changed(f"the EHR no longer has the {kind} that was read") from None
+            raise
         return self._stored(response, resource)
 
     def _send(
@@ -118,11 +151,22 @@ class EhrClient:
         if parameters:
             url = url.copy_merge_params(httpx.QueryParams(list(parameters)))
         content = canonical_json(body) if body is not None else None
-        kinds = {"Accept": _FHIR_JSON, **({"Content-Type": _FHIR_JSON} if content else {})}
+        response = self._ask(method, url, content, headers or {}, what)
+        if response.status_code == _NOT_ACCEPTABLE and self._accepted == _FHIR_JSON:
+            self._accepted = _PLAIN_JSON  # older servers know JSON by its plain name only
+            response = self._ask(method, url, content, headers or {}, what)
+        offered = self._offered
+        raise_for_answer(response, what=what, later=vendor_for(offered.software, self._vendor).later if offered else {})
+        return response
+
+    def _ask(
+        self, method: str, url: httpx.URL, content: bytes | None, headers: Mapping[str, str], what: str
+    ) -> httpx.Response:
+        kinds = {"Accept": self._accepted, **({"Content-Type": self._accepted} if content else {})}
 
         def ask(token: str | None) -> httpx.Response:
             signed = {"Authorization": f"Bearer {token}"} if token else {}
-            request = httpx.Request(method, url, content=content, headers={**kinds, **(headers or {}), **signed})
+            request = httpx.Request(method, url, content=content, headers={**kinds, **headers, **signed})
             return send(self._http, request, what=what)
 
         token = self._tokens.token() if self._tokens else None
@@ -130,7 +174,6 @@ class EhrClient:
         if response.status_code == _UNAUTHORISED and self._tokens and token:
             self._tokens.invalidate(token)  # once: a second 401 is not about the token's age
             response = ask(self._tokens.token())
-        raise_for_answer(response, what=what)
         return response
 
     def _same_server(self, link: str) -> httpx.URL:

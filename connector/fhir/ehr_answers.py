@@ -1,7 +1,8 @@
 """How an answer of the EHR, or none, becomes one of the three reactions; nothing of the request enters a text."""
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -9,6 +10,7 @@ from enum import Enum
 import httpx
 
 from connector.core.errors import Refused, TryLater
+from connector.fhir.resource import items, members
 
 # httpx logs every URL at INFO, and a URL may hold a patient's identifier.
 for _name in ("httpx", "httpcore"):
@@ -17,6 +19,14 @@ for _name in ("httpx", "httpcore"):
 
 class Changed(TryLater):
     """The resource has another version than the one that was read (409 or 412): read it again."""
+
+
+class NotOffered(Refused):
+    """The server does not do this at all, or no longer has it, whatever its statement says."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class _Reaction(Enum):
@@ -45,6 +55,7 @@ _HINTS: Mapping[int, str] = {
     422: "the EHR's own rules do not allow the resource",
 }
 _OK = range(200, 300)
+_NOT_OFFERED = frozenset({404, 405, 410, 501})  # of a type; of one resource, 404 and 410 say that it is gone
 
 
 def send(http: httpx.Client, request: httpx.Request, *, what: str) -> httpx.Response:
@@ -57,10 +68,29 @@ def send(http: httpx.Client, request: httpx.Request, *, what: str) -> httpx.Resp
         raise Refused(f"the EHR cannot be asked ({what}: {type(fault).__name__}): check CONNECTOR_EHR_URL") from None
 
 
-def raise_for_answer(response: httpx.Response, *, what: str) -> None:
-    """Raise for an answer that is no success: TryLater, Changed or Refused."""
-    if response.status_code not in _OK:
-        raise failure(response.status_code, what=what, retry_after=response.headers.get("Retry-After"))
+def raise_for_answer(response: httpx.Response, *, what: str, later: Mapping[str, float] | None = None) -> None:
+    """
+    Raise for an answer that is no success: TryLater, Changed, NotOffered or Refused.
+
+    `later` are codes of an OperationOutcome that will pass, with the seconds to wait (vendors/).
+    """
+    if response.status_code in _OK:
+        return
+    for code in _codes(response) if later else ():
+        if later and code in later:
+            raise TryLater(f"the EHR takes no more for now ({what}: code {code})", later[code])
+    raise failure(response.status_code, what=what, retry_after=response.headers.get("Retry-After"))
+
+
+def _codes(response: httpx.Response) -> Iterator[str]:
+    """The codes in an OperationOutcome; its texts may speak of a patient and are never read."""
+    try:
+        outcome = json.loads(response.content)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return
+    for issue in members(outcome, "issue") if isinstance(outcome, dict) else ():
+        for coding in members(items(issue, "details"), "coding"):
+            yield str(coding.get("code"))
 
 
 def failure(status: int, *, what: str, retry_after: str | None = None) -> TryLater | Refused:
@@ -73,7 +103,8 @@ def failure(status: int, *, what: str, retry_after: str | None = None) -> TryLat
     if reaction is _Reaction.LATER:
         return TryLater(f"the EHR is busy ({what}: status {status})", seconds_of(retry_after))
     hint = _HINTS.get(status, "see the EHR's own log")
-    return Refused(f"the EHR refused ({what}: status {status}): {hint}")
+    text = f"the EHR refused ({what}: status {status}): {hint}"
+    return NotOffered(text, status) if status in _NOT_OFFERED else Refused(text)
 
 
 def seconds_of(retry_after: str | None, now: datetime | None = None) -> float | None:

@@ -19,8 +19,10 @@ RETIRED_STATUS = {
     "DetectedIssue": "cancelled",
     "Observation": "entered-in-error",
 }
+SAID_ONCE = ("Communication",)  # created, never replaced
 OPEN_STATUS = {"CarePlan": "draft", "Task": "requested", "DetectedIssue": "preliminary", "Observation": "preliminary"}
 _MOST_NOTES = 6
+_DAY = len("2026-01-31")
 
 
 class Standing(Enum):
@@ -64,9 +66,9 @@ class State:
     ours: Sequence[Json] = ()
 
 
-def reconcile(entries: Sequence[Json], state: State) -> Plan:
+def reconcile(entries: Sequence[Json], state: State, study_day: str = "") -> Plan:
     """
-    Decide what to write.
+    Decide what to write; `study_day` is the day of the assessed images.
 
     Equal content is left alone; our own untouched draft is replaced; what a clinician touched is kept, and the Task
     says so. Our drafts of earlier studies, and what a changed result no longer says, are retired. Raises Refused when
@@ -79,7 +81,7 @@ def reconcile(entries: Sequence[Json], state: State) -> Plan:
     if _is_outdated(wanted, state):
         plan.notes.append("a later result of this study stands, so nothing was written")
         return plan
-    _yield_to_later_study(wanted, state, plan)
+    _yield_to_later_study(wanted, state, plan, study_day)
     revoked = _earlier_plans(wanted, state, plan)
     _name_replaced_plans(wanted, revoked, state)
     standings = {
@@ -127,7 +129,7 @@ def about(resource: Json) -> str | None:
 def _standing(resource: Resource, current: Json | None, types: Mapping[str, str]) -> Standing:
     if current is None:
         return Standing.NEW
-    if content_digest(resource, types) == content_digest(current):
+    if resource["resourceType"] in SAID_ONCE or content_digest(resource, types) == content_digest(current):
         return Standing.SAME
     status = OPEN_STATUS.get(resource["resourceType"])
     still_open = status is None or current.get("status") == status
@@ -147,23 +149,27 @@ def _of_kind(wanted: Mapping[str, Resource], kind: str) -> Iterator[str]:
 
 
 def _is_outdated(wanted: Mapping[str, Resource], state: State) -> bool:
-    """Whether the plan that stands was made on a later day: a document that comes late changes nothing back."""
+    """Whether the plan or report that stands was made on a later day: a document that comes late changes nothing."""
     return any(
-        str(state.current.get(url, {}).get("created", "")) > str(wanted[url]["created"])
-        for url in _of_kind(wanted, "CarePlan")
+        str(state.current.get(url, {}).get(dated, ""))[:_DAY] > str(wanted[url][dated])[:_DAY]
+        for kind, dated in (("CarePlan", "created"), ("DocumentReference", "date"))
+        for url in _of_kind(wanted, kind)
     )
 
 
-def _yield_to_later_study(wanted: dict[str, Resource], state: State, plan: Plan) -> None:
+def _yield_to_later_study(wanted: dict[str, Resource], state: State, plan: Plan, study_day: str) -> None:
     """A late document of an earlier study never supersedes the plan of a later one, nor revives its own."""
-    for url in list(_of_kind(wanted, "CarePlan")):
-        day_of_this = _study_day(wanted[url])
+    later = bool(study_day) and any(_study_day(one) > study_day for one in state.ours)
+    for url in [*_of_kind(wanted, "CarePlan")]:
         current = state.current.get(url)
-        superseded = current is not None and current.get("status") == "revoked" and is_untouched(current)
-        if superseded or any(one["resourceType"] == "CarePlan" and _study_day(one) > day_of_this for one in state.ours):
-            for dropped in [url, *_of_kind(wanted, "Task")]:
-                del wanted[dropped]
-            plan.notes.append("the plan of a later study stands, so this one was not written")
+        later |= current is not None and current.get("status") == "revoked" and is_untouched(current)
+    if not later:
+        return
+    dropped = [url for kind in ("CarePlan", "Task", "Communication") for url in _of_kind(wanted, kind)]
+    for url in dropped:
+        del wanted[url]
+    if dropped:
+        plan.notes.append("the plan of a later study stands, so this one was not written")
 
 
 def _earlier_plans(wanted: Mapping[str, Resource], state: State, plan: Plan) -> list[Json]:
@@ -240,6 +246,10 @@ def _retired(resource: Json) -> Write:
     return Write(f"urn:retired:{reference_of(resource)}", tagged(retired, {}), resource)
 
 
-def _study_day(plan: Json) -> str:
-    """The day of the study a plan stands on; ISO days compare as text."""
-    return str(items(plan, "period").get("start", ""))[: len("2026-01-31")]
+def _study_day(resource: Json) -> str:
+    """The day of the study that a plan or a result of ours stands on; ISO days compare as text."""
+    if resource["resourceType"] == "CarePlan":
+        return str(items(resource, "period").get("start", ""))[:_DAY]
+    if resource["resourceType"] == "Observation" and resource.get("status") != RETIRED_STATUS["Observation"]:
+        return str(resource.get("effectiveDateTime", ""))[:_DAY]
+    return ""

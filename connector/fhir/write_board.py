@@ -2,9 +2,11 @@
 
 from connector.core.assessment import Reason, Selection
 from connector.fhir.identity import CODE_SYSTEM
+from connector.fhir.resource import Json
 from connector.fhir.write_care_plan import DISCLAIMER
 from connector.fhir.write_resource import Case, Resource, new, reference_to
 
+_CATEGORIES = "http://terminology.hl7.org/CodeSystem/communication-category"
 REVIEW = "Review the treatment proposal of the software in the tumour board"
 
 
@@ -51,4 +53,27 @@ def write_task(case: Case, plan: Resource, owner: str | None) -> Resource:
         lastModified=case.day,
         requester=case.device,
         owner={"reference": owner} if owner else None,
+    )
+
+
+def as_message(task: Json, about: Json | None) -> Resource:
+    """
+    The request to review as a Communication, for an EHR that takes no Task from outside.
+
+    `about` is the DocumentReference that holds the proposal, when one is written.
+    """
+    identifier = str(task["identifier"][0]["value"])
+    return new(
+        "Communication",
+        identifier,
+        says=[REVIEW, DISCLAIMER],
+        status="completed",
+        category=[{"coding": [{"system": _CATEGORIES, "code": "notification"}]}],
+        priority=task["priority"],
+        subject=task["for"],
+        about=[reference_to(about)] if about else None,
+        sent=f"{task['authoredOn']}T00:00:00Z",
+        recipient=[task["owner"]] if "owner" in task else None,
+        sender=task["requester"],
+        payload=[{"contentString": f"{REVIEW}. {task['description']}"}],
     )

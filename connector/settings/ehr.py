@@ -19,6 +19,16 @@ class EhrSettings(BaseSettings):
     ehr_key_id: str = Field(default="", description="`kid` of that key as registered with the EHR.")
     ehr_algorithm: Literal["RS384", "ES384"] = Field(default="RS384", description="Signature of the client assertion.")
     ehr_scope: str = Field(default="system/*.cruds", description="Scopes asked for, separated by blanks.")
+    ehr_vendor: str = Field(
+        default="auto",
+        description="EHR product, a file of `connector/fhir/vendors/` (`plain`, `epic`, `oracle_health`);"
+        " `auto`: by the name that the server gives itself.",
+    )
+    ehr_write: Literal["auto", "full", "results", "document"] = Field(
+        default="auto",
+        description="How much is written: `auto` what the server declares, `full` everything whatever it declares,"
+        " `results` no CarePlan and RiskAssessment, `document` the report with the FHIR resources in it.",
+    )
     ehr_board: str = Field(
         default="", description="Reference of the tumour board in the EHR (Organization/17) that owns the Tasks."
     )

@@ -1,5 +1,6 @@
 """What a person at the desk asks of the ledger: what waits and why, release this, replay that, who is followed."""
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Desk:
                 .limit(limit)
             ).all()
             events = connection.execute(sa.select(t.event).order_by(t.event.c.id.desc()).limit(limit)).all()
+            way = connection.execute(sa.select(t.note).where(t.note.c.name == "ehr_way")).one_or_none()
             instances = connection.execute(sa.select(sa.func.count()).select_from(t.instance)).scalar_one()
             delivered = connection.execute(
                 sa.select(t.document.c.kind, sa.func.count())
@@ -60,6 +62,7 @@ class Desk:
             "studies": {row[0]: row[1] for row in studies},
             "jobs": {f"{kind}.{state}": count for kind, state, count in jobs},
             "delivered": {row[0]: row[1] for row in delivered},
+            "ehr": None if way is None else {**json.loads(way.value), "since": way.changed_at},
             "waiting": [
                 {
                     "id": row.ref,

@@ -140,3 +140,20 @@ event = sa.Table(
     sa.Column("succeeded", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("forward_to", sa.String(32), index=True),  # audit repositories that still have to hear of it
 )
+
+# What all workers must know of a neighbour: how an EHR is written, its subscription, and locks (named `lock:…`).
+note = sa.Table(
+    "note",
+    metadata,
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+)
+
+# Which case each FHIR resource that we made belongs to, so that our own FHIR endpoint finds it by its id.
+served = sa.Table(
+    "served",
+    metadata,
+    sa.Column("resource_id", sa.String(64), primary_key=True),
+    sa.Column("case_ref", sa.String(64), nullable=False, index=True),
+)

@@ -1,72 +1,14 @@
 """Delivery to servers that offer less, answer oddly, or change under our hands."""
 
 import json
-import uuid
-from decimal import Decimal
 
 import fhir_cases as cases
 import pytest
+from ehr_in_memory import EhrInMemory
 
 from connector.core.errors import Refused, TryLater
-from connector.fhir.capabilities import read_capabilities
 from connector.fhir.deliver import EhrDestination
-from connector.fhir.ehr_answers import Changed
 from connector.fhir.reconcile import Plan, own_identifier
-
-ALL = ("Patient", "Observation", "CarePlan", "RiskAssessment", "DetectedIssue", "BodyStructure", "Device", "Task",
-       "Provenance")  # fmt: skip
-
-
-class EhrInMemory:
-    """An EHR as the client shows it; `kinds` can be written, and a transaction only when `transactions`."""
-
-    def __init__(self, kinds=ALL, *, transactions=False):
-        self.kinds, self.transactions = kinds, transactions
-        self.held, self.conflicts, self.writes = {}, 0, 0
-
-    def capabilities(self):
-        interactions = [{"code": code} for code in ("create", "update", "read", "search-type")]
-        resources = [{"type": kind, "interaction": interactions} for kind in self.kinds]
-        offers = [{"code": "transaction"}] if self.transactions else []
-        return read_capabilities(
-            {
-                "resourceType": "CapabilityStatement",
-                "fhirVersion": "4.0.1",
-                "rest": [{"mode": "server", "resource": resources, "interaction": offers}],
-            }
-        )
-
-    def search(self, kind, parameters):
-        wanted = [token.split("|", 1)[1] for name, value in parameters if name == "identifier"
-                  for token in value.split(",")]  # fmt: skip
-        of_kind = [one for one in self.held.values() if one["resourceType"] == kind]
-        return [one for one in of_kind if not wanted or own_identifier(one) in wanted]
-
-    def create(self, resource, *, if_none_exist=None):
-        assert (if_none_exist is None) == (resource["resourceType"] == "Provenance")
-        return self._put(resource, uuid.uuid4().hex, "1")
-
-    def update(self, resource, *, if_match):
-        if self.conflicts:
-            self.conflicts -= 1
-            raise Changed("changed")
-        held = self.held[resource["id"]]
-        assert if_match == held["meta"]["versionId"]
-        return self._put(resource, resource["id"], str(int(if_match) + 1))
-
-    def transaction(self, bundle):
-        self.sent = bundle
-        return {"resourceType": "Bundle", "entry": self.answers}
-
-    def _put(self, resource, uid, version):
-        self.writes += 1
-        meta = {**resource.get("meta", {}), "versionId": version}
-        self.held[uid] = json.loads(json.dumps({**resource, "id": uid, "meta": meta}, default=float),
-                                    parse_float=Decimal)  # fmt: skip
-        return self.held[uid]
-
-    def of(self, kind):
-        return [one for one in self.held.values() if one["resourceType"] == kind]
 
 
 def test_a_server_without_care_plans_gets_the_results_and_is_told_so():

@@ -149,11 +149,11 @@ def record(patient_reference="Patient/p1", **references):
     return RecordReading(IDENTITY, patient_reference, references=named)
 
 
-def write(assessed, *, reading=None, is_latest_study=True, board=None):
+def write(assessed, *, reading=None, is_latest_study=True, board=None, report=None):
     """The one document."""
     held = record() if reading is None else reading
     request = WriteRequest(assessed, IDENTITY, held, (), is_latest_study=is_latest_study)
-    (document,) = TransactionWriter(board).write(request)
+    (document,) = TransactionWriter(board, report).write(request)
     return document
 
 

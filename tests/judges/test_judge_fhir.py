@@ -54,3 +54,10 @@ def test_broken_resources_are_found(resource, change, why):
     broken = copy.deepcopy(resource)
     change(broken)
     assert findings(broken), why
+
+
+def test_a_choice_below_the_top_is_missed_only_when_it_is_missing():
+    message = {"resourceType": "Communication", "status": "completed", "payload": [{"contentString": "x"}]}
+    assert findings(message) == []
+    message["payload"] = [{"id": "p"}]
+    assert any("content[x]" in one for one in findings(message))

@@ -1,0 +1,99 @@
+"""Looks up what an EHR holds of ours before anything is written, by the searches that it offers."""
+
+from collections.abc import Iterator, Sequence
+
+from connector.core.errors import Refused
+from connector.fhir.ehr import EhrClient
+from connector.fhir.ehr_answers import NotOffered
+from connector.fhir.identity import IDENTIFIER_SYSTEM
+from connector.fhir.ladder import NotDone, Way
+from connector.fhir.reconcile import RETIRED_STATUS, State, about, own_identifier
+from connector.fhir.resource import Json, reference_of
+from connector.fhir.write_document_reference import TUMOUR_BOARD_NOTE
+from connector.fhir.write_observations import MEAN_DOSE, RESPONSE, TUMOUR_SIZE
+
+_MOST_IN_ONE_SEARCH = 15  # keeps the URL below 4 kB
+# What is ours among a patient's many, where the server can search for it.
+_NARROWED = {
+    "Observation": ("code", ",".join(f"{one.system}|{one.code}" for one in (TUMOUR_SIZE, RESPONSE, MEAN_DOSE))),
+    "DocumentReference": ("type", f"{TUMOUR_BOARD_NOTE.system}|{TUMOUR_BOARD_NOTE.code}"),
+}
+
+
+def token(identifier: str) -> str:
+    """A token search for one of our identifiers."""
+    return f"{IDENTIFIER_SYSTEM}|{identifier}"
+
+
+class EhrState:
+    """The copies that an EHR holds of one document's resources, and our others of the patient."""
+
+    def __init__(self, client: EhrClient, way: Way) -> None:
+        self._client = client
+        self._way = way
+        self._offered = client.capabilities()
+
+    def read(self, entries: Sequence[Json]) -> State:
+        """Read the state. Raises TryLater, Refused, or NotDone when a declared search is refused."""
+        patient = _the_patient(entries)
+        urls: dict[str, dict[str, str]] = {}
+        for entry in entries:
+            identifier = own_identifier(entry["resource"])
+            if identifier is not None:
+                urls.setdefault(entry["resource"]["resourceType"], {})[identifier] = str(entry["fullUrl"])
+        ours = {kind: self._of_patient(kind, patient) for kind in RETIRED_STATUS if kind in self._way.kinds}
+        current: dict[str, Json] = {}
+        for kind, named in urls.items():
+            for held in sorted(self._held(kind, named, patient, ours), key=reference_of):
+                url = named.get(own_identifier(held) or "")
+                if url in current and about(held) is None:
+                    continue  # our Device serves all patients, so two first deliveries may both have made it
+                if url in current:
+                    raise Refused(f"the EHR holds one of our {kind} twice: have all but one removed, then replay")
+                if url is not None:
+                    current[url] = held
+        of_ours = [one for found in ours.values() for one in found]
+        return State(current, [one for one in of_ours if own_identifier(one) is not None and about(one) == patient])
+
+    def _held(self, kind: str, named: dict[str, str], patient: str, ours: dict[str, list[Json]]) -> Iterator[Json]:
+        """Resources of a kind that may carry our identifiers, each once."""
+        if not self._by_patient(kind):
+            yield from self._by_identifier(kind, list(named))
+        elif kind in ours:
+            yield from ours[kind]
+        else:
+            yield from self._of_patient(kind, patient)
+
+    def _by_patient(self, kind: str) -> bool:
+        """Whether to look at all of the patient's instead of asking for identifiers."""
+        vendor = self._way.vendor
+        if self._offered.patient_parameter(kind) is None or kind == "Device":
+            return False
+        distrusted = vendor.looks_up_by_patient and kind not in vendor.found_by_identifier
+        return distrusted or not self._offered.finds_by_identifier(kind)
+
+    def _by_identifier(self, kind: str, identifiers: Sequence[str]) -> Iterator[Json]:
+        for start in range(0, len(identifiers), _MOST_IN_ONE_SEARCH):
+            some = identifiers[start : start + _MOST_IN_ONE_SEARCH]
+            yield from self._search(kind, [("identifier", ",".join(map(token, some)))])
+
+    def _of_patient(self, kind: str, patient: str) -> list[Json]:
+        parameters = [(self._offered.patient_parameter(kind) or "patient", patient)]
+        name, value = _NARROWED.get(kind, ("", ""))
+        listed = self._offered.search_parameters.get(kind, frozenset())
+        if name and (not listed or name in listed or not self._way.vendor.looks_up_by_patient):
+            parameters.append((name, value))
+        return self._search(kind, parameters)
+
+    def _search(self, kind: str, parameters: Sequence[tuple[str, str]]) -> list[Json]:
+        try:
+            return list(self._client.search(kind, parameters))
+        except NotOffered as fault:
+            raise NotDone(kind, str(fault)) from None
+
+
+def _the_patient(entries: Sequence[Json]) -> str:
+    patients = {patient for entry in entries if (patient := about(entry["resource"])) is not None}
+    if len(patients) != 1:
+        raise Refused(f"the document names {len(patients)} patients by address in the EHR: one is needed")
+    return patients.pop()
