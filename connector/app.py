@@ -36,9 +36,11 @@ from connector.settings import Settings
 from connector.steps import Look, Priors, Steps
 from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
+from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
 from connector.store.memory import SqlMemory
+from connector.store.pulse import Pulse
 from connector.web.pages import Check
 
 
@@ -131,6 +133,7 @@ class App:
         self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
+        self.pulse = Pulse(self._engine, sign_in=self._ehr.sign_in if self._ehr else None)
         self.more_checks: dict[str, Check] = {}  # of the process that runs these parts
         self.steps = Steps(
             ledger=self.ledger,
@@ -163,7 +166,8 @@ class App:
 
     def web(self) -> Starlette:
         """The HTTP door."""
-        return http_door(self.settings, inbox=self.inbox, desk=self.desk, checks=self.checks())
+        figures = LedgerFigures(self._engine, self.ledger.trail)
+        return http_door(self.settings, inbox=self.inbox, desk=self.desk, checks=self.checks(), figures=figures)
 
     def checks(self) -> Mapping[str, Check]:
         """What must be well before work is taken: the database and the disk."""

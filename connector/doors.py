@@ -11,8 +11,10 @@ from connector.fhir.receive_hook import hook_route
 from connector.neighbours import server_tls
 from connector.settings import Settings
 from connector.store.desk import Desk
+from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.web.access import bearer_matches
+from connector.web.metrics import Disk, registry
 from connector.web.pages import Check, make_web
 
 
@@ -36,10 +38,18 @@ def dicom_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, reuse_port: b
     )
 
 
-def http_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, checks: Mapping[str, Check]) -> Starlette:
+def http_door(
+    settings: Settings, *, inbox: SqlInbox, desk: Desk, checks: Mapping[str, Check], figures: LedgerFigures
+) -> Starlette:
     """STOW-RS and the rest-hook where they have a secret, health, metrics, console."""
     doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk)]
-    return make_web(desk=desk, checks=checks, doors=doors, console_token=settings.console_token.get_secret_value())
+    return make_web(
+        desk=desk,
+        checks=checks,
+        doors=doors,
+        console_token=settings.console_token.get_secret_value(),
+        registry=registry(figures, Disk(settings.data_dir, settings.disk_reserve_mb * 2**20)),
+    )
 
 
 def _stow(settings: Settings, inbox: SqlInbox) -> list[BaseRoute]:

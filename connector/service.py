@@ -12,6 +12,7 @@ from connector.app import App, build
 from connector.core.errors import ConnectorError
 from connector.logs import get_logger
 from connector.settings import Settings
+from connector.store.pulse import EVERY_SECONDS
 from connector.worker import hand_out, make_celery
 
 log = get_logger("service")
@@ -91,6 +92,10 @@ class Service:
         return None if alive else "the worker in this process has stopped: restart the service"
 
     def _sweep(self) -> None:
+        self.app.pulse.beat("sweep")
+        if self._worker_is_dead() is None:
+            self.app.pulse.beat("worker")
+        self.app.pulse.beat("listen")
         hand_out(self._celery, self.app.steps.sweep())
 
     def _look(self) -> None:
@@ -147,7 +152,10 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     for other in others:
         other.start()
     log.info("listening", port=listener.port, count=processes)
+    beating = threading.Event()
+    threading.Thread(target=_beat_while_listening, args=(app, beating), name="pulse", daemon=True).start()
     wait()
+    beating.set()
     for other in others:
         other.terminate()
     listener.stop()
@@ -157,7 +165,13 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
 def _listen_beside(settings: Settings) -> None:
     app = build(settings)
     app.listener(reuse_port=True).start()
-    threading.Event().wait()
+    _beat_while_listening(app, threading.Event())
+
+
+def _beat_while_listening(app: App, stopped: threading.Event) -> None:
+    app.pulse.beat("listen")
+    while not stopped.wait(EVERY_SECONDS):
+        app.pulse.beat("listen")
 
 
 def web(settings: Settings, *, wait: Callable[[], None]) -> None:

@@ -61,9 +61,12 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
     )
 
     def work(job_id: str) -> None:
+        app().pulse.beat("worker")
         hand_out(celery, ((following, "deliver") for following in app().steps.run(job_id)))
 
     def sweep() -> None:
+        app().pulse.beat("worker")
+        app().pulse.beat("sweep")
         hand_out(celery, app().steps.sweep())
 
     def look() -> None:

@@ -65,6 +65,10 @@ class EhrClient:
             self._tokens.token()
         return fhir_version(self._statement)
 
+    def sign_in(self) -> tuple[str, float | None]:
+        """How the sign-in stands: `none`, `held` and until when, or `refused`."""
+        return self._tokens.state() if self._tokens is not None else ("none", None)
+
     def capabilities(self) -> Capabilities:
         """What the server offers, asked again after an hour. Raises TryLater or Refused."""
         with self._lock:

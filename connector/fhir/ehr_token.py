@@ -46,14 +46,27 @@ class TokenSource:
         self._lock = threading.Lock()
         self._token: str | None = None
         self._renew_at = 0.0
+        self._good_until = 0.0
+        self._was_refused = False
         self._token_url = credentials.token_url
 
     def token(self) -> str:
         """A token that is good for a while. Raises TryLater or Refused."""
         with self._lock:
             if self._token is None or self._clock() >= self._renew_at:
-                self._token = self._ask()
+                try:
+                    self._token = self._ask()
+                except Refused:
+                    self._was_refused = True
+                    raise
+                self._was_refused = False
             return self._token
+
+    def state(self) -> tuple[str, float | None]:
+        """`held` and until when it is good, `refused` when the last sign-in failed, `none` before the first."""
+        if self._was_refused:
+            return "refused", None
+        return ("held", self._good_until) if self._token is not None else ("none", None)
 
     def invalidate(self, token: str) -> None:
         """Forget a token that the server no longer takes; one that another thread has renewed meanwhile stays."""
@@ -86,6 +99,7 @@ class TokenSource:
             raise Refused("the token endpoint gave no access_token: check the client's registration")
         lifetime = answer.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, (int, float)) and lifetime > 0 else _DEFAULT_LIFETIME_SECONDS
+        self._good_until = started + seconds
         self._renew_at = started + seconds * RENEW_AT_FRACTION
         return token
 

@@ -126,6 +126,17 @@ patient = sa.Table(
     sa.Column("polled_at", sa.Float, nullable=False),
 )
 
+# One row for each running process, so that every other one can tell who lives.
+pulse = sa.Table(
+    "pulse",
+    metadata,
+    sa.Column("process", sa.String(128), primary_key=True),  # host and process id
+    sa.Column("part", sa.String(16), nullable=False),  # listen, worker, sweep
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("sign_in", sa.String(16)),  # at the EHR: none, held, refused
+    sa.Column("sign_in_until", sa.Float),
+)
+
 # Append-only: what happened, to what, and what a person should know. Also the audit trail.
 event = sa.Table(
     "event",

@@ -45,9 +45,10 @@ class Trail:
         Append one event in the transaction of the deed it tells of.
 
         `ref` is a Study or SOP Instance UID, a document or a record reference; `actor` an AE title or a user, None the
-        service itself. Kinds in AUDITED are due to every audit repository from now on.
+        service itself. Kinds in AUDITED, and whatever a person did, are due to every audit repository from now on.
         """
-        forward_to = ",".join(self._repositories) if kind in AUDITED and self._repositories else None
+        is_audited = kind in AUDITED or actor is not None
+        forward_to = ",".join(self._repositories) if is_audited and self._repositories else None
         connection.execute(
             sa.insert(t.event).values(
                 at=self._now(), kind=kind, ref=ref[:255], case_ref=case_ref, detail=detail,

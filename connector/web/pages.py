@@ -1,15 +1,13 @@
 """The HTTP door: health, readiness, metrics and the console page; the rooms' own doors are mounted beside them."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -32,38 +30,15 @@ class StatusDesk(Protocol):
         """The newest documents."""
 
 
-class LedgerCollector:
-    """Prometheus gauges read from the ledger when asked, so that every process tells the same."""
-
-    def __init__(self, desk: StatusDesk) -> None:
-        self._desk = desk
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the gauges."""
-        status = self._desk.status()
-        yield GaugeMetricFamily("connector_instances", "SOP instances received", value=status["instances"])
-        studies = GaugeMetricFamily("connector_studies", "Studies by state", labels=["state"])
-        for state, count in status["studies"].items():
-            studies.add_metric([state], count)
-        yield studies
-        jobs = GaugeMetricFamily("connector_jobs", "Steps by kind and state", labels=["kind", "state"])
-        for name, count in status["jobs"].items():
-            jobs.add_metric(name.split("."), count)
-        yield jobs
-        delivered = GaugeMetricFamily("connector_documents_delivered", "Delivered documents", labels=["kind"])
-        for kind, count in status["delivered"].items():
-            delivered.add_metric([kind], count)
-        yield delivered
-        oldest = max((row["age_seconds"] for row in status["waiting"]), default=0.0)
-        yield GaugeMetricFamily("connector_oldest_waiting_seconds", "Age of the oldest step that waits", value=oldest)
-
-
 def make_web(
-    *, desk: StatusDesk, checks: Mapping[str, Check], doors: Sequence[BaseRoute], console_token: str
+    *,
+    desk: StatusDesk,
+    checks: Mapping[str, Check],
+    doors: Sequence[BaseRoute],
+    console_token: str,
+    registry: CollectorRegistry,
 ) -> Starlette:
     """Build the ASGI application; `checks` return None when well, else a sentence for the operator."""
-    registry = CollectorRegistry()
-    registry.register(LedgerCollector(desk))
     templates = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
     templates.filters["clock"] = lambda at: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S") if at else ""
 

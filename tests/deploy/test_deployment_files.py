@@ -13,14 +13,17 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 
-from connector.conformance import settings_table
+from connector.conformance import settings_table, table
 from connector.settings import Settings, explain
-from connector.web.pages import LedgerCollector
+from connector.store.engine import migrate, open_ledger
+from connector.store.figures import LedgerFigures
+from connector.store.trail import Trail
+from connector.web.metrics import TOLD, Disk, metrics_table, registry
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-SHIPPED = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.name not in {"setup", "demo"})
+SHIPPED = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.name not in {"setup", "demo", "print"})
 UNITS = sorted(DEPLOY.glob("systemd/connector*.service"))
 MANIFESTS = sorted(DEPLOY.glob("kubernetes/*.yaml"))
 SECRETS = {"connector_ehr_private_key"}  # read by its path, not as a setting
@@ -91,24 +94,30 @@ def test_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
     assert folder.stat().st_mode & 0o077 == 0
 
 
-class Desk:
-    """A desk with one of everything."""
-
-    def status(self, limit: int = 50) -> dict[str, Any]:
-        waiting = [{"age_seconds": 1.0}][:limit]
-        return {"instances": 1, "studies": {"complete": 1}, "jobs": {"deliver.due": 1}, "delivered": {"sr": 1},
-                "waiting": waiting}  # fmt: skip
-
-
 @pytest.mark.parametrize("file", ["prometheus/alerts.yaml", "grafana/connector.json", "README.md"])
-def test_every_metric_named_is_told(file: str) -> None:
-    registry = CollectorRegistry()
-    registry.register(LedgerCollector(Desk()))
-    told = set(re.findall(r"^(connector_\w+)", generate_latest(registry).decode(), re.MULTILINE))
+def test_every_metric_named_is_told(file: str, tmp_path: Path) -> None:
+    migrate(f"sqlite:///{tmp_path}/ledger.sqlite")
+    engine = open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    asked = registry(LedgerFigures(engine, Trail(engine)), Disk(tmp_path, 0))
+    told = set(re.findall(r"^# TYPE (connector_\w+)", generate_latest(asked).decode(), re.MULTILINE))
+    engine.dispose()
+    assert told == set(TOLD)
     secrets = {f"connector_{field}" for field in Settings.model_fields} | SECRETS
-    named = set(re.findall(r"\bconnector_[a-z_]+\b", (DEPLOY / file).read_text())) - secrets - {"connector_"}
+    text = re.sub(r"(connector_delivery_seconds)_(bucket|sum|count)", r"\1", (DEPLOY / file).read_text())
+    named = set(re.findall(r"\bconnector_[a-z_]+\b", text)) - secrets - {"connector_"}
     assert told & named
     assert named <= told
+
+
+@pytest.mark.parametrize("file", ["prometheus/alerts.yaml", "grafana/connector.json"])
+def test_figures_are_added_up_only_after_the_largest_of_all_web_processes_is_taken(file: str) -> None:
+    assert not re.search(r"sum(?: by \([^)]*\))? ?\(connector_", (DEPLOY / file).read_text())
+
+
+def test_the_metrics_of_the_page_are_current() -> None:
+    text = (DEPLOY / "README.md").read_text()
+    shown = text.partition("<!-- metrics: begin -->\n")[2].partition("\n<!-- metrics: end -->")[0]
+    assert shown == table(metrics_table()), "run deploy/print"
 
 
 # Alerts, dashboard, units, scripts
@@ -157,7 +166,7 @@ def test_a_unit_runs_a_command_that_exists(unit: Path) -> None:
     assert "Usage" in run(sys.executable, "-m", "connector", *line.split(), "--help")
 
 
-@pytest.mark.parametrize("script", ["make-secrets", "systemd/connector-run"])
+@pytest.mark.parametrize("script", ["make-secrets", "print", "systemd/connector-run"])
 def test_a_script_is_bash(script: str) -> None:
     run("bash", "-n", DEPLOY / script)
     assert (DEPLOY / script).stat().st_mode & 0o111
@@ -249,7 +258,7 @@ def test_each_part_has_its_network_policy(part: str) -> None:
 def test_the_settings_of_the_page_are_current() -> None:
     text = (DEPLOY / "README.md").read_text()
     shown = text.partition("<!-- settings: begin -->\n")[2].partition("\n<!-- settings: end -->")[0]
-    assert shown == settings_table(), "print connector.conformance.settings_table() between the two comments"
+    assert shown == settings_table(), "run deploy/print"
 
 
 def test_the_page_links_to_what_exists() -> None:
