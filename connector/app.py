@@ -27,6 +27,7 @@ from connector.fhir.deliver import EhrDestination
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
+from connector.fhir.serve import resource_ids
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
 from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
@@ -41,6 +42,7 @@ from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
 from connector.store.memory import SqlMemory
 from connector.store.pulse import Pulse
+from connector.store.shelf import SqlShelf
 from connector.web.pages import Check
 
 
@@ -167,7 +169,10 @@ class App:
     def web(self) -> Starlette:
         """The HTTP door."""
         figures = LedgerFigures(self._engine, self.ledger.trail)
-        return http_door(self.settings, inbox=self.inbox, desk=self.desk, checks=self.checks(), figures=figures)
+        shelf = SqlShelf(self._engine, resource_ids=resource_ids)
+        return http_door(
+            self.settings, inbox=self.inbox, desk=self.desk, shelf=shelf, checks=self.checks(), figures=figures
+        )
 
     def checks(self) -> Mapping[str, Check]:
         """What must be well before work is taken: the database and the disk."""

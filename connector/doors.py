@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
 from connector.fhir.receive_hook import hook_route
+from connector.fhir.serve_door import Shelf, serve_routes
 from connector.neighbours import server_tls
 from connector.settings import Settings
 from connector.store.desk import Desk
@@ -39,10 +40,16 @@ def dicom_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, reuse_port: b
 
 
 def http_door(
-    settings: Settings, *, inbox: SqlInbox, desk: Desk, checks: Mapping[str, Check], figures: LedgerFigures
+    settings: Settings,
+    *,
+    inbox: SqlInbox,
+    desk: Desk,
+    shelf: Shelf,
+    checks: Mapping[str, Check],
+    figures: LedgerFigures,
 ) -> Starlette:
-    """STOW-RS and the rest-hook where they have a secret, health, metrics, console."""
-    doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk)]
+    """STOW-RS, the rest-hook and our FHIR endpoint where they have a secret, health, metrics, console."""
+    doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk), *_fhir(settings, desk, shelf)]
     return make_web(
         desk=desk,
         checks=checks,
@@ -69,3 +76,17 @@ def _stow(settings: Settings, inbox: SqlInbox) -> list[BaseRoute]:
 def _hook(settings: Settings, desk: Desk) -> list[BaseRoute]:
     secret = settings.hook_secret.get_secret_value()
     return [hook_route(secret=secret, hint=desk.look_now)] if secret else []
+
+
+def _fhir(settings: Settings, desk: Desk, shelf: Shelf) -> list[BaseRoute]:
+    token = settings.fhir_token.get_secret_value()
+    if not token:
+        return []
+    return [
+        *serve_routes(
+            shelf,
+            ehr_url=settings.ehr_url,
+            authorise=lambda request: bearer_matches(request, token),
+            viewed=lambda place, case_ref: desk.audit(kind="viewed", ref=place, case_ref=case_ref, actor="FHIR client"),
+        )
+    ]

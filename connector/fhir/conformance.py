@@ -12,6 +12,8 @@ from connector.fhir.ladder import DENIED_SECONDS, WHOLE, Rung
 from connector.fhir.read_record import READ_TYPES
 from connector.fhir.receive_hook import SECRET_HEADER
 from connector.fhir.reconcile import OPEN_STATUS, RETIRED_STATUS
+from connector.fhir.serve import SERVED_KINDS
+from connector.fhir.serve_statement import searched_by
 from connector.fhir.vendors import vendors
 from connector.fhir.write_observations import UNVERIFIED
 
@@ -95,7 +97,7 @@ def _of(kind: str, written: set[str]) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def capability_statement() -> Json:
-    """The CapabilityStatement of us as a client: what the EHR must offer. We serve no FHIR REST interface."""
+    """The CapabilityStatement of us as a client: what the EHR must offer; what we serve is in serve_statement.py."""
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -156,6 +158,7 @@ def statement() -> Json:
              "source": one.source}
             for vendor in vendors().values() for one in vendor.differences
         ],
+        "served": [{"type": kind, "search": ", ".join(searched_by(kind))} for kind in SERVED_KINDS],
         "denied_hours": int(DENIED_SECONDS // 3600),
         "statement_hours": int(STATEMENT_SECONDS // 3600),
         "assertion_seconds": ASSERTION_SECONDS,

@@ -14,7 +14,7 @@ from connector.fhir.ehr_answers import Changed, NotOffered, failure
 from connector.fhir.ladder import TRANSACTION, Ladder, NotDone, Way, require
 from connector.fhir.memory import ProcessMemory
 from connector.fhir.reconcile import Plan, Write, own_identifier, reconcile
-from connector.fhir.resource import Json, items, members, reference_of
+from connector.fhir.resource import Json, items, members, reference_of, replaced, study_day_of
 from connector.fhir.write_for_way import fitted
 from connector.fhir.write_transaction import identifier_query
 from connector.ports import Delivery, Document, Memory
@@ -68,7 +68,7 @@ class EhrDestination:
         state = EhrState(self._client, way)
         owed = OwedProvenance(self._client, self._memory, identity)
         for _ in range(_MOST_READS):
-            plan = reconcile(wanted, state.read(wanted), _study_day(entries))
+            plan = reconcile(wanted, state.read(wanted), study_day_of(entries))
             plan.notes += left_out
             owed.add_to(plan, wanted)
             if not plan.writes:
@@ -111,7 +111,7 @@ class EhrDestination:
         places = dict(plan.places)
         owed.begin(plan)
         for write in plan.writes:
-            resource = _replaced(write.resource, places)
+            resource = replaced(write.resource, places)
             places[write.full_url] = reference_of(self._write_one(write, resource, until))
         owed.done()
 
@@ -139,7 +139,7 @@ class EhrDestination:
     @staticmethod
     def _entry(write: Write, places: Mapping[str, str]) -> Resource:
         """One transaction entry: a PUT of the version that was read, or a POST unless it exists meanwhile."""
-        resource = _replaced(write.resource, places)
+        resource = replaced(write.resource, places)
         if write.current is not None:
             address = reference_of(write.current)
             return {
@@ -151,27 +151,6 @@ class EhrDestination:
         if identifier is not None:
             request["ifNoneExist"] = identifier_query(identifier)
         return {"fullUrl": write.full_url, "resource": resource, "request": request}
-
-
-def _study_day(entries: Sequence[Json]) -> str:
-    """The day of the assessed images, as the document says it."""
-    for entry in entries:
-        resource = entry["resource"]
-        if resource["resourceType"] == "CarePlan":
-            return str(items(resource, "period").get("start", ""))
-        if resource["resourceType"] == "Observation":
-            return str(resource.get("effectiveDateTime", ""))
-    return ""
-
-
-def _replaced(value: Any, places: Mapping[str, str]) -> Any:
-    """The value with references turned into the addresses they stand for."""
-    if isinstance(value, dict):
-        return {
-            key: places.get(one, one) if key == "reference" and isinstance(one, str) else _replaced(one, places)
-            for key, one in value.items()
-        }
-    return [_replaced(one, places) for one in value] if isinstance(value, list) else value
 
 
 def _version(resource: Json) -> str:

@@ -1,6 +1,6 @@
 """Looks into raw FHIR JSON safely: origin, codes, dates and references, whatever a server left out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -123,3 +123,24 @@ def short_reference(reference: str) -> str:
         return reference
     parts = reference.split("/_history/", maxsplit=1)[0].rstrip("/").split("/")
     return "/".join(parts[-2:])
+
+
+def study_day_of(entries: Sequence[Json]) -> str:
+    """The day of the assessed images, as a transaction of ours says it; empty when none was read."""
+    for entry in entries:
+        resource = items(entry, "resource")
+        if resource.get("resourceType") == "CarePlan":
+            return str(items(resource, "period").get("start", ""))
+        if resource.get("resourceType") == "Observation":
+            return str(resource.get("effectiveDateTime", ""))
+    return ""
+
+
+def replaced(value: Any, places: Mapping[str, str]) -> Any:
+    """The value with each reference turned into the address it stands for."""
+    if isinstance(value, dict):
+        return {
+            key: places.get(one, one) if key == "reference" and isinstance(one, str) else replaced(one, places)
+            for key, one in value.items()
+        }
+    return [replaced(one, places) for one in value] if isinstance(value, list) else value

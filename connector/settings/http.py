@@ -16,6 +16,10 @@ class HttpSettings(BaseSettings):
         default=SecretStr(""),
         description="Secret in the X-Connector-Secret header of rest-hooks; empty: the hook is off.",
     )
+    fhir_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer token of clients that read our own FHIR endpoint (`/fhir`); empty: the endpoint is off.",
+    )
     console_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token for the console and /metrics; empty: loopback callers only."
     )

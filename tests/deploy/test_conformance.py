@@ -213,7 +213,7 @@ def test_values_are_plain_json() -> None:
 
 
 def test_every_http_door_is_told_to_the_administrator_or_the_integrator(tmp_path: Path) -> None:
-    app = App(Settings(data_dir=tmp_path, stow_token="s", hook_secret="s", console_token="s"))  # noqa: S106 - no secrets
+    app = App(Settings(data_dir=tmp_path, stow_token="s", hook_secret="s", fhir_token="s", console_token="s"))  # noqa: S106 - no secrets
     try:
         paths = set(doors_of(app.web().routes))
     finally:

@@ -29,12 +29,24 @@ def findings(bundle_or_resource: dict) -> list[str]:
     return [f"{name}: {text}" for name, resource in _parts(bundle_or_resource) for text in _judge().check(resource)]
 
 
-def _is_there(resource: dict, code: str, path: str) -> bool:
+def _is_once_each(resource: dict, issue: object) -> bool:
+    """Whether each parent holds one value: below two repeating elements pyfhircheck counts those of all parents."""
+    if issue.code != "profile.element.cardinality.max" or not issue.message.startswith("Profile allows at most 1 "):
+        return False
+    *parents, leaf = issue.path.split(".")[1:]
+    nodes = [resource]
+    for name in parents:
+        below = [node[name] for node in nodes if name in node]
+        nodes = [one for each in below for one in (each if isinstance(each, list) else [each])]
+    return len(nodes) > 1 and not any(isinstance(node.get(leaf), list) for node in nodes)
+
+
+def _is_there(resource: dict, issue: object) -> bool:
     """Whether a choice that is told missing is there: pyfhircheck looks for `content[x]` below the top by that name."""
-    if code != "cardinality.min" or not path.endswith("[x]"):
+    if issue.code != "cardinality.min" or not issue.path.endswith("[x]"):
         return False
     node: object = resource
-    *parents, leaf = path.split(".")[1:]
+    *parents, leaf = issue.path.split(".")[1:]
     for step in parents:
         name, _, place = step.rstrip("]").partition("[")
         node = node[name][int(place)] if place else node[name]
@@ -79,7 +91,7 @@ class _Judge:
             self._make_decimals(judged, definition, resource["resourceType"])
         with contextlib.redirect_stdout(io.StringIO()):
             checked = self._validator.validate_resource(judged)
-            errors = [issue for issue in checked.errors if not _is_there(judged, issue.code, issue.path)]
+            errors = [one for one in checked.errors if not (_is_there(judged, one) or _is_once_each(judged, one))]
             found += [f"pyfhircheck {issue.code} {issue.path}: {issue.message}" for issue in errors]
             if definition:
                 found += self._walk(judged, definition, resource["resourceType"], judged)

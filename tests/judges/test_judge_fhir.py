@@ -1,9 +1,12 @@
 """The judges of FHIR find what is broken and leave what is good; without that their silence means nothing."""
 
 import copy
+import json
 
 import pytest
 from judge_fhir import findings
+
+from connector.fhir.conformance import capability_statement
 
 PLAN = {
     "resourceType": "CarePlan",
@@ -61,3 +64,10 @@ def test_a_choice_below_the_top_is_missed_only_when_it_is_missing():
     assert findings(message) == []
     message["payload"] = [{"id": "p"}]
     assert any("content[x]" in one for one in findings(message))
+
+
+def test_values_of_several_parents_are_counted_for_each():
+    statement = json.loads(json.dumps(capability_statement()))
+    assert findings(statement) == []
+    statement["rest"][0]["resource"][0]["type"] = ["Task", "Device"]
+    assert findings(statement)
