@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connector.core.dosimetry.dvh import DoseVolume, dose_volumes
-from connector.core.dosimetry.voxel_map import DOSE_LEVELS_GY
+from connector.core.dosimetry.map_report import DOSE_LEVELS_GY
 from connector.core.geometry.crops import crop_of
 
 SHAPE = (300, 512, 512)

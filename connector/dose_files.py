@@ -16,6 +16,7 @@ from connector.contract.dose_map import answer, region_options
 from connector.core.assessment import Assessment, DoseReport
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.kernel_map import kernel_deposition
+from connector.core.dosimetry.map_findings import Situation
 from connector.core.dosimetry.voxel_map import SURROGATES, local_deposition
 from connector.core.dosimetry.work_up import work_up
 from connector.core.errors import BadCase
@@ -47,7 +48,10 @@ class DoseMapRequest:
     alpha_beta: tuple[str, ...] = ()
     repair_half_time_h: tuple[str, ...] = ()
     geud_a: tuple[str, ...] = ()
+    alpha: tuple[str, ...] = ()
     v: tuple[str, ...] = ()
+    calibration_uncertainty: Decimal | None = None
+    situation: Situation | None = None
 
 
 def map_dose(request: DoseMapRequest) -> dict[str, Any]:
@@ -65,7 +69,10 @@ def map_dose(request: DoseMapRequest) -> dict[str, Any]:
         alpha_beta=request.alpha_beta,
         repair_half_time_h=request.repair_half_time_h,
         geud_a=request.geud_a,
+        alpha=request.alpha,
         v=request.v,
+        calibration_uncertainty=request.calibration_uncertainty,
+        situation=request.situation,
     )
     dose = _DEPOSIT[request.method](
         inputs.activity, inputs.regions, constants=constants, scale_to_gbq=request.scale_to_gbq, options=options

@@ -10,6 +10,7 @@ from connector.cli.case_io import CaseError, case_command, run_cases, sentence
 from connector.contract import dose_fit, dose_map, dose_plan
 from connector.contract.reading import dumps
 from connector.core.dosimetry.constants import DEFAULT_PROFILE, YTTRIUM_PROFILES
+from connector.core.dosimetry.map_findings import INTENTS, TUMOUR_TYPES
 from connector.core.errors import BadCase, ConnectorError
 
 
@@ -69,7 +70,15 @@ def fit(case: str, **how: Any) -> None:
     "--repair-half-time-h", multiple=True, metavar="REGION=H", help="Repair half-time for the BED of a region."
 )
 @click.option("--geud-a", multiple=True, metavar="REGION=A", help="Exponent of the gEUD of a region.")
+@click.option("--alpha", multiple=True, metavar="REGION=PER_GY", help="Radiosensitivity for the EUBED of a region.")
 @click.option("--v", multiple=True, metavar="REGION=GY", help="One more dose level of V_x of a region.")
+@click.option(
+    "--calibration-uncertainty", metavar="FRACTION", help="Relative standard uncertainty of the activity; 0.05."
+)
+@click.option("--device", type=click.Choice(["resin", "glass"]), help="Compares the doses with the guideline's rows.")
+@click.option("--intent", type=click.Choice(INTENTS), help="Row of the guideline; needs --device.")
+@click.option("--tumour-type", type=click.Choice(TUMOUR_TYPES), help="Row of the guideline; needs --device.")
+@click.option("--bilirubin-mg-dl", help="Moves the limit of the normal liver; needs --device.")
 def map_(scale_to_gbq: str | None, administered_at: str | None, **given: Any) -> None:
     """
     Voxel dose of one image: writes an RT Dose, a report and a picture, and prints the statistics of every region.
@@ -79,7 +88,12 @@ def map_(scale_to_gbq: str | None, administered_at: str | None, **given: Any) ->
     from connector.dose_files import DoseMapRequest, map_dose  # noqa: PLC0415 - the DICOM room loads slowly
 
     try:
+        calibration = given.pop("calibration_uncertainty")
         request = DoseMapRequest(
+            situation=dose_map.situation(
+                **{name: given.pop(name) for name in ("device", "intent", "tumour_type", "bilirubin_mg_dl")}
+            ),
+            calibration_uncertainty=calibration and dose_map.number("--calibration-uncertainty", calibration),
             scale_to_gbq=None if scale_to_gbq is None else dose_map.positive("--scale-to-gbq", scale_to_gbq),
             administered_at=None if administered_at is None else _moment(administered_at),
             **given,

@@ -10,11 +10,14 @@ from connector.contract.reading import exact, versions
 from connector.core.assessment import DoseReport, RegionDose
 from connector.core.case import Region
 from connector.core.dosimetry.dvh import DEFINITION
+from connector.core.dosimetry.map_findings import INTENTS, Situation
+from connector.core.dosimetry.map_report import RegionOptions
+from connector.core.dosimetry.map_uncertainty import CALIBRATION_SOURCE, EDGE_SOURCE
 from connector.core.dosimetry.radiobiology import Tissue, tissue_of_kind
-from connector.core.dosimetry.voxel_map import RegionOptions
 from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 
+UNCERTAINTY_SOURCES = [str(EDGE_SOURCE), str(CALIBRATION_SOURCE)]
 METHODS = {"local": "local_deposition", "kernel": "kernel_convolution"}
 
 
@@ -40,7 +43,10 @@ def region_options(
     alpha_beta: Iterable[str] = (),
     repair_half_time_h: Iterable[str] = (),
     geud_a: Iterable[str] = (),
+    alpha: Iterable[str] = (),
     v: Iterable[str] = (),
+    calibration_uncertainty: Decimal | None = None,
+    situation: Situation | None = None,
 ) -> RegionOptions:
     """Read the options written `region=value`; a region may have several levels of `--v`. Raises BadCase."""
     kinds = {region.name: region.kind for region in regions}
@@ -49,6 +55,7 @@ def region_options(
         ("--alpha-beta", "alpha_beta_gy", alpha_beta),
         ("--repair-half-time-h", "repair_half_time_h", repair_half_time_h),
         ("--geud-a", "geud_exponent", geud_a),
+        ("--alpha", "alpha_per_gy", alpha),
     )
     for option, parameter, texts in parameters:
         for name, text in _pairs(option, texts, kinds):
@@ -59,7 +66,29 @@ def region_options(
     for name, text in _pairs("--v", v, kinds):
         level = format(positive("--v", text).normalize(), "f")
         levels[name] = (*levels.get(name, ()), level)
-    return RegionOptions(more_levels_of=levels, tissue_of=tissues)
+    options = RegionOptions(more_levels_of=levels, tissue_of=tissues, situation=situation)
+    if calibration_uncertainty is None:
+        return options
+    return replace(options, calibration_fraction=float(calibration_uncertainty))
+
+
+def situation(
+    *, device: str | None, intent: str | None, tumour_type: str | None, bilirubin_mg_dl: str | None
+) -> Situation | None:
+    """Read what chooses the guideline's row; None without a device. Raises BadCase."""
+    if device is None:
+        for option, value in (
+            ("--intent", intent),
+            ("--tumour-type", tumour_type),
+            ("--bilirubin-mg-dl", bilirubin_mg_dl),
+        ):
+            if value is not None:
+                raise BadCase(option, value, "needs --device: the guideline's rows differ between resin and glass")
+        return None
+    if intent is None:
+        raise BadCase("--intent", None, f"is needed by --device: one of {', '.join(INTENTS)}")
+    bilirubin = None if bilirubin_mg_dl is None else positive("--bilirubin-mg-dl", bilirubin_mg_dl)
+    return Situation(device=device, intent=intent, tumour_type=tumour_type, bilirubin_mg_dl=bilirubin)
 
 
 def _exponent(text: str) -> float:
@@ -87,6 +116,20 @@ def answer(dose: DoseReport, *, files: Mapping[str, str], warnings: Sequence[str
     return {
         **files,
         "regions": [_region(region) for region in dose.regions],
+        "normal_liver": None if dose.normal_liver is None else _region(dose.normal_liver),
+        "findings": [
+            {
+                "region": finding.region,
+                "compartment": finding.compartment,
+                "mean_gy": finding.mean_gy,
+                "recommended": finding.recommended,
+                "met": finding.met,
+                "text": finding.text,
+                "source": str(finding.source),
+            }
+            for finding in dose.findings
+        ],
+        "uncertainty": {"coverage_factor": 2, "not_known": ["image resolution"], "sources": UNCERTAINTY_SOURCES},
         "method": short[dose.method],
         "nuclide": dose.nuclide,
         "constants": constants_answer(dose.constants),
@@ -115,4 +158,9 @@ def _region(region: RegionDose) -> dict[str, Any]:
         "v": dict(region.v_fraction),
         "bed_gy": region.bed_gy,
         "gEUD_gy": region.geud_gy,
+        "eqd2_gy": region.eqd2_gy,
+        "eubed_gy": region.eubed_gy,
+        "mean_interval_gy": region.mean_interval_gy,
+        "volume_interval_ml": region.volume_interval_ml,
+        "tissue_source": region.tissue_source,
     }

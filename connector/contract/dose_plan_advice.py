@@ -8,7 +8,7 @@ from connector.core.dosimetry import bsa, delivery, thresholds
 from connector.core.dosimetry.plan import Plan
 from connector.core.dosimetry.ranges import check
 from connector.core.dosimetry.request import PlanRequest
-from connector.core.dosimetry.thresholds import Finding, Threshold
+from connector.core.dosimetry.thresholds import Finding
 from connector.core.dosimetry.uncertainty import (
     COVERAGE,
     Interval,
@@ -89,18 +89,13 @@ def _whole_normal(case: AdviceCase, plan: Plan) -> Decimal | None:
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "compartment": finding.threshold.compartment,
-        "recommended": _bounds(finding.threshold),
+        "recommended": finding.threshold.bounds,
         "dose_gy": None if finding.dose_gy is None else float(finding.dose_gy),
         "met": finding.met,
         "level_of_evidence": finding.threshold.evidence,
         "note": finding.threshold.note,
         "source": str(finding.threshold.source),
     }
-
-
-def _bounds(threshold: Threshold) -> str:
-    signs = ((">", threshold.above), (">=", threshold.at_least), ("<", threshold.below), ("<=", threshold.at_most))
-    return " and ".join(f"{sign} {bound} Gy" for sign, bound in signs if bound is not None)
 
 
 def _uncertainty(case: AdviceCase, request: PlanRequest, plan: Plan) -> dict[str, Any]:

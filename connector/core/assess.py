@@ -12,6 +12,8 @@ from connector.core.case import CaseFacts, FactValue, TimePoint
 from connector.core.catalogue import in_words
 from connector.core.changes import what_changed
 from connector.core.dosimetry.constants import DEFAULT_PROFILE, constants_for
+from connector.core.dosimetry.map_findings import situation_of
+from connector.core.dosimetry.map_report import RegionOptions
 from connector.core.dosimetry.voxel_map import local_deposition
 from connector.core.dosimetry.work_up import work_up_facts
 from connector.core.errors import ImpossibleInput
@@ -141,9 +143,11 @@ def _dose(case: CaseFacts) -> tuple[DoseReport | None, list[str]]:
         return None, []
     try:
         constants = constants_for(nuclide_name=case.activity.nuclide)
-        return local_deposition(case.activity, case.regions, constants=constants, scale_to_gbq=None), []
+        options = RegionOptions(situation=situation_of(case.facts))
+        dose = local_deposition(case.activity, case.regions, constants=constants, scale_to_gbq=None, options=options)
     except ImpossibleInput as fault:
         return None, [f"absorbed dose cannot be decided: {fault}"]
+    return dose, []
 
 
 def _selection_needs(selection: Selection) -> Iterator[str]:

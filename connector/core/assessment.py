@@ -70,7 +70,11 @@ class ResponseReport:
 
 @dataclass(frozen=True, slots=True)
 class RegionDose:
-    """Absorbed dose statistics of one region; D_x is the lowest dose in the hottest x % of the voxels."""
+    """
+    Absorbed dose statistics of one region; D_x is the lowest dose in the hottest x % of the voxels.
+
+    Intervals are two standard uncertainties each way, None where nothing is known of them.
+    """
 
     name: str
     volume_ml: float
@@ -88,11 +92,33 @@ class RegionDose:
     tracking_uid: str | None = None
     origin: str | None = None  # SOP Instance UID of the segmentation or structure set
     number: int | None = None  # segment or ROI number
+    eqd2_gy: float | None = None
+    eubed_gy: float | None = None
+    mean_interval_gy: tuple[float, float] | None = None
+    volume_interval_ml: tuple[float, float] | None = None
+    tissue_source: str = ""  # where the parameters of BED, EQD2, EUBED and gEUD stand
+
+
+@dataclass(frozen=True, slots=True)
+class DoseFinding:
+    """How one region's mean dose stands to one recommendation of a guideline; it advises and forbids nothing."""
+
+    region: str
+    compartment: str
+    mean_gy: float
+    recommended: str
+    met: bool
+    text: str
+    source: Citation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DoseReport:
-    """A voxel dose map with its statistics; `dose_gy` has the geometry's shape."""
+    """
+    A voxel dose map with its statistics; `dose_gy` has the geometry's shape.
+
+    `normal_liver` is the drawn liver without the drawn tumours, None when either is missing.
+    """
 
     method: str  # local_deposition or kernel_convolution
     constants: Mapping[str, str]
@@ -107,6 +133,8 @@ class DoseReport:
     series_instance_uid: str
     sop_instance_uids: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    normal_liver: RegionDose | None = None
+    findings: tuple[DoseFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

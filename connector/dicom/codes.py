@@ -119,6 +119,13 @@ MEAN_DOSE = Concept("128533", "DCM", "Mean Absorbed Radiation Dose")
 MAXIMUM_DOSE = Concept("128531", "DCM", "Maximum Absorbed Radiation Dose")
 MINIMUM_DOSE = Concept("128532", "DCM", "Minimum Absorbed Radiation Dose")
 BED = Concept("BED", OUR_SCHEME, "Biologically effective dose")
+EQD2 = Concept("EQD2", OUR_SCHEME, "Equivalent dose in 2 Gy fractions")
+EUBED = Concept("EUBED", OUR_SCHEME, "Equivalent uniform biologically effective dose")
+# Ends of an interval stand beside its value: as properties of it (TID 310) validators take them for its sources.
+MEAN_DOSE_LOW = Concept("MEAN_DOSE_LOW", OUR_SCHEME, "Mean absorbed dose less two standard uncertainties")
+MEAN_DOSE_HIGH = Concept("MEAN_DOSE_HIGH", OUR_SCHEME, "Mean absorbed dose plus two standard uncertainties")
+VOLUME_LOW = Concept("VOLUME_LOW", OUR_SCHEME, "Volume less two standard uncertainties")
+VOLUME_HIGH = Concept("VOLUME_HIGH", OUR_SCHEME, "Volume plus two standard uncertainties")
 GEUD = Concept("GEUD", OUR_SCHEME, "Generalised equivalent uniform dose")
 
 # Treatment selection, in words: TID 1500 row 14.

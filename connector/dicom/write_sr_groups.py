@@ -48,7 +48,10 @@ def measurement_groups(assessment: Assessment, header: StudyHeader) -> list[Grou
         visit = visit_of(assessment.response, assessment)
         groups.append(_response_group(assessment.response, visit, assessment))
     if assessment.dose is not None:
-        groups += [_dose_group(region, assessment.dose, assessment, header) for region in assessment.dose.regions]
+        more = [assessment.dose.normal_liver] if assessment.dose.normal_liver else []
+        groups += [
+            _dose_group(region, assessment.dose, assessment, header) for region in (*assessment.dose.regions, *more)
+        ]
     return groups
 
 
@@ -272,11 +275,17 @@ def dose_parameters(dose: DoseReport) -> str:
 
 
 def _dose_measurements(region: RegionDose) -> list[Measurement]:
+    mean_low, mean_high = region.mean_interval_gy or (None, None)
+    volume_low, volume_high = region.volume_interval_ml or (None, None)
     rows: list[tuple[Concept, float | None, Concept]] = [
         (codes.MEAN_DOSE, region.mean_gy, codes.GRAY),
+        (codes.MEAN_DOSE_LOW, mean_low, codes.GRAY),
+        (codes.MEAN_DOSE_HIGH, mean_high, codes.GRAY),
         (codes.MINIMUM_DOSE, region.min_gy, codes.GRAY),
         (codes.MAXIMUM_DOSE, region.max_gy, codes.GRAY),
         (codes.VOLUME, region.volume_ml, codes.MILLILITRE),
+        (codes.VOLUME_LOW, volume_low, codes.MILLILITRE),
+        (codes.VOLUME_HIGH, volume_high, codes.MILLILITRE),
         (codes.dose_to_volume("2"), region.d2_gy, codes.GRAY),
         (codes.dose_to_volume("50"), region.d50_gy, codes.GRAY),
         (codes.dose_to_volume("70"), region.d70_gy, codes.GRAY),
@@ -287,6 +296,8 @@ def _dose_measurements(region: RegionDose) -> list[Measurement]:
             for dose, fraction in sorted(region.v_fraction.items(), key=lambda pair: Decimal(pair[0]))
         ),
         (codes.BED, region.bed_gy, codes.GRAY),
+        (codes.EQD2, region.eqd2_gy, codes.GRAY),
+        (codes.EUBED, region.eubed_gy, codes.GRAY),
         (codes.GEUD, region.geud_gy, codes.GRAY),
     ]
     return [_number(concept, value, unit) for concept, value, unit in rows if value is not None]

@@ -44,6 +44,7 @@ def sentences(assessment: Assessment) -> list[Sentence]:
     said += [(codes.WARNING, warning) for warning in assessment.warnings]
     if assessment.dose is not None:
         said.append((codes.CONCLUSION, _dose_conclusion(assessment.dose)))
+        said += [(codes.FINDING, f"{finding.text} [{finding.source}]") for finding in assessment.dose.findings]
         said += [(codes.WARNING, warning) for warning in assessment.dose.warnings]
     if assessment.response is None and assessment.dose is None and assessment.selection is None:
         needs = "; ".join(assessment.needs) or "lesion measurements, a quantitative activity map, or facts to select by"

@@ -174,7 +174,10 @@ def _response_numbers(visit: VisitResponse) -> list[Resource]:
 def write_doses(case: Case, lesions: Mapping[str, Resource]) -> list[Resource]:
     """The absorbed dose of each region; `lesions` are BodyStructures by tracking UID."""
     report = case.assessment.dose
-    return [] if report is None else [_dose(case, report, region, lesions) for region in report.regions]
+    if report is None:
+        return []
+    more = [report.normal_liver] if report.normal_liver else []
+    return [_dose(case, report, region, lesions) for region in (*report.regions, *more)]
 
 
 def _dose(case: Case, report: DoseReport, region: RegionDose, lesions: Mapping[str, Resource]) -> Resource:
@@ -188,7 +191,11 @@ def _dose(case: Case, report: DoseReport, region: RegionDose, lesions: Mapping[s
         kind="therapy",
         code=concept(MEAN_DOSE),
         focus=[reference_to(lesion)] if lesion else None,
-        bodySite=None if lesion else concept(_SITES["liver"]) if region.name == "liver" else {"text": region.name},
+        bodySite=None
+        if lesion
+        else concept(_SITES["liver"])
+        if region.name in {"liver", "normal liver"}
+        else {"text": region.name},
         valueQuantity=quantity(_gy(region.mean_gy), "Gy"),
         method={"text": f"{report.method.replace('_', ' ')}, {report.nuclide}"},
         component=[
@@ -196,9 +203,32 @@ def _dose(case: Case, report: DoseReport, region: RegionDose, lesions: Mapping[s
             *component(concept(_MINIMUM_DOSE), _gy(region.min_gy), "Gy"),
             *component(concept(text="Dose to the hottest 70 % of the volume", local="d70"), _gy(region.d70_gy), "Gy"),
             *component(concept(_VOLUME), _decimal(region.volume_ml, "0.01"), "mL"),
+            *component(
+                concept(text="Biologically effective dose", local="bed"),
+                None if region.bed_gy is None else _gy(region.bed_gy),
+                "Gy",
+            ),
+            *_interval(region),
         ],
-        note=[{"text": warning} for warning in report.warnings],
+        note=[{"text": words} for words in (*_findings(report, region), *report.warnings)],
     )
+
+
+def _body_site(region: RegionDose) -> Resource:
+    return concept(_SITES["liver"]) if region.name in {"liver", "normal liver"} else {"text": region.name}
+
+
+def _interval(region: RegionDose) -> list[Resource]:
+    """The interval of the mean dose, about 95 %."""
+    if region.mean_interval_gy is None:
+        return []
+    low, high = (quantity(_gy(end), "Gy") for end in region.mean_interval_gy)
+    code = concept(text="Mean dose, two standard uncertainties each way", local="mean-interval")
+    return [{"code": code, "valueRange": {"low": low, "high": high}}]
+
+
+def _findings(report: DoseReport, region: RegionDose) -> list[str]:
+    return [f"{each.text} [{each.source}]" for each in report.findings if each.region == region.name]
 
 
 def _gy(value: float) -> Decimal:

@@ -19,7 +19,8 @@ def dose(assessment: Assessment) -> Content:
     hidden = len(report.regions) - MOST_REGIONS
     return {
         "absent": "",
-        "rows": [_region(region) for region in report.regions[:MOST_REGIONS]],
+        "rows": [_region(region) for region in (*report.regions[:MOST_REGIONS], *_normal(report))],
+        "findings": [f"{finding.text} [{finding.source}]" for finding in report.findings],
         "note": f"{hidden} more regions are {words.ELSEWHERE}." if hidden > 0 else "",
         "method": _method(report),
         "warnings": list(report.warnings),
@@ -27,12 +28,23 @@ def dose(assessment: Assessment) -> Content:
     }
 
 
+def _normal(report: DoseReport) -> tuple[RegionDose, ...]:
+    return (report.normal_liver,) if report.normal_liver else ()
+
+
 def _region(region: RegionDose) -> list[str]:
     doses = (
-        region.mean_gy, region.min_gy, region.max_gy, region.d98_gy, region.d95_gy, region.d70_gy, region.d50_gy,
+        region.min_gy, region.max_gy, region.d98_gy, region.d95_gy, region.d70_gy, region.d50_gy,
         region.d2_gy, region.bed_gy, region.geud_gy,
     )  # fmt: skip
-    return [region.name, words.tenths(region.volume_ml), *map(words.tenths, doses)]
+    return [region.name, words.tenths(region.volume_ml), _mean(region), *map(words.tenths, doses)]
+
+
+def _mean(region: RegionDose) -> str:
+    """The mean dose with two standard uncertainties."""
+    if region.mean_interval_gy is None:
+        return words.tenths(region.mean_gy)
+    return f"{words.tenths(region.mean_gy)} ± {words.tenths(region.mean_interval_gy[1] - region.mean_gy)}"
 
 
 def _method(dose: DoseReport) -> str:

@@ -309,10 +309,25 @@ class TestResponse:
 class TestDose:
     def test_statistics_stand_in_a_group_of_the_region(self, paths):
         document = write(cases.assessment(0, dose=cases.dose()), paths)
-        assert answers(document, "Mean Absorbed Radiation Dose") == ["65.85 Gy", "65.85 Gy"]
-        assert answers(document, "V50: part of the volume with at least 50 Gy") == ["62.0 %", "62.0 %"]
-        assert answers(document, "D95: lowest dose in the hottest 95 % of the volume") == ["6.6 Gy", "6.6 Gy"]
+        assert answers(document, "Mean Absorbed Radiation Dose") == ["65.85 Gy"] * 3, "two regions and the normal liver"
+        assert answers(document, "V50: part of the volume with at least 50 Gy") == ["62.0 %"] * 3
+        assert answers(document, "D95: lowest dose in the hottest 95 % of the volume") == ["6.6 Gy"] * 3
         assert answers(document, "Biologically effective dose") == ["88.2 Gy"]
+        assert answers(document, "Equivalent dose in 2 Gy fractions") == ["73.5 Gy"]
+        assert "normal liver" in answers(document, "Tracking Identifier")
+
+    def test_how_sure_a_dose_and_a_volume_are(self, paths):
+        document = write(cases.assessment(0, dose=cases.dose()), paths)
+        assert answers(document, "Mean absorbed dose less two standard uncertainties") == ["58.35 Gy"]
+        assert answers(document, "Mean absorbed dose plus two standard uncertainties") == ["73.85 Gy"]
+        assert answers(document, "Volume less two standard uncertainties") == ["4.25 ml"]
+        assert answers(document, "Volume plus two standard uncertainties") == ["6.5 ml"]
+
+    def test_the_dose_against_a_recommendation_is_a_finding_with_its_source(self, paths):
+        document = write(cases.assessment(0, dose=cases.dose()), paths)
+        assert answers(document, "Finding") == [
+            "T01 (tumour) has 65.9 Gy, not as recommended [EANM guideline 2022, Table 2]"
+        ]
 
     def test_how_it_was_made_is_one_readable_sentence(self, paths):
         how = (

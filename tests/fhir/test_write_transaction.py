@@ -124,6 +124,11 @@ def test_the_absorbed_dose_of_each_region():
     assert doses[0]["focus"][0]["reference"]
     assert doses[1]["bodySite"] == {"text": "liver | all, $"}
     assert "&lt;right &amp; left&gt;" in doses[0]["text"]["div"]
+    named = {each["code"].get("coding", [{}])[0].get("code"): each for each in doses[0]["component"]}
+    interval = named["mean-interval"]["valueRange"]
+    assert (interval["low"]["value"], interval["high"]["value"]) == (108, 133)
+    assert interval["low"]["code"] == "Gy"
+    assert named["bed"]["valueQuantity"]["value"] == 180
 
 
 def test_the_risk_assessment_names_every_input_and_the_rules():

@@ -74,7 +74,7 @@ def dose():
     region = RegionDose(
         name="T01 <right & left>", volume_ml=5.2, mean_gy=120.5, min_gy=40.0, max_gy=201.25, d2_gy=200.0, d50_gy=119.0,
         d70_gy=95.5, d95_gy=50.0, d98_gy=45.0, v_fraction={"50": 0.95}, tracking_uid="2.25.7001", origin="2.25.9001",
-        number=1,
+        number=1, bed_gy=180.0, mean_interval_gy=(108.0, 133.0),
     )  # fmt: skip
     liver = replace(region, name="liver | all, $", tracking_uid=None, number=2, mean_gy=31.0)
     axis = (0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)

@@ -15,6 +15,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 from connector.core.assessment import (
     Assessment,
     DatedResponse,
+    DoseFinding,
     DoseReport,
     FollowUp,
     Option,
@@ -206,18 +207,24 @@ def dose(volume: VolumeGeometry | None = None, dose_gy: np.ndarray | None = None
     numbers = {"d2_gy": 130.0, "d50_gy": 66.0, "d70_gy": 40.0, "d95_gy": 6.6, "d98_gy": 2.6}
     on_segment = RegionDose(
         name="T01", volume_ml=5.25, mean_gy=65.85, min_gy=0.0, max_gy=131.7, v_fraction={"50": 0.62, "100": 0.241},
-        bed_gy=88.2, geud_gy=30.1, tracking_uid=uid_from("test", "lesion", "1"), origin=SEG_UID, number=1, **numbers,
+        bed_gy=88.2, geud_gy=30.1, tracking_uid=uid_from("test", "lesion", "1"), origin=SEG_UID, number=1,
+        eqd2_gy=73.5, eubed_gy=51.0, mean_interval_gy=(58.35, 73.85), volume_interval_ml=(4.25, 6.5), **numbers,
     )  # fmt: skip
     on_structure = replace(
         on_segment, name="Liver", tracking_uid=None, origin=uid_from("test", "structures"), number=4,
-        bed_gy=None, geud_gy=None,
+        bed_gy=None, geud_gy=None, eqd2_gy=None, eubed_gy=None, mean_interval_gy=None, volume_interval_ml=None,
+    )  # fmt: skip
+    normal = replace(on_structure, name="normal liver", origin=None, number=None)
+    finding = DoseFinding(
+        "T01", "tumour", 65.85, ">= 189 Gy", met=False, text="T01 (tumour) has 65.9 Gy, not as recommended",
+        source=Citation("EANM guideline 2022", "Table 2"),
     )  # fmt: skip
     return DoseReport(
         method="local_deposition", constants={"profile": "seed", "energy_j_gbq": "49.67"}, scale=1.0, nuclide="Y-90",
         decay_reference="series time", decay_hours=3.5, dose_gy=dose_gy, geometry=volume,
         regions=(on_segment, on_structure), study_instance_uid=STUDY, series_instance_uid=uid_from("test", "pet"),
         sop_instance_uids=(uid_from("test", "pet", "1"), uid_from("test", "pet", "2")),
-        warnings=("liver density was assumed",),
+        warnings=("liver density was assumed",), normal_liver=normal, findings=(finding,),
     )  # fmt: skip
 
 

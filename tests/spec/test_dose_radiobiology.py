@@ -10,10 +10,10 @@ from connector.core.dosimetry.radiobiology import (
     TUMOUR,
     UNKNOWN_TISSUE,
     bed_gy,
+    beds_gy,
     eqd2_gy,
     eubed_gy,
     geud_gy,
-    mean_bed_gy,
     tissue_of_kind,
 )
 from connector.core.geometry.crops import crop_of
@@ -25,13 +25,13 @@ def doses(*values):
 
 def test_bed_of_an_even_dose_is_the_bed_of_its_mean():
     one = bed_gy(40, alpha_beta_gy=2.5, repair_half_time_h=2.5, effective_half_life_h=64.1)
-    assert mean_bed_gy(doses(40, 40, 40), tissue=LIVER, effective_half_life_h=64.1) == pytest.approx(one)
-    uneven = mean_bed_gy(doses(0, 80), tissue=LIVER, effective_half_life_h=64.1)
+    assert beds_gy(doses(40, 40, 40), tissue=LIVER, effective_half_life_h=64.1).mean() == pytest.approx(one)
+    uneven = beds_gy(doses(0, 80), tissue=LIVER, effective_half_life_h=64.1).mean()
     assert uneven > one, "the square of the dose counts, so cold and hot do not cancel"
 
 
 def test_no_bed_for_a_tissue_without_parameters():
-    assert mean_bed_gy(doses(40), tissue=UNKNOWN_TISSUE, effective_half_life_h=64.1) is None
+    assert beds_gy(doses(40), tissue=UNKNOWN_TISSUE, effective_half_life_h=64.1) is None
     assert tissue_of_kind("liver") is LIVER
     assert tissue_of_kind("lesion") is TUMOUR
     assert tissue_of_kind("lung") is UNKNOWN_TISSUE

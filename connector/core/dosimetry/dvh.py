@@ -75,9 +75,11 @@ def dose_volumes(dose_gy: NDArray[np.float32], crops: Sequence[Crop | None]) -> 
 
     Only a region's own box of the map is read.
     """
-    return [None if crop is None else DoseVolume(_sorted(dose_gy[crop.box][crop.mask])) for crop in crops]
+    return [None if crop is None else dose_volume(dose_gy, crop) for crop in crops]
 
 
-def _sorted(doses_gy: NDArray[np.float32]) -> NDArray[np.float32]:
-    doses_gy.sort()
-    return doses_gy
+def dose_volume(dose_gy: NDArray[np.float32], crop: Crop) -> DoseVolume:
+    """Dose-volume statistics of one region."""
+    doses = dose_gy[crop.box][crop.mask]
+    doses.sort()
+    return DoseVolume(doses)

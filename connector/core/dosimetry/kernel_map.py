@@ -13,7 +13,8 @@ from connector.core.dosimetry.convolution import convolved_around
 from connector.core.dosimetry.dvh import Slices, joined_box
 from connector.core.dosimetry.graves_table import SOURCE
 from connector.core.dosimetry.kernel import Spacing, range_mm
-from connector.core.dosimetry.voxel_map import DEFAULT_OPTIONS, Deposit, RegionOptions, deposit_locally, report
+from connector.core.dosimetry.map_report import DEFAULT_OPTIONS, Deposit, RegionOptions, report
+from connector.core.dosimetry.voxel_map import deposit_locally
 from connector.core.errors import ImpossibleInput
 
 KERNEL_CONVOLUTION = "kernel_convolution"

@@ -14,13 +14,15 @@ class Tissue:
     Parameters of one kind of tissue, None where there is no cited value: then there is no BED or gEUD.
 
     `alpha_beta_gy` and `repair_half_time_h` enter the BED. `geud_exponent` is negative for tumours (the coldest voxels
-    decide) and 1 for organs that lose function by the mean dose.
+    decide) and 1 for organs that lose function by the mean dose. `alpha_per_gy` enters the EUBED; no default of it is
+    cited, for values in print differ tenfold.
     """
 
     alpha_beta_gy: float | None
     repair_half_time_h: float | None
     geud_exponent: float | None
     source: Citation
+    alpha_per_gy: float | None = None
 
 
 _CREMONESI = "Cremonesi et al., Eur J Nucl Med Mol Imaging 2008;35:2088"
@@ -51,15 +53,17 @@ def bed_gy(dose_gy: float, *, alpha_beta_gy: float, repair_half_time_h: float, e
     return dose_gy * (1 + dose_gy * protraction / alpha_beta_gy)
 
 
-def mean_bed_gy(doses_gy: NDArray[np.float32], *, tissue: Tissue, effective_half_life_h: float) -> float | None:
-    """Mean over the voxels of the BED of each voxel, in Gy; None for a tissue without parameters."""
+def beds_gy(
+    doses_gy: NDArray[np.float32], *, tissue: Tissue, effective_half_life_h: float
+) -> NDArray[np.float64] | None:
+    """BED of each voxel in Gy; None for a tissue without parameters."""
     if tissue.alpha_beta_gy is None or tissue.repair_half_time_h is None:
         return None
     doses = doses_gy.astype(np.float64)
     protraction = _lea_catcheside(
         repair_half_time_h=tissue.repair_half_time_h, effective_half_life_h=effective_half_life_h
     )
-    return float(doses.mean() + np.square(doses).mean() * protraction / tissue.alpha_beta_gy)
+    return np.asarray(doses * (1 + doses * (protraction / tissue.alpha_beta_gy)))
 
 
 def eqd2_gy(bed: float, *, alpha_beta_gy: float) -> float:

@@ -31,6 +31,12 @@ class Threshold:
     evidence: str = "3"
     note: str = ""
 
+    @property
+    def bounds(self) -> str:
+        """The bound in signs, for people."""
+        signs = ((">", self.above), (">=", self.at_least), ("<", self.below), ("<=", self.at_most))
+        return " and ".join(f"{sign} {bound} Gy" for sign, bound in signs if bound is not None)
+
     def is_met(self, dose_gy: Decimal) -> bool:
         """Tell whether a dose keeps the bound."""
         return (

@@ -1,55 +1,25 @@
 """Absorbed dose of every voxel by local deposition: the default, because a PET image is already blurred by more."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connector.core.assessment import DoseReport, RegionDose
+from connector.core.assessment import DoseReport
 from connector.core.case import ActivityMap, Region, VolumeGeometry
 from connector.core.dosimetry.constants import Constants, is_planned_for
-from connector.core.dosimetry.dvh import DoseVolume, dose_volumes
-from connector.core.dosimetry.radiobiology import Tissue, geud_gy, mean_bed_gy, tissue_of_kind
+from connector.core.dosimetry.map_report import DEFAULT_OPTIONS, Deposit, RegionOptions, joined, report
 from connector.core.errors import ImpossibleInput
 from connector.core.geometry.crops import Crop, crop_on_grid
 from connector.core.nuclides import NUCLIDES
 from connector.core.units import GBQ_PER_L_PER_BQ_PER_ML
 
 LOCAL_DEPOSITION = "local_deposition"
-DOSE_LEVELS_GY = ("20", "30", "40", "50", "70", "100", "120", "150", "200")
 # Between image and assayed activity: what phantom studies of Y-90 PET find without a fault of the scan.
 PLAUSIBLE_SCALE = (0.8, 1.25)
 # Nuclides that stand for the microspheres before treatment and have no dose of their own here.
 SURROGATES = frozenset({"Tc-99m"})
-
-
-@dataclass(frozen=True, slots=True)
-class RegionOptions:
-    """What may differ by region name: more dose levels of V_x in Gy, and the tissue of BED and gEUD."""
-
-    more_levels_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    tissue_of: Mapping[str, Tissue] = field(default_factory=dict)
-
-
-DEFAULT_OPTIONS = RegionOptions()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Deposit:
-    """
-    The dose map before its statistics, and what is needed to make them.
-
-    `dose_gy` is local deposition in tissue and lung; `crops` are the regions on the activity's grid, None where
-    nothing of one is on it.
-    """
-
-    dose_gy: NDArray[np.float32]
-    crops: tuple[Crop | None, ...]
-    lung: NDArray[np.bool_] | None
-    scale: float
-    warnings: tuple[str, ...]
 
 
 def local_deposition(
@@ -97,40 +67,6 @@ def deposit_locally(
     return Deposit(dose, crops, lung, scale, warnings)
 
 
-def report(
-    activity: ActivityMap,
-    regions: Sequence[Region],
-    deposit: Deposit,
-    *,
-    method: str,
-    constants: Constants,
-    options: RegionOptions = DEFAULT_OPTIONS,
-) -> DoseReport:
-    """Make the statistics of every region; one without a voxel in the map is left out, and said."""
-    doses: list[RegionDose] = []
-    missed: list[str] = []
-    for region, volume in zip(regions, dose_volumes(deposit.dose_gy, deposit.crops), strict=True):
-        if volume is None:
-            missed.append(f"region {region.number} has no voxel on the grid of the activity: it is not reported")
-        else:
-            doses.append(_region_dose(region, volume, activity.geometry, constants, options))
-    return DoseReport(
-        method=method,
-        constants=constants.as_text(),
-        scale=deposit.scale,
-        nuclide=constants.nuclide,
-        decay_reference=activity.decay_reference,
-        decay_hours=activity.decay_hours,
-        dose_gy=deposit.dose_gy,
-        geometry=activity.geometry,
-        regions=tuple(doses),
-        study_instance_uid=activity.study_instance_uid,
-        series_instance_uid=activity.series_instance_uid,
-        sop_instance_uids=activity.sop_instance_uids,
-        warnings=(*activity.warnings, *deposit.warnings, *missed),
-    )
-
-
 def _check(activity: ActivityMap, constants: Constants, scale_to_gbq: Decimal | None) -> None:
     surrogate = activity.nuclide in SURROGATES
     if surrogate and scale_to_gbq is None:
@@ -168,20 +104,6 @@ def _without_negatives(values: NDArray[np.float32]) -> tuple[NDArray[np.float32]
         return values, ()
     count = int(np.count_nonzero(values < 0))
     return np.maximum(values, np.float32(0)), (f"{count} voxels below 0 (lowest {lowest:.4g}) were set to 0",)
-
-
-def joined(
-    regions: Sequence[Region], crops: Sequence[Crop | None], kinds: Collection[str], grid: VolumeGeometry
-) -> NDArray[np.bool_] | None:
-    """All voxels of the regions of some kinds, as a mask of the whole grid; None when no such region was drawn."""
-    chosen = [crop for region, crop in zip(regions, crops, strict=True) if region.kind in kinds]
-    if not chosen:
-        return None
-    union = np.zeros(grid.shape, dtype=bool)
-    for crop in chosen:
-        if crop is not None:
-            union[crop.box] |= crop.mask
-    return union
 
 
 def _perfused(
@@ -225,29 +147,3 @@ def _against_the_given(found_gbq: float, given_gbq: float) -> tuple[str, ...]:
         "check calibration, decay correction, shunt and regions"
     )
     return (warning,)
-
-
-def _region_dose(
-    region: Region, volume: DoseVolume, geometry: VolumeGeometry, constants: Constants, options: RegionOptions
-) -> RegionDose:
-    levels = dict.fromkeys((*DOSE_LEVELS_GY, *options.more_levels_of.get(region.name, ())))
-    tissue = options.tissue_of.get(region.name, tissue_of_kind(region.kind))
-    exponent = tissue.geud_exponent
-    return RegionDose(
-        name=region.name,
-        volume_ml=volume.count * geometry.voxel_volume_ml,
-        mean_gy=volume.mean_gy,
-        min_gy=volume.min_gy,
-        max_gy=volume.max_gy,
-        d2_gy=volume.dose_to_hottest_gy(2),
-        d50_gy=volume.dose_to_hottest_gy(50),
-        d70_gy=volume.dose_to_hottest_gy(70),
-        d95_gy=volume.dose_to_hottest_gy(95),
-        d98_gy=volume.dose_to_hottest_gy(98),
-        v_fraction={level: volume.volume_fraction_at(float(level)) for level in levels},
-        bed_gy=mean_bed_gy(volume.sorted_gy, tissue=tissue, effective_half_life_h=float(constants.half_life_h)),
-        geud_gy=None if exponent is None else geud_gy(volume.sorted_gy, exponent=exponent),
-        tracking_uid=region.tracking_uid,
-        origin=region.origin,
-        number=region.number,
-    )

@@ -11,8 +11,9 @@ from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from connector.core.case import ActivityMap, FactValue, Region, TimePoint
 from connector.core.dosimetry.constants import LIVER_DENSITY_KG_L
+from connector.core.dosimetry.map_report import joined
 from connector.core.dosimetry.shunt import shunt_cautions, tomographic_shunt_fraction
-from connector.core.dosimetry.voxel_map import SURROGATES, joined
+from connector.core.dosimetry.voxel_map import SURROGATES
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Citation, Observed
 from connector.core.geometry.crops import Crop, crop_on_grid
