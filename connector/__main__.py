@@ -17,7 +17,7 @@ COMMANDS = {
     "process": "process", "rules": "select", "schema": "schema", "conformance": "conformance",
     "serve": "service", "listen": "service", "worker": "service", "beat": "service", "web": "service",
     "check": "operate", "status": "operate", "replay": "operate", "release": "operate", "study": "operate",
-    "migrate": "operate",
+    "migrate": "operate", "tidy": "retention", "erase": "retention",
 }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def main() -> None:
     Try it:          connector demo
     Cases on files:  connector respond | dose plan | dose fit | dose map | select | process
     The service:     connector serve, or listen + worker + beat + web
-    Operation:       connector check | status | replay | release | study complete | migrate
+    Operation:       connector check | status | replay | release | study complete | migrate | tidy | erase
     """  # noqa: D301 - click reads the \b
 
 

@@ -37,12 +37,14 @@ from connector.settings import Settings
 from connector.steps import Look, Priors, Steps
 from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
+from connector.store.erase import Eraser
 from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
 from connector.store.memory import SqlMemory
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
+from connector.store.tidy import Policy, Tidy
 from connector.web.pages import Check
 
 
@@ -80,6 +82,8 @@ class Operation:
 
     ledger: SqlLedger
     desk: Desk
+    tidy: Tidy
+    eraser: Eraser
 
 
 @contextmanager
@@ -88,7 +92,12 @@ def open_operation(settings: Settings) -> Iterator[Operation]:
     engine = _engine(settings)
     try:
         ledger = _ledger(settings, engine)
-        yield Operation(ledger, Desk(ledger))
+        yield Operation(
+            ledger,
+            Desk(ledger),
+            _tidy(settings, ledger),
+            Eraser(engine, ledger.trail, folder=settings.data_dir),
+        )
     finally:
         engine.dispose()
 
@@ -106,6 +115,17 @@ def _engine(settings: Settings) -> sa.Engine:
 
 def _ledger(settings: Settings, engine: sa.Engine) -> SqlLedger:
     return SqlLedger(engine, outbox_dir=settings.data_dir / "outbox", lease_seconds=settings.lease_seconds)
+
+
+def _tidy(settings: Settings, ledger: SqlLedger) -> Tidy:
+    policy = Policy(
+        instances_days=settings.retain_instances_days,
+        documents_days=settings.retain_documents_days,
+        rows_days=settings.retain_rows_days,
+        events_days=settings.retain_events_days,
+        follow_days=settings.ehr_follow_days if settings.ehr_url else 0,
+    )
+    return Tidy(ledger.engine, ledger.trail, policy)
 
 
 def case_key(settings: Settings) -> bytes:
@@ -135,6 +155,7 @@ class App:
         self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
+        self.tidy = _tidy(settings, self.ledger)
         self.pulse = Pulse(self._engine, sign_in=self._ehr.sign_in if self._ehr else None)
         self.more_checks: dict[str, Check] = {}  # of the process that runs these parts
         self.steps = Steps(

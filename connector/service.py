@@ -13,7 +13,7 @@ from connector.core.errors import ConnectorError
 from connector.logs import get_logger
 from connector.settings import Settings
 from connector.store.pulse import EVERY_SECONDS
-from connector.worker import hand_out, make_celery
+from connector.worker import TIDY_SECONDS, hand_out, make_celery
 
 log = get_logger("service")
 
@@ -52,6 +52,7 @@ class Service:
         self._run("worker", self._work)
         self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
         self._run("look", self._every(min(self._settings.ehr_poll_seconds, 10.0), self._look))
+        self._run("tidy", self._every(TIDY_SECONDS, self._tidy))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,6 +98,9 @@ class Service:
             self.app.pulse.beat("worker")
         self.app.pulse.beat("listen")
         hand_out(self._celery, self.app.steps.sweep())
+
+    def _tidy(self) -> None:
+        self.app.tidy.run()
 
     def _look(self) -> None:
         self.app.steps.look_for_observations()

@@ -199,7 +199,7 @@ class Steps:
             self._ledger.tell(
                 connection, kind="record_read", ref=record_reference, case_ref=study.case_ref, detail="read for facts"
             )
-        if not study.is_latest:
+        if not study.is_latest and study.latest_study_instance_uid in study.studies_here:
             # An older study changes what the newest one is compared with.
             self._ledger.ask_assessment(connection, study.latest_study_instance_uid, study.case_ref)
         self._ledger.jobs.done(connection, lease)

@@ -14,6 +14,7 @@ from connector.settings import Settings
 
 log = get_logger("worker")
 
+TIDY_SECONDS = 3600.0
 TASK_OF_KIND = {"assess": "connector.assess", "deliver": "connector.deliver"}
 
 
@@ -57,6 +58,7 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
                 "schedule": min(settings.ehr_poll_seconds, 10.0),
                 "options": {"expires": settings.ehr_poll_seconds},
             },
+            "tidy": {"task": "connector.tidy", "schedule": TIDY_SECONDS, "options": {"expires": TIDY_SECONDS}},
         },
     )
 
@@ -74,7 +76,12 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
         if changed:
             log.info("records_changed", count=changed)
 
-    for name, step in (("assess", work), ("deliver", work), ("sweep", sweep), ("look", look)):
+    def tidy() -> None:
+        tidied = app().tidy.run()
+        if tidied.cases:
+            log.info("tidied", count=tidied.cases)
+
+    for name, step in (("assess", work), ("deliver", work), ("sweep", sweep), ("look", look), ("tidy", tidy)):
         # Not shared: another service in this process has its own ledger.
         celery.task(step, name=f"connector.{name}", shared=False)
     return celery

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _operation() -> Iterator["Operation"]:
+def opened() -> Iterator["Operation"]:
+    """The ledger for one command; wrong input leaves as one sentence."""
     from connector.app import open_operation  # noqa: PLC0415 - keeps --help fast
     from connector.settings import Settings  # noqa: PLC0415
 
@@ -37,7 +38,7 @@ def status(*, table: bool) -> None:
 
     Example: connector status | jq .waiting
     """
-    with _operation() as operation:
+    with opened() as operation:
         answer = operation.desk.status()
         answer["documents"] = operation.desk.documents()
     if table:
@@ -60,7 +61,7 @@ def replay(ref: str) -> None:
 
     Example: connector replay all
     """
-    with _operation() as operation:
+    with opened() as operation:
         click.echo(dumps({"replayed": operation.desk.replay(ref, by=getpass.getuser())}))
 
 
@@ -74,7 +75,7 @@ def release(study_instance_uid: str) -> None:
 
     Example: connector release 1.2.840.113619.2.1
     """
-    with _operation() as operation:
+    with opened() as operation:
         operation.desk.release(study_instance_uid, by=getpass.getuser())
         click.echo(dumps({"released": study_instance_uid}))
 
@@ -92,7 +93,7 @@ def complete(study_instance_uid: str) -> None:
 
     Example: connector study complete 1.2.840.113619.2.1
     """
-    with _operation() as operation:
+    with opened() as operation:
         if not operation.ledger.complete_study(study_instance_uid, "operator", by=getpass.getuser()):
             raise CaseError(
                 sentence(BadCase("UID", study_instance_uid, "no instance of this study was received: check the UID"))

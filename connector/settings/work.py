@@ -26,6 +26,19 @@ class WorkSettings(BaseSettings):
         default=12, ge=1, description="Tries of one delivery before it is parked for a person."
     )
 
+    retain_instances_days: float = Field(
+        default=0, ge=0, description="Days after the last work on a case until its received files go; 0: never."
+    )
+    retain_documents_days: float = Field(
+        default=0, ge=0, description="The same for the files of documents that were delivered; 0: never."
+    )
+    retain_rows_days: float = Field(
+        default=0, ge=0, description="The same for the ledger's rows of a case without files; 0: never."
+    )
+    retain_events_days: float = Field(
+        default=0, ge=0, description="Days until events of the logbook, the audit trail, go; 0: never."
+    )
+
     @property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL in force."""

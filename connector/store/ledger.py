@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.core.assessment import Assessment
+from connector.core.errors import Refused
 from connector.durable import write_durably
 from connector.ports import Document, Predecessor
 from connector.store import tables as t
@@ -34,7 +35,7 @@ class StudyRow:
     latest_study_instance_uid: str
     patient_id: str
     issuer_of_patient_id: str
-    studies_here: tuple[str, ...]  # of the patient, sent to be assessed
+    studies_here: tuple[str, ...]  # of the patient, sent to be assessed and not tidied away
     paths: tuple[Path, ...]  # of this study
     prior_paths: tuple[Path, ...]  # of the patient's earlier studies
 
@@ -94,7 +95,7 @@ class SqlLedger:
     def _complete(self, connection: sa.Connection, study_instance_uid: str, because: str) -> bool:
         here = t.study.c.study_instance_uid == study_instance_uid
         row = connection.execute(sa.select(t.study).where(here)).one_or_none()
-        if row is None:
+        if row is None or row.state in ("tidying", "tidied"):
             return False
         self._tell_received(connection, row)
         connection.execute(
@@ -139,6 +140,7 @@ class SqlLedger:
             ).all()
             of_patient = [row.study_instance_uid for row in rows]
             sent = tuple(row.study_instance_uid for row in rows if row.state != "prior")
+            held = tuple(row.study_instance_uid for row in rows if row.state not in ("prior", "tidying", "tidied"))
             latest = sent[-1] if sent else study_instance_uid
             issuer, _, patient_id = here.patient_key.partition("\x1f")
             place = of_patient.index(study_instance_uid)
@@ -151,7 +153,7 @@ class SqlLedger:
                 latest_study_instance_uid=latest,
                 patient_id=patient_id,
                 issuer_of_patient_id=issuer,
-                studies_here=sent,
+                studies_here=held,
                 paths=self._paths(connection, [study_instance_uid]),
                 prior_paths=self._paths(connection, of_patient[:place]),
             )
@@ -266,11 +268,13 @@ class SqlLedger:
         return document_id if insert_or_ignore(connection, t.document, row) else None
 
     def document(self, document_id: str) -> Document | None:
-        """Get a document with its content."""
+        """Get a document with its content. Raises Refused when the content was tidied away."""
         with self._reading.connect() as connection:
             row = connection.execute(sa.select(t.document).where(t.document.c.id == document_id)).one_or_none()
         if row is None:
             return None
+        if not row.path:
+            raise Refused("its content was tidied away after it was delivered: have the PACS send the study again")
         return Document(
             kind=row.kind,
             destination=row.destination,

@@ -1,0 +1,303 @@
+"""Retention and erasure: what is done and old goes, what anybody may still need stays, and a crash changes neither."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from ledger_case import Bench, assessment, document, make_bench, receipt
+
+from connector.core.errors import BadCase, Refused, TryLater
+from connector.store import tables as t
+from connector.store.erase import Eraser
+from connector.store.tidy import DAY_SECONDS, Policy, Tidied, Tidy
+
+EVERYTHING = Policy(instances_days=30, documents_days=30, rows_days=90, events_days=365)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = make_bench(f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path)
+    yield made
+    made.inbox.close()
+    made.engine.dispose()
+
+
+def tidy(bench: Bench, policy: Policy = EVERYTHING, *, dry_run: bool = False) -> Tidied:
+    return Tidy(bench.engine, bench.ledger.trail, policy, now=bench.clock).run(dry_run=dry_run)
+
+
+def file_of(tmp_path: Path, name: str) -> Path:
+    path = tmp_path / "inbox" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"pixels")
+    return path
+
+
+def receive(bench: Bench, tmp_path: Path, instance: str, *, study: str = "1.2.3", patient: str = "P1") -> Path:
+    path = file_of(tmp_path, f"{instance}.dcm")
+    bench.inbox.receive(receipt(instance, study=study, patient=patient, path=path))
+    return path
+
+
+def assess(bench: Bench, study: str = "1.2.3", identity: str = "2.25.7", *, deliver: bool = True) -> Path:
+    """Complete a study, assess it with one document, and deliver that."""
+    bench.clock.seconds += 31
+    bench.ledger.complete_quiet_studies(30)
+    lease = next(
+        lease
+        for job, _ in bench.ledger.jobs.take_due()
+        if (lease := bench.ledger.jobs.claim(job)) and lease.ref == study
+    )
+    row = bench.ledger.study(study)
+    assert row
+    with bench.ledger.transaction() as connection:
+        bench.ledger.save(
+            connection, assessment(row.case_ref, study, identity), "{}", [document(identity, study=study)]
+        )
+        bench.ledger.jobs.done(connection, lease)
+    if deliver:
+        ((job, _),) = bench.ledger.jobs.take_due()
+        sending = bench.ledger.jobs.claim(job)
+        assert sending
+        with bench.ledger.transaction() as connection:
+            bench.ledger.delivered(connection, sending, "")
+    with bench.engine.connect() as connection:
+        return Path(
+            connection.execute(sa.select(t.document.c.path).where(t.document.c.identity == identity)).scalar_one()
+        )
+
+
+def count(bench: Bench, table: sa.Table) -> int:
+    with bench.engine.connect() as connection:
+        return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("days", "goes", "why"),
+    [(29.999, False, "not yet 30 days after the last work"), (30, True, "exactly 30 days"), (31, True, "past it")],
+)
+def test_files_of_a_case_go_some_days_after_the_last_work_on_it(bench, tmp_path, days, goes, why) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    report = assess(bench)
+    bench.clock.seconds += days * DAY_SECONDS
+    done = tidy(bench)
+    assert (done.cases, image.exists(), report.exists()) == (int(goes), not goes, not goes), why
+
+
+def test_nothing_goes_unless_it_is_asked_for(bench, tmp_path) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    assess(bench)
+    bench.clock.seconds += 10_000 * DAY_SECONDS
+    assert tidy(bench, Policy()).cases == 0
+    assert image.exists()
+
+
+def test_a_dry_run_tells_the_same_and_takes_nothing(bench, tmp_path) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    report = assess(bench)
+    bench.clock.seconds += 31 * DAY_SECONDS
+    before = tidy(bench, dry_run=True).shown()
+    assert image.exists()
+    assert report.exists()
+    assert before == tidy(bench).shown()
+    assert (before["instances"], before["documents"]) == (1, 1)
+
+
+def _undelivered(bench: Bench, _: Path) -> None:
+    assess(bench, deliver=False)
+
+
+def _set_aside(bench: Bench, _: Path) -> None:
+    bench.clock.seconds += 31
+    bench.ledger.complete_quiet_studies(30)
+    ((job, _),) = bench.ledger.jobs.take_due()
+    lease = bench.ledger.jobs.claim(job)
+    assert lease
+    with bench.ledger.transaction() as connection:
+        bench.ledger.jobs.stop(connection, lease, state="set_aside", reason="the patient contradicts in sex")
+
+
+def _uncommitted(bench: Bench, _: Path) -> None:
+    assess(bench)
+    with bench.ledger.transaction() as connection:
+        connection.execute(sa.update(t.document).values(note="commitment asked"))
+
+
+def _conflict(bench: Bench, tmp_path: Path) -> None:
+    assess(bench)
+    bench.inbox.receive(receipt("1.2.3.1", digest="other", path=file_of(tmp_path, "other.dcm")))
+
+
+def _prior_of_an_open_study(bench: Bench, tmp_path: Path) -> None:
+    assess(bench)
+    bench.clock.seconds += 40 * DAY_SECONDS
+    bench.inbox.receive(receipt("1.2.4.1", study="1.2.4", path=file_of(tmp_path, "newer.dcm"), date="20260301"))
+
+
+@pytest.mark.parametrize(
+    ("scene", "why"),
+    [
+        (_undelivered, "a step is not done"),
+        (_set_aside, "a step waits for a person"),
+        (_uncommitted, "the PACS has not committed to keep a document"),
+        (_conflict, "an instance is in conflict"),
+        (_prior_of_an_open_study, "a study is being received"),
+    ],
+)
+def test_what_is_still_needed_stays_however_old(bench, tmp_path, scene, why) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    scene(bench, tmp_path)
+    bench.clock.seconds += 1000 * DAY_SECONDS
+    assert tidy(bench).kept == {why: 1}
+    assert image.exists()
+
+
+def test_the_files_may_go_once_the_pacs_has_committed(bench, tmp_path) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    _uncommitted(bench, tmp_path)
+    bench.desk.committed(["2.25.7"], {})
+    bench.clock.seconds += 31 * DAY_SECONDS
+    assert tidy(bench).cases == 1
+    assert not image.exists()
+
+
+@pytest.mark.parametrize(("days", "kept"), [(364, {"its record is still followed": 1}), (366, {})])
+def test_a_followed_case_stays_since_news_of_its_record_need_its_images(bench, tmp_path, days, kept) -> None:
+    receive(bench, tmp_path, "1.2.3.1")
+    assess(bench)
+    bench.clock.seconds += days * DAY_SECONDS
+    assert tidy(bench, Policy(instances_days=30, follow_days=365)).kept == kept
+
+
+def test_rows_go_later_than_files_and_other_cases_stay(bench, tmp_path) -> None:
+    receive(bench, tmp_path, "1.2.3.1")
+    assess(bench)
+    bench.clock.seconds += 60 * DAY_SECONDS
+    other = receive(bench, tmp_path, "1.2.9.1", study="1.2.9", patient="P2")
+    assess(bench, "1.2.9", "2.25.9")
+    assert tidy(bench).cases_forgotten == 0
+    assert count(bench, t.instance) == 1
+    assert count(bench, t.study) == 2
+    bench.clock.seconds += 31 * DAY_SECONDS - DAY_SECONDS
+    done = tidy(bench)
+    assert (done.cases, done.cases_forgotten) == (1, 1), "one case is 90 days old, the other 30"
+    assert not other.exists()
+    assert [count(bench, table) for table in (t.study, t.assessment, t.document, t.job)] == [1, 1, 1, 2]
+
+
+def test_events_go_last_and_what_a_repository_has_not_heard_stays(tmp_path) -> None:
+    bench = make_bench(f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path, audit_repositories=["syslog"])
+    bench.desk.audit(kind="viewed", ref="1.2.3", actor="alice")
+    bench.desk.audit(kind="viewed", ref="1.2.4", actor="alice")
+    bench.ledger.trail.taken("syslog", bench.ledger.trail.due("syslog")[0].event_id)
+    bench.clock.seconds += 366 * DAY_SECONDS
+    assert tidy(bench, dry_run=True).events == 1
+    assert tidy(bench).events == 1
+    assert [event["ref"] for event in bench.desk.status()["events"]] == ["1.2.4"]
+    bench.inbox.close()
+
+
+def test_a_crash_between_the_strokes_is_taken_up_by_the_next_run(bench, tmp_path, monkeypatch) -> None:
+    images = [receive(bench, tmp_path, f"1.2.3.{n}") for n in range(3)]
+    assess(bench)
+    bench.clock.seconds += 31 * DAY_SECONDS
+    taken = []
+
+    def dies(self: Path, **_: object) -> None:
+        taken.append(self)
+        if len(taken) == 3:
+            raise KeyboardInterrupt
+        self.rename(tmp_path / f"gone-{len(taken)}")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", dies)
+        with pytest.raises(KeyboardInterrupt):
+            tidy(bench)
+    row = bench.ledger.study("1.2.3")
+    assert row
+    assert row.studies_here == (), "what is half gone is no longer used"
+    tidy(bench)
+    assert not any(image.exists() for image in images)
+    assert count(bench, t.instance) == 0
+    assert bench.desk.status()["studies"] == {"tidied": 1}
+
+
+def test_a_study_that_was_tidied_away_comes_in_anew(bench, tmp_path) -> None:
+    receive(bench, tmp_path, "1.2.3.1")
+    assess(bench)
+    bench.clock.seconds += 31 * DAY_SECONDS
+    tidy(bench)
+    assert not bench.ledger.complete_study("1.2.3", "operator"), "there is nothing to assess"
+    with bench.engine.connect() as connection:
+        document_id = connection.execute(sa.select(t.document.c.id)).scalar_one()
+    with pytest.raises(Refused, match="send the study again"):
+        bench.ledger.document(document_id)
+    receive(bench, tmp_path, "1.2.3.1")
+    bench.clock.seconds += 31
+    assert bench.ledger.complete_quiet_studies(30) == 1
+    row = bench.ledger.study("1.2.3")
+    assert row
+    assert len(row.paths) == 1
+
+
+def eraser(bench: Bench, tmp_path: Path) -> Eraser:
+    return Eraser(bench.engine, bench.ledger.trail, folder=tmp_path, now=bench.clock)
+
+
+def test_an_erased_case_leaves_the_order_and_nothing_else(bench, tmp_path) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    report = assess(bench)
+    aside = file_of(tmp_path, "other.dcm")
+    bench.inbox.receive(receipt("1.2.3.1", digest="other", path=aside))
+    kept = receive(bench, tmp_path, "1.2.9.1", study="1.2.9", patient="P2")
+    row = bench.ledger.study("1.2.3")
+    assert row
+    answer = eraser(bench, tmp_path).erase("1.2.3", because="order 17", by="dpo")
+    assert answer["erased"] == row.case_ref
+    assert answer["still_delivered"] == [{"kind": "sr", "destination": "pacs", "identity": "2.25.7"}]
+    assert [image.exists(), report.exists(), aside.exists(), kept.exists()] == [False, False, False, True]
+    assert bench.ledger.study("1.2.3") is None
+    assert bench.ledger.study("1.2.9")
+    events = bench.desk.status()["events"]
+    assert "1.2.3" not in json.dumps(events).replace("1.2.9", "")
+    assert (events[0]["kind"], events[0]["actor"], events[0]["detail"]) == ("erased", "dpo", "order 17")
+    assert list(tmp_path.glob("erasing-*")) == []
+
+
+def test_an_unknown_case_and_one_that_is_worked_on_are_not_erased(bench, tmp_path) -> None:
+    with pytest.raises(BadCase, match="no such case"):
+        eraser(bench, tmp_path).erase("9.9", because="order", by="dpo")
+    receive(bench, tmp_path, "1.2.3.1")
+    bench.clock.seconds += 31
+    bench.ledger.complete_quiet_studies(30)
+    ((job, _),) = bench.ledger.jobs.take_due()
+    assert bench.ledger.jobs.claim(job)
+    with pytest.raises(TryLater, match="busy"):
+        eraser(bench, tmp_path).erase("1.2.3", because="order", by="dpo")
+
+
+def _dies(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("where", "left", "why"),
+    [
+        ("connector.store.erase.forget_case", True, "before the commit nothing is erased"),
+        ("connector.store.erase._unlink", False, "after it the next run unlinks the rest"),
+    ],
+)
+def test_a_crash_in_an_erasure_erases_all_or_nothing(bench, tmp_path, monkeypatch, where, left, why) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    with monkeypatch.context() as patched:
+        patched.setattr(where, _dies)
+        erasing = eraser(bench, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            erasing.erase("1.2.3", because="order", by="dpo")
+    assert list(tmp_path.glob("erasing-*"))
+    assert (bench.ledger.study("1.2.3") is not None) is left, why
+    eraser(bench, tmp_path).resume()
+    assert image.exists() is left, why
+    assert list(tmp_path.glob("erasing-*")) == []
