@@ -11,10 +11,10 @@ from connector.demo.images import (
     ISSUER,
     PATIENT_ID,
     Lesion,
-    Visit,
     ct_slices,
     pet_slices,
     segmentation,
+    visit,
 )
 from connector.demo.record import PATIENT_SYSTEM, record_bundle
 from connector.dicom.write_header import file_meta_of
@@ -57,13 +57,13 @@ def build(folder: Path, *, last_study_on: date = LAST_STUDY_ON) -> DemoCase:
     The same date gives the same bytes. Needs about 7 MB. The folder is made when it is missing.
     """
     days = (last_study_on - 2 * _BETWEEN_STUDIES, last_study_on - _BETWEEN_STUDIES, last_study_on)
-    visits = [Visit(number, on, sizes) for number, (on, sizes) in enumerate(zip(days, _COURSE, strict=True), start=1)]
-    studies = tuple(folder / "dicom" / f"study-{visit.number}" for visit in visits)
-    for visit, study in zip(visits, studies, strict=True):
-        images = ct_slices(visit)
-        _save_all(images, study / "ct")
-        _save_all([segmentation(visit, images)], study / "seg")
-    _save_all(pet_slices(visits[-1]), studies[-1] / "pet")
+    visits = [visit(number, on, sizes) for number, (on, sizes) in enumerate(zip(days, _COURSE, strict=True), start=1)]
+    studies = tuple(folder / "dicom" / f"study-{each.study.number}" for each in visits)
+    for each, study in zip(visits, studies, strict=True):
+        images = ct_slices(each)
+        save_all(images, study / "ct")
+        save_all([segmentation(each, images)], study / "seg")
+    save_all(pet_slices(visits[-1]), studies[-1] / "pet")
     bundle = folder / "record.json"
     bundle.write_bytes(record_bundle(days))
     return DemoCase(
@@ -78,7 +78,8 @@ def build(folder: Path, *, last_study_on: date = LAST_STUDY_ON) -> DemoCase:
     )
 
 
-def _save_all(objects: list[Dataset], folder: Path) -> None:
+def save_all(objects: list[Dataset], folder: Path) -> None:
+    """Write objects as Part 10 files, numbered from 1."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, each in enumerate(objects, start=1):
         each.file_meta = file_meta_of(each)

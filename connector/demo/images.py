@@ -6,18 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib.resources import files
 
-import highdicom as hd
 import numpy as np
-from highdicom.sr import CodedConcept
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, CTImageStorage, PositronEmissionTomographyImageStorage
+from pydicom.uid import CTImageStorage, PositronEmissionTomographyImageStorage
 
+from connector.demo import headers
+from connector.demo.headers import LIVER, Person, Segment, Study
 from connector.dicom.identity import uid_from
 
-FAMILY_NAME, GIVEN_NAME = "Fictitious", "Demo"
 PATIENT_ID, ISSUER = "DEMO-0001", "DEMO-HOSPITAL"
-BIRTH_DATE = date(1961, 2, 3)
+PERSON = Person("Fictitious", "Demo", PATIENT_ID, ISSUER, date(1961, 2, 3), "M")
 
 _SHAPE = (3, 512, 512)
 _PIXEL_MM, _SLICE_STEP_MM, _SLICE_THICKNESS_MM = 0.810547, -1.0, 1.25
@@ -31,8 +30,6 @@ _STEPS = 200  # stored value of one CT pixel of normal liver within a PET pixel
 _SLOPE_BQ_ML = 165.6  # 25 pixels of normal liver are 828 kBq/mL at the scan, 860 kBq/mL when given
 ADMINISTERED_BQ = 1_600_000_000
 _GIVEN_AT, _SCANNED_AT = timedelta(hours=9), timedelta(hours=12, minutes=30)
-
-_LIVER = CodedConcept("10200004", "SCT", "Liver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +48,16 @@ class Lesion:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One study: its day, and the diameter of every lesion that is there."""
+    """One study, and the diameter of every lesion that is there."""
 
-    number: int
-    on: date
+    study: Study
     diameters_mm: dict[Lesion, float]
 
-    def uid(self, *parts: str) -> str:
-        """Make a UID that belongs to this study of this edition of the case."""
-        return uid_from("demo", self.on.isoformat(), str(self.number), *parts)
+
+def visit(number: int, on: date, diameters_mm: dict[Lesion, float]) -> Visit:
+    """The visit of the bundled patient on a day."""
+    study = Study("demo", PERSON, number, on, "Liver, made-up patient, excerpt of 3 slices", "LIVER")
+    return Visit(study, diameters_mm)
 
 
 def read_bundled() -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
@@ -83,36 +81,13 @@ def lesion_masks(visit: Visit) -> dict[Lesion, NDArray[np.bool_]]:
     return {lesion: _disc(lesion, diameter) for lesion, diameter in visit.diameters_mm.items()}
 
 
-def _started(visit: Visit, *, sop_class_uid: UID, kind: str, number: int) -> Dataset:
-    """Begin an object: patient, study, series, frame of reference."""
-    image = Dataset()
-    image.SpecificCharacterSet = "ISO_IR 192"
-    image.SOPClassUID, image.SOPInstanceUID = sop_class_uid, visit.uid(kind, str(number))
-    image.StudyInstanceUID, image.SeriesInstanceUID = visit.uid("study"), visit.uid(kind)
-    image.FrameOfReferenceUID, image.PositionReferenceIndicator = visit.uid("frame of reference"), None
-    image.PatientName, image.PatientID, image.IssuerOfPatientID = f"{FAMILY_NAME}^{GIVEN_NAME}", PATIENT_ID, ISSUER
-    image.PatientBirthDate, image.PatientSex = BIRTH_DATE.strftime("%Y%m%d"), "M"
-    image.StudyDate = image.SeriesDate = image.AcquisitionDate = image.ContentDate = visit.on.strftime("%Y%m%d")
-    image.StudyTime = "080000"
-    image.AccessionNumber, image.StudyID = f"DEMO{visit.number}", str(visit.number)
-    image.StudyDescription = "Liver, made-up patient, excerpt of 3 slices"
-    image.ReferringPhysicianName = None
-    image.BodyPartExamined = "LIVER"
-    image.InstanceNumber, image.AcquisitionNumber = number, 1
-    image.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-    image.BitsAllocated, image.BitsStored, image.HighBit = 16, 16, 15
-    image.PixelRepresentation = 1
-    return image
-
-
 def ct_slices(visit: Visit) -> list[Dataset]:
     """Make the CT series of a visit: the bundled slices, darker where a lesion is."""
     slices, _ = read_bundled()
     lesions = np.any(list(lesion_masks(visit).values()), axis=0)
     series = []
     for index, stored in enumerate(slices):
-        image = _started(visit, sop_class_uid=CTImageStorage, kind="ct", number=index + 1)
+        image = headers.started(visit.study, sop_class_uid=CTImageStorage, kind="ct", number=index + 1)
         image.Modality, image.SeriesNumber, image.SeriesDescription = "CT", 2, "Abdomen"
         image.Manufacturer, image.ManufacturerModelName = "GE MEDICAL SYSTEMS", "LightSpeed Ultra"
         image.SeriesTime = image.AcquisitionTime = image.ContentTime = "081500"
@@ -134,60 +109,10 @@ def ct_slices(visit: Visit) -> list[Dataset]:
 def segmentation(visit: Visit, images: Sequence[Dataset]) -> Dataset:
     """Make the segmentation of a visit: the liver, and each lesion with its tracking UID."""
     _, liver = read_bundled()
-    masks = lesion_masks(visit)
-    everything = np.stack([liver, *(np.broadcast_to(mask, _SHAPE) for mask in masks.values())], axis=-1)
-    made = hd.seg.Segmentation(
-        source_images=list(images),
-        pixel_array=everything.astype(np.uint8),
-        segmentation_type="BINARY",
-        segment_descriptions=[_liver_segment(), *(_lesion_segment(at, one) for at, one in enumerate(masks, start=2))],
-        series_instance_uid=visit.uid("seg"),
-        series_number=3,
-        sop_instance_uid=visit.uid("seg", "1"),
-        instance_number=1,
-        manufacturer="Demo",
-        manufacturer_model_name="Made-up reader",
-        software_versions="1",
-        device_serial_number="1",
-        series_description="Liver and lesions",
-        omit_empty_frames=True,
-    )
-    return _without_clock(made, visit)
-
-
-def _liver_segment() -> hd.seg.SegmentDescription:
-    return hd.seg.SegmentDescription(
-        segment_number=1,
-        segment_label="Liver",
-        segmented_property_category=CodedConcept("123037004", "SCT", "Anatomical Structure"),
-        segmented_property_type=_LIVER,
-        algorithm_type="MANUAL",
-    )
-
-
-def _lesion_segment(number: int, lesion: Lesion) -> hd.seg.SegmentDescription:
-    return hd.seg.SegmentDescription(
-        segment_number=number,
-        segment_label=lesion.label,
-        segmented_property_category=CodedConcept("49755003", "SCT", "Morphologically Abnormal Structure"),
-        segmented_property_type=CodedConcept("14799000", "SCT", "Neoplasm, Secondary"),
-        algorithm_type="MANUAL",
-        tracking_id=lesion.label,
-        tracking_uid=lesion.tracking_uid,
-        anatomic_regions=[_LIVER],
-    )
-
-
-def _without_clock(made: Dataset, visit: Visit) -> Dataset:
-    """Replace what highdicom takes from the clock and from chance."""
-    made.InstanceCreationDate = made.ContentDate = visit.on.strftime("%Y%m%d")
-    made.InstanceCreationTime = made.ContentTime = "100000"
-    made.SeriesDate, made.SeriesTime = visit.on.strftime("%Y%m%d"), "100000"
-    organization = visit.uid("seg", "dimensions")
-    for item in (*made.DimensionOrganizationSequence, *made.DimensionIndexSequence):
-        item.DimensionOrganizationUID = organization
-    del made.ContributingEquipmentSequence  # the time of the making, and a library's version
-    return made
+    drawn = {Segment("Liver", LIVER): liver}
+    for lesion, mask in lesion_masks(visit).items():
+        drawn[Segment(lesion.label, LIVER, lesion.tracking_uid)] = np.broadcast_to(mask, _SHAPE)
+    return headers.segmentation(visit.study, images, drawn, series_description="Liver and lesions")
 
 
 def pet_slices(visit: Visit) -> list[Dataset]:
@@ -202,13 +127,13 @@ def pet_slices(visit: Visit) -> list[Dataset]:
 
 
 def _pet_slice(visit: Visit, index: int, stored: NDArray[np.int16]) -> Dataset:
-    image = _started(visit, sop_class_uid=PositronEmissionTomographyImageStorage, kind="pet", number=index + 1)
-    midnight = datetime.combine(visit.on, datetime.min.time())
-    scanned = (midnight + _SCANNED_AT).strftime("%H%M%S")
-    image.Modality, image.SeriesNumber, image.SeriesDescription = "PT", 4, "Y-90 PET"
-    image.Manufacturer, image.ManufacturerModelName = "Demo", "Made-up scanner"
-    image.SeriesTime = image.AcquisitionTime = image.ContentTime = scanned
-    image.ImageType = ["DERIVED", "PRIMARY"]
+    study = visit.study
+    image = headers.started(study, sop_class_uid=PositronEmissionTomographyImageStorage, kind="pet", number=index + 1)
+    midnight = datetime.combine(study.on, datetime.min.time())
+    headers.describe_pet(
+        image, scanned_at=midnight + _SCANNED_AT, given_at=midnight + _GIVEN_AT,
+        administered_bq=ADMINISTERED_BQ, planes=_PET_PLANES,
+    )  # fmt: skip
     x, y, z = _ORIGIN_MM
     middle = (_BLOCK - 1) / 2 * _PIXEL_MM
     height = z + _SLICE_STEP_MM + (index - _PET_PLANES // 2) * _PET_STEP_MM
@@ -217,32 +142,4 @@ def _pet_slice(visit: Visit, index: int, stored: NDArray[np.int16]) -> Dataset:
     image.Rows, image.Columns = stored.shape
     image.RescaleIntercept, image.RescaleSlope = 0, _SLOPE_BQ_ML
     image.PixelData = stored.tobytes()
-    image.CorrectedImage = ["DECY", "ATTN", "SCAT", "DTIM", "RAN", "NORM"]
-    image.Units, image.CountsSource, image.SeriesType = "BQML", "EMISSION", ["STATIC", "IMAGE"]
-    image.DecayCorrection, image.DecayFactor, image.FrameReferenceTime = "START", 1, 0
-    image.CollimatorType, image.ActualFrameDuration = "NONE", 1_200_000
-    image.RandomsCorrectionMethod, image.ScatterCorrectionMethod = "DLYD", "SSS"
-    image.AttenuationCorrectionMethod, image.ReconstructionMethod = "measured,CT", "OSEM-TOF-PSF"
-    image.DoseCalibrationFactor, image.ScatterFractionFactor, image.DeadTimeFactor = 1, 0, 1
-    image.NumberOfSlices, image.ImageIndex = _PET_PLANES, index + 1
-    image.PatientWeight, image.PatientSize = 78, 1.76
-    image.RadiopharmaceuticalInformationSequence = [_microspheres(midnight + _GIVEN_AT)]
-    supine = CodedConcept("40199007", "SCT", "supine")
-    recumbent = CodedConcept("102538003", "SCT", "recumbent")
-    recumbent.PatientOrientationModifierCodeSequence = [supine]
-    image.PatientOrientationCodeSequence = [recumbent]
-    image.PatientGantryRelationshipCodeSequence = [CodedConcept("102541002", "SCT", "feet-first")]
     return image
-
-
-def _microspheres(given: datetime) -> Dataset:
-    item = Dataset()
-    item.Radiopharmaceutical = "Y-90 microspheres"
-    item.RadiopharmaceuticalStartTime = given.strftime("%H%M%S")
-    item.RadiopharmaceuticalStartDateTime = given.strftime("%Y%m%d%H%M%S")
-    item.RadionuclideTotalDose = ADMINISTERED_BQ
-    item.RadionuclideHalfLife, item.RadionuclidePositronFraction = 230760, 0.0000319
-    item.RadionuclideCodeSequence = [CodedConcept("14691008", "SCT", "^90^Yttrium")]
-    item.RadiopharmaceuticalCodeSequence = [CodedConcept("764678003", "SCT", "Yttrium^90^ microspheres")]
-    item.AdministrationRouteCodeSequence = [CodedConcept("58100008", "SCT", "Intra-arterial route")]
-    return item

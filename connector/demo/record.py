@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from connector.demo.images import BIRTH_DATE, FAMILY_NAME, GIVEN_NAME, PATIENT_ID
+from connector.demo.images import PERSON
 from connector.fhir.identity import FACT_SYSTEM
 
 PATIENT_SYSTEM = "urn:oid:2.25.229374815330271204839120183311022457716"
@@ -93,12 +93,12 @@ def _patient() -> dict[str, Any]:
                 "use": "usual",
                 "type": {"coding": [{"system": _TYPES, "code": "MR", "display": "Medical record number"}]},
                 "system": PATIENT_SYSTEM,
-                "value": PATIENT_ID,
+                "value": PERSON.patient_id,
             }
         ],
-        "name": [{"use": "official", "family": FAMILY_NAME, "given": [GIVEN_NAME]}],
+        "name": [{"use": "official", "family": PERSON.family, "given": [PERSON.given]}],
         "gender": "male",
-        "birthDate": BIRTH_DATE.isoformat(),
+        "birthDate": PERSON.birth_date.isoformat(),
     }
 
 
