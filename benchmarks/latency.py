@@ -3,19 +3,18 @@
 Runs `serve` in this process against the demo's archive. Prints each study's seconds and their share of the 2 s goal.
 """
 
-import json
 import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import httpx
-
 from connector import logs
 from connector.demo.archive import Archive
-from connector.demo.case import DemoCase, build
-from connector.demo.run import send_study, settings_for
+from connector.demo.case import build
+from connector.demo.feed import read_study, send_record, send_study
+from connector.demo.run import settings_for
+from connector.dicom.pacs_association import Pacs
 from connector.service import Service
 
 GOAL_SECONDS = 2.0
@@ -42,7 +41,7 @@ def _round(folder: Path) -> list[float]:
         Archive(folder / "archive") as archive,
         Service(settings_for(folder, archive, case.patient_issuers)) as service,
     ):
-        _put_record(archive, case)
+        send_record(archive.fhir_url, case.bundle.read_bytes())
         quiet = service.app.settings.quiet_seconds
         return [
             _answer_seconds(archive, service, study, number) - quiet
@@ -50,14 +49,9 @@ def _round(folder: Path) -> list[float]:
         ]
 
 
-def _put_record(archive: Archive, case: DemoCase) -> None:
-    for entry in json.loads(case.bundle.read_bytes())["entry"]:
-        resource = entry["resource"]
-        httpx.put(f"{archive.fhir_url}/{resource['resourceType']}/{resource['id']}", json=resource).raise_for_status()
-
-
 def _answer_seconds(archive: Archive, service: Service, study: Path, number: int) -> float:
-    send_study(study, service.dicom_port)
+    to = Pacs(host="127.0.0.1", port=service.dicom_port, ae_title="CONNECTOR", calling_ae_title="BENCHMARK")
+    send_study(to, read_study(study))
     started = time.perf_counter()
     while time.perf_counter() - started < LONGEST_SECONDS:
         reports = sum(receipt.modality == "SR" for receipt in list(archive.shelf.receipts.values()))

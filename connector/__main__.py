@@ -13,7 +13,8 @@ from connector.core.errors import BadCase, ConnectorError
 
 # Each command and the file of `cli/` it lives in: only the one that runs is loaded.
 COMMANDS = {
-    "demo": "demo", "respond": "respond", "response": "respond", "dose": "dose", "select": "select",
+    "demo": "demo", "simulate": "simulate",
+    "respond": "respond", "response": "respond", "dose": "dose", "select": "select",
     "process": "process", "rules": "select", "schema": "schema", "conformance": "conformance",
     "serve": "service", "listen": "service", "worker": "service", "beat": "service", "web": "service",
     "check": "operate", "status": "operate", "replay": "operate", "release": "operate", "study": "operate",
@@ -48,7 +49,7 @@ def main() -> None:
     answer is "cannot decide"; 2: the input or the usage is wrong; 1: something else failed.
 
     \b
-    Try it:          connector demo
+    Try it:          connector demo | simulate
     Cases on files:  connector respond | dose plan | dose fit | dose map | select | process
     The service:     connector serve, or listen + worker + beat + web
     Operation:       connector check | status | replay | release | study complete | migrate | tidy | erase

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
     help="Where the demo keeps everything; replaced at every run.",
 )  # fmt: skip
 @click.option("--stay", is_flag=True, help="Keep running afterwards, to look at the console; stop with Ctrl-C.")
-def demo(folder: Path, *, stay: bool) -> None:
+@click.option(
+    "--patients", type=click.IntRange(1, 5), default=5, show_default=True,
+    help="How many made-up patients; each has three studies. One takes a few seconds.",
+)  # fmt: skip
+def demo(folder: Path, *, stay: bool, patients: int) -> None:
     """
-    Run the whole job on a bundled case: real C-STORE and HTTP in, SR, RT Dose and FHIR drafts out.
+    Run the whole job on five made-up patients: real C-STORE and HTTP in, SR, RT Dose and FHIR drafts out.
 
-    The patient is fictitious; the CT is a real, openly licensed one. Nothing leaves this machine.
+    A partial response that ends and is radioembolised; two small lesions; many lesions with work-up scan and Y-90 PET,
+    and a fact that comes late; lungs and spine; and one whose birth dates contradict, set aside for a person. The CT of
+    the first is a real, openly licensed one, the others are a phantom with known truth. Nothing leaves this machine.
 
     Example: connector demo --stay
     """
@@ -42,7 +48,7 @@ def demo(folder: Path, *, stay: bool) -> None:
         try:
             with (
                 console.status("Starting") as status,
-                demonstration(folder.absolute(), status.update) as (service, arrived),
+                demonstration(folder.absolute(), status.update, patients=patients) as (service, arrived),
             ):
                 status.stop()
                 _show(Console(), arrived, folder)

@@ -16,7 +16,7 @@ from connector.demo.images import (
     segmentation,
     visit,
 )
-from connector.demo.record import PATIENT_SYSTEM, record_bundle
+from connector.demo.record import BUNDLED, PATIENT_SYSTEM, record_bundle
 from connector.dicom.write_header import file_meta_of
 
 LAST_STUDY_ON = date(2026, 5, 11)
@@ -65,7 +65,7 @@ def build(folder: Path, *, last_study_on: date = LAST_STUDY_ON) -> DemoCase:
         save_all([segmentation(each, images)], study / "seg")
     save_all(pet_slices(visits[-1]), studies[-1] / "pet")
     bundle = folder / "record.json"
-    bundle.write_bytes(record_bundle(days))
+    bundle.write_bytes(record_bundle(BUNDLED, days))
     return DemoCase(
         dicom=folder / "dicom",
         studies=studies,

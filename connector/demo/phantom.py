@@ -73,7 +73,7 @@ class Uptake:
     lung_shunt_fraction: float
 
 
-def _coordinates() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _coordinates() -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
     x0, y0, z0 = ORIGIN_MM
     z = z0 + SLICE_MM * np.arange(SHAPE[0]).reshape(-1, 1, 1)
     y = y0 + PIXEL_MM * np.arange(SHAPE[1]).reshape(1, -1, 1)

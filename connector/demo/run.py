@@ -1,26 +1,27 @@
-"""`connector demo`: the service and an archive on this machine, a bundled case in, a table of what came out."""
+"""`connector demo`: the service and an archive on this machine, made-up patients in, a table of what came out."""
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-import httpx
 from pydantic import SecretStr
 
 from connector.demo.archive import ARCHIVE_AE_TITLE, Archive
 from connector.demo.case import build
+from connector.demo.feed import put_resource, read_study, send_record, send_study
+from connector.demo.patients import PATIENTS, Patient
+from connector.demo.phantom_images import objects
+from connector.demo.record import record_bundle, stated_fact
 from connector.demo.record_store import Json
-from connector.dicom.pacs import PacsDestination
 from connector.dicom.pacs_association import Pacs
-from connector.ports import Document
 from connector.service import Service
 from connector.settings import Settings
 
-_LONGEST_SECONDS = 120.0
+_LONGEST_SECONDS = 300.0
 _REPORT = "1.2.840.10008.5.1.4.1.1.88.34"
 _DICOM_OUT = {
     _REPORT: "measurement reports (SR)",
@@ -60,6 +61,7 @@ def settings_for(folder: Path, archive: Archive, issuer: str) -> Settings:
         pacs_port=archive.dicom_port,
         pacs_ae_title=ARCHIVE_AE_TITLE,
         ehr_url=archive.fhir_url,
+        ehr_poll_seconds=2.0,
         patient_issuers=issuer,
         stow_token=SecretStr(""),
         pacs_priors=False,  # the archive holds nothing that did not come through us
@@ -67,53 +69,68 @@ def settings_for(folder: Path, archive: Archive, issuer: str) -> Settings:
 
 
 @contextmanager
-def demonstration(folder: Path, tell: Tell) -> Iterator[tuple[Service, list[Arrived]]]:
+def demonstration(folder: Path, tell: Tell, *, patients: int) -> Iterator[tuple[Service, list[Arrived]]]:
     """
-    Run the whole job once in `folder` and yield the running service with what arrived.
+    Run the whole job in `folder` for so many patients (1 to 5) and yield the running service with what arrived.
 
-    The record goes in by HTTP, then the studies by C-STORE, oldest first. Raises TimeoutError when nothing came out.
+    The records go in by HTTP, then the studies by C-STORE, oldest first; last comes what the EHR learned meanwhile.
+    Raises TimeoutError when nothing came out.
     """
-    tell("Building the bundled case")
-    # Imaging may not be older than 30 days for a treatment, so the course of the case ends today.
+    tell("Making up the patients")
+    # Imaging may not be older than 30 days for a treatment, so the course of every case ends today.
     case = build(folder / "case", last_study_on=datetime.now(UTC).date())
+    others = PATIENTS[: patients - 1]
     with Archive(folder / "archive" / "pacs") as archive:
         settings = settings_for(folder, archive, case.patient_issuers)
         with Service(settings) as service:
-            tell("Sending the record by HTTP")
-            for entry in json.loads(case.bundle.read_bytes())["entry"]:
-                resource = entry["resource"]
-                place = f"{archive.fhir_url}/{resource['resourceType']}/{resource['id']}"
-                httpx.put(place, json=resource).raise_for_status()
+            to = Pacs(host="127.0.0.1", port=service.dicom_port, ae_title="CONNECTOR", calling_ae_title="DEMO")
+            where = f"console: http://127.0.0.1:{service.http_port}/"
+            tell(f"Sending the records by HTTP; {where}")
+            send_record(archive.fhir_url, case.bundle.read_bytes())
+            for each in others:
+                send_record(archive.fhir_url, record_bundle(each.history, each.days(case.last_study_on)))
             for number, study in enumerate(case.studies, 1):
-                tell(f"Sending study {number} of {len(case.studies)} by C-STORE")
-                send_study(study, service.dicom_port)
-                tell(f"Waiting for the answer to study {number}")
-                _wait_for(number, archive)
-            _wait_until_idle(service)
+                tell(f"Sending study {number} of {len(case.studies)} of {patients} patients by C-STORE; {where}")
+                send_study(to, read_study(study))
+                for each in others:
+                    series = objects(each.visits(case.last_study_on)[number - 1])
+                    send_study(to, [instance for instances in series.values() for instance in instances])
+                tell(f"Waiting for the answers to study {number}; {where}")
+                _wait_until_idle(service)
+            _learn_late(service, archive, others, case.last_study_on, tell)
             _keep_resources(archive, folder / "archive" / "ehr")
             yield service, _arrived(archive, folder / "archive")
 
 
-def send_study(study: Path, port: int) -> None:
-    """Send every file of a folder to a storage SCP of this machine by C-STORE."""
-    sender = PacsDestination(Pacs(host="127.0.0.1", port=port, ae_title="CONNECTOR", calling_ae_title="DEMO"))
-    for path in sorted(study.rglob("*.dcm")):
-        sender.deliver(Document("image", "pacs", path.name, path.read_bytes(), ""))
-
-
-def _wait_for(reports: int, archive: Archive) -> None:
+def _learn_late(service: Service, archive: Archive, patients: Sequence[Patient], on: date, tell: Tell) -> None:
+    """Give the EHR what it did not know, and wait until the service has noticed and answered again."""
+    late = [(each, each.later) for each in patients if each.later]
+    if not late:
+        return
+    tell("Waiting for the service to notice new Observations in the EHR")
+    before = _assessments(service)
+    for each, facts in late:
+        for name, value in facts.items():
+            put_resource(archive.fhir_url, stated_fact(each.history, name, value, on))
     end = time.monotonic() + _LONGEST_SECONDS
-    while _count(archive, _REPORT) < reports or len(archive.records.search("CarePlan", [])) < reports:
+    while _assessments(service) < before + len(late):
         if time.monotonic() > end:
-            raise TimeoutError("no answer came: `connector status` in the demo's folder tells why")
-        time.sleep(0.1)
+            raise TimeoutError("the new Observations were not noticed: the log tells why")
+        time.sleep(0.2)
+    _wait_until_idle(service)
+
+
+def _assessments(service: Service) -> int:
+    return len({(row["case_ref"], row["assessed_at"]) for row in service.app.desk.documents(10_000)})
 
 
 def _wait_until_idle(service: Service) -> None:
+    """Wait until no study is still coming in and no step is due; what waits for a person does not count."""
     end = time.monotonic() + _LONGEST_SECONDS
     while time.monotonic() < end:
-        jobs = service.app.desk.status()["jobs"]
-        if not any(name.endswith((".due", ".leased")) for name in jobs):
+        status = service.app.desk.status()
+        working = any(name.endswith((".due", ".leased")) for name in status["jobs"])
+        if not working and not status["studies"].get("receiving"):
             return
         time.sleep(0.1)
     raise TimeoutError("some documents were not delivered: `connector status` in the demo's folder tells why")

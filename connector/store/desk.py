@@ -101,7 +101,7 @@ class Desk:
             {
                 "id": row.id, "kind": row.kind, "destination": row.destination, "identity": row.identity,
                 "case_ref": row.case_ref, "study_instance_uid": row.study_instance_uid,
-                "delivered_at": row.delivered_at, "note": row.note,
+                "delivered_at": row.delivered_at, "note": row.note, "assessed_at": row.assessed_at,
             }
             for row in rows
         ]  # fmt: skip
