@@ -9,7 +9,7 @@ from pathlib import Path
 def connector(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "connector", *map(str, arguments)],
-        capture_output=True, text=True, check=False, timeout=180,
+        capture_output=True, text=True, check=False, timeout=600,
         env={**os.environ, **{f"CONNECTOR_{name.upper()}": value for name, value in environment.items()}},
     )  # fmt: skip
 
