@@ -167,6 +167,29 @@ def test_a_marker_that_was_raised_must_be_normal_for_a_complete_response():
     assert overall(assess_response(case([X], followed))) == ["NE", "CR"]
 
 
+@pytest.mark.parametrize(
+    ("markers", "expected", "why"),
+    [
+        ({}, "CR", "no marker was ever raised"),
+        ({1: True}, "CR", "it is normal"),
+        ({1: False}, "PR", "it is above normal"),
+        ({0: False}, "PR", "it was above normal, and is not known now"),
+        ({0: False, 1: True}, "CR", "it was above normal, and is normal now"),
+    ],
+)
+def test_a_raised_marker_forbids_a_complete_response_without_non_target_lesions_too(markers, expected, why):
+    seen = assess_response(case([A], visits({"A": 10}, {"A": 0}, markers_normal=markers))).visits[1]
+    assert (seen.target_response, seen.non_target_response, seen.overall_response) == ("CR", "NA", expected), why
+    assert (expected == "CR") == (len(seen.reasons) == 1)
+
+
+def test_a_lesion_that_was_treated_stays_out_of_the_assessment_when_it_merges():
+    rows = [{"A": 30, "B": 20}, {"A": 30, "B": "treated_locally"}, {"A": 30, "B": "merged:A"}]
+    report = assess_response(case([A, B], visits(*rows)))
+    assert overall(report) == ["NE", "NE"]
+    assert flagged(report.visits[2]) == {"treated_locally"}
+
+
 def test_a_new_lesion():
     rows = [{"A": 30}, {"A": 20}, {"A": 20}, {"A": 20}]
     new = {1: NewLesion.EQUIVOCAL, 3: NewLesion.UNEQUIVOCAL}

@@ -132,9 +132,13 @@ def _as_stable_disease(sequence: Sequence[Assessed], start: date, policies: Poli
             yield Assessed(assessed.on, proves if late_enough else _NE)
 
 
-def _best(candidates: Iterable[Assessed]) -> DatedResponse:
-    """Pick the best, the earliest of equals; nothing at all is NE without a date."""
-    best = min(candidates, key=lambda one: _RANK[one.response], default=None)
+def _best(candidates: Iterable[Assessed | None]) -> Assessed | None:
+    """Pick the best, the earliest of equals."""
+    return min(filter(None, candidates), key=lambda one: _RANK[one.response], default=None)
+
+
+def _dated(best: Assessed | None) -> DatedResponse:
+    """Nothing at all is NE without a date."""
     return DatedResponse(_NE, None) if best is None else DatedResponse(best.response, best.on)
 
 
@@ -152,21 +156,20 @@ def confirmed_responders(sequence: Sequence[Assessed], policies: Policies) -> It
     )
 
 
-def best_overall_response(sequence: Sequence[Assessed], start: date, policies: Policies) -> DatedResponse:
+def best_overall_responses(
+    sequence: Sequence[Assessed], start: date, policies: Policies
+) -> tuple[DatedResponse, DatedResponse]:
     """
-    Return the best response without confirmation, from what `counted` has kept.
+    Return the best response without confirmation, and the one that later visits confirm, from what `counted` has kept.
 
-    SD and NON-CR/NON-PD need a visit at least `min_sd_days` after the start; earlier ones are NE.
-    Source: RECIST_1_1, section 4.6.
+    SD and NON-CR/NON-PD need a visit at least `min_sd_days` after the start; earlier ones are NE. A CR or PR that is
+    not confirmed is SD when late enough, else PD when that follows, else NE. Source: RECIST_1_1, section 4.6, Table 3.
     """
-    return _best([*responders(sequence), *_as_stable_disease(sequence, start, policies)])
-
-
-def confirmed_best_overall_response(sequence: Sequence[Assessed], start: date, policies: Policies) -> DatedResponse:
-    """
-    Return the best response that later visits confirm, from what `counted` has kept.
-
-    A CR or PR that is not confirmed is SD when late enough, else PD when that follows, else NE.
-    Source: RECIST_1_1, Table 3.
-    """
-    return _best([*confirmed_responders(sequence, policies), *_as_stable_disease(sequence, start, policies)])
+    anyway = _best(_as_stable_disease(sequence, start, policies))
+    responding = tuple(responders(sequence))
+    if not responding:
+        return _dated(anyway), _dated(anyway)
+    return (
+        _dated(_best((*responding, anyway))),
+        _dated(_best((*confirmed_responders(sequence, policies), anyway))),
+    )

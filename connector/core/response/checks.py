@@ -22,9 +22,10 @@ def check_case(case: ResponseCase) -> None:
         at_baseline = number == 0
         if visit.confirms_equivocal_of is not None:
             _check_confirmation(number, visit, case.visits[:number])
+        if not visit.measurements.keys() <= lesions.keys():
+            lesion_id = next(lesion_id for lesion_id in visit.measurements if lesion_id not in lesions)
+            _refuse(_at(number, lesion_id), lesion_id, "no such lesion: add it to lesions, or correct its id")
         for lesion_id, measurement in visit.measurements.items():
-            if lesion_id not in lesions:
-                _refuse(_at(number, lesion_id), lesion_id, "no such lesion: add it to lesions, or correct its id")
             if at_baseline or measurement.merged_into is not None or measurement.state is _PROGRESSION:
                 _check_found(_at(number, lesion_id), lesions[lesion_id], visit, lesions, at_baseline=at_baseline)
 

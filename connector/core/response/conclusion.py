@@ -7,8 +7,7 @@ from datetime import date
 from connector.core.assessment import DatedResponse, TimeToEvent
 from connector.core.response.best_response import (
     Assessed,
-    best_overall_response,
-    confirmed_best_overall_response,
+    best_overall_responses,
     counted,
 )
 from connector.core.response.case import Policies
@@ -38,9 +37,10 @@ def conclude(
     sequence = counted(assessed, policies, new_therapy_on=new_therapy_on)
     end = end_of_follow_up(sequence, start, death_on=death_on, new_therapy_on=new_therapy_on)
     began = response_began(sequence, policies)
+    best, confirmed = best_overall_responses(sequence, start, policies)
     return Conclusion(
-        best_overall_response=best_overall_response(sequence, start, policies),
-        confirmed_best_overall_response=confirmed_best_overall_response(sequence, start, policies),
+        best_overall_response=best,
+        confirmed_best_overall_response=confirmed,
         progression_free_survival=days_until(end, start),
         duration_of_response=None if began is None else days_until(end, began),
         time_to_response_days=None if began is None else (began - start).days,

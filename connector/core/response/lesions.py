@@ -50,15 +50,19 @@ def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[st
     A target that has grown into another adds nothing and is as complete, and as gone, as the one it grew into. One that
     was treated locally, now or before (`treated_on`), has left the assessment, whatever was measured afterwards.
     """
+    found = visit.of_each(targets)
+    totals = [measurement.total_mm for measurement in found]
+    if None not in totals and not treated_on:  # most visits
+        return TargetSum(found, sum(totals, ZERO_MM), True, any(map(is_disease, targets, found)), ())
     measured = ZERO_MM
     complete = True
     disease = False
     flags: list[str] = []
-    found = visit.of_each(targets)
     for lesion, measurement in zip(targets, found, strict=True):
         if measurement.total_mm is None or (treated_on and has_left(lesion, visit, treated_on)):
-            complete = complete and measurement.merged_into is not None
-            flags.append(_why_not_measured(lesion, measurement, left=has_left(lesion, visit, treated_on)))
+            left = has_left(lesion, visit, treated_on)
+            complete = complete and measurement.merged_into is not None and not left
+            flags.append(_why_not_measured(lesion, measurement, left=left))
             continue
         measured += measurement.total_mm
         disease = disease or is_disease(lesion, measurement)
@@ -81,10 +85,10 @@ def has_left(lesion: Lesion, visit: Visit, treated_on: Mapping[str, date]) -> bo
 
 
 def _why_not_measured(lesion: Lesion, measurement: Measurement, *, left: bool) -> str:
-    if measurement.merged_into is not None:
-        return f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it"
     if left:
         return f"treated_locally: {lesion.id} left the assessment and is not evaluable since then"
+    if measurement.merged_into is not None:
+        return f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it"
     if measurement.state is _PRESENT:
         return f"target_not_measured: {lesion.id} is present without a diameter, so it is not evaluable"
     return f"target_not_evaluable: {lesion.id}"

@@ -114,6 +114,9 @@ class Found(Enum):
     NOT_EVALUABLE = auto()
 
 
+MARKER_RAISED = "a tumour marker is above normal"
+MARKER_NOT_KNOWN = "a tumour marker was raised before, and is not known now"
+_NO_NON_TARGETS = Call(_NA, ())
 _PERSISTS, _PROGRESSED, _NOT_EVALUABLE = Found.PERSISTS, Found.PROGRESSED, Found.NOT_EVALUABLE
 
 
@@ -130,17 +133,29 @@ def non_target_response(  # noqa: PLR0911 - one return a finding, in order
         return Call(_PD, ("a non-target lesion has unequivocally progressed",))
     if reappeared:
         return Call(_PD, ("a non-target lesion is back after a complete response",))
+    if not found:
+        return _NO_NON_TARGETS
     if _PERSISTS in found:
         return Call(_NON, ("a non-target lesion persists",))
     if markers_normal is False:
-        return Call(_NON, ("a tumour marker is above normal",))
+        return Call(_NON, (MARKER_RAISED,))
     if _NOT_EVALUABLE in found:
         return Call(_NE, ("a non-target lesion was not evaluable",))
-    if not found:
-        return Call(_NA, ())
     if markers_were_raised and markers_normal is None:
-        return Call(_NE, ("a tumour marker was raised before, and is not known now",))
+        return Call(_NE, (MARKER_NOT_KNOWN,))
     return Call(_CR, ("every non-target lesion is gone",))
+
+
+def short_of_complete(*, markers_normal: bool | None, markers_were_raised: bool) -> str | None:
+    """
+    Say why a complete response of the targets alone is not one of the patient; None when it is.
+
+    "To be considered in complete clinical response" a marker that was raised must be normal, whether or not there were
+    non-target lesions. Source: RECIST_1_1, section 4.3.3.
+    """
+    if markers_normal is False:
+        return MARKER_RAISED
+    return MARKER_NOT_KNOWN if markers_were_raised and markers_normal is None else None
 
 
 # Rows: target response. Columns: non-target response, in the order of _COLUMNS. NA as a column: no non-target disease

@@ -29,6 +29,7 @@ from connector.core.response.recist_1_1 import (
     change_percent,
     non_target_response,
     overall_response,
+    short_of_complete,
     target_response,
 )
 
@@ -108,6 +109,9 @@ class Course:
         confirmed_on = self.confirmed_later.get(visit.on) if self.confirmed_later else None
         new_lesion = visit.new_lesion if confirmed_on is None else _UNEQUIVOCAL
         overall = overall_response(target=target.response, non_target=non_target.response, new_lesion=new_lesion)
+        reasons = (*target.reasons, *non_target.reasons, *_new_lesion_reason(new_lesion, confirmed_on))
+        if overall is _CR and not found and (marker := self._marker_against_complete(visit)):
+            overall, reasons = Response.PR, (*reasons, marker)
         sum_mm = total.measured_mm if self.targets and total.complete else None
         shown = VisitResponse(
             on=visit.on,
@@ -118,7 +122,7 @@ class Course:
             target_response=target.response,
             non_target_response=non_target.response,
             overall_response=overall,
-            reasons=(*target.reasons, *non_target.reasons, *_new_lesion_reason(new_lesion, confirmed_on)),
+            reasons=reasons,
             flags=(
                 *total.flags,
                 *follow_up_flags(
@@ -146,16 +150,15 @@ class Course:
         policy = self.case.policies.response_after_complete
         return self.complete_response and policy is AfterComplete.PROGRESSION
 
+    def _marker_against_complete(self, visit: Visit) -> str | None:
+        return short_of_complete(markers_normal=visit.markers_normal, markers_were_raised=self.markers_were_raised)
+
     def _judge_targets(self, visit: Visit, total: TargetSum) -> Call:
         if not self.targets:
             return _NO_TARGETS
+        reappeared = total.disease and self._disease_is_progression
         sums = Sums(
-            baseline_mm=self.baseline_mm,
-            nadir_mm=self.nadir_mm,
-            current_mm=total.measured_mm,
-            all_targets_measured=total.complete,
-            all_targets_gone=not total.disease,
-            reappeared_after_complete_response=self._disease_is_progression and total.disease,
+            self.baseline_mm, self.nadir_mm, total.measured_mm, total.complete, not total.disease, reappeared
         )
         call = target_response(sums, self.criteria)
         if self.case.policies.continuing_response is _PER_VISIT:
