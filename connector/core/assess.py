@@ -19,9 +19,11 @@ from connector.core.dosimetry.work_up import work_up_facts
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
+from connector.core.lesion_reports import UptakeReport
 from connector.core.marker_course import marker_courses, marker_facts, marker_findings, reports
 from connector.core.response import assess_response, response_case
 from connector.core.response.case import Response
+from connector.core.response.viable_course import treated_lesions, uptake_reports, viable_report
 from connector.core.selection import select
 from connector.core.selection.sensitivity import first_options, what_would_change, worth_knowing
 from connector.core.treatments import days_since_last_local, treatment_start
@@ -43,6 +45,7 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
     response, response_needs = _response(case.time_points, started.on)
     dose, dose_needs = _dose(case)
     progression = _progression(response, assessed)
+    treated = treated_lesions(case.time_points, case.treatments)
     courses = marker_courses(case.series, case.facts)
     computed = marker_facts(case.series, courses, case.facts, treated_on=started.on)
     computed |= days_since_last_local(case.facts, today)
@@ -74,6 +77,9 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
             *(f"not used: {skipped.where}: {skipped.reason}" for skipped in case.skipped),
         ),
         markers=reports(case.series, courses),
+        viable=viable_report(case.time_points, started.on, treated),
+        treated_lesions=treated,
+        uptake=_uptake(case, assessed, started.on),
         findings=(
             *started.findings,
             *marker_findings(courses, progression=progression),
@@ -136,6 +142,12 @@ def _progression(response: ResponseReport | None, assessed: TimePoint | None) ->
     if not words:
         return None
     return True if words[0] == Response.PD else False if words[0] in WITHOUT_PROGRESSION else None
+
+
+def _uptake(case: CaseFacts, assessed: TimePoint | None, treated_on: date | None) -> tuple[UptakeReport, ...]:
+    if assessed is None:
+        return ()
+    return uptake_reports(case.time_points, assessed_on=assessed.studied_on, treated_on=treated_on)
 
 
 def _dose(case: CaseFacts) -> tuple[DoseReport | None, list[str]]:

@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connector.core.case import TimePoint, VolumeGeometry
 from connector.core.evidence import Citation
+from connector.core.lesion_reports import TreatedLesionReport, UptakeReport
 
 
-class VisitResponse(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class VisitResponse:
     """
     Response at one visit.
 
@@ -251,6 +252,18 @@ class MarkerReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ViableReport:
+    """
+    What the viable, enhancing parts of the tumours say over time; its sums are never those of RECIST.
+
+    `easl` judges the products of two diameters at every visit after the baseline; empty when they were not measured.
+    """
+
+    response: ResponseReport
+    easl: tuple[DatedResponse, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """Something to look at besides the answers: a discordant marker, an adverse event, a choice that was made."""
 
@@ -293,6 +306,9 @@ class Assessment:
     needs: tuple[str, ...] = ()  # "cannot decide: needs ..." sentences
     warnings: tuple[str, ...] = ()
     markers: tuple[MarkerReport, ...] = ()
+    viable: ViableReport | None = None
+    treated_lesions: tuple[TreatedLesionReport, ...] = ()
+    uptake: tuple[UptakeReport, ...] = ()
     findings: tuple[Finding, ...] = ()
     changes: tuple[str, ...] = ()  # what is different from the last assessment, and why; never part of the digest
     worth_knowing: tuple[str, ...] = ()  # which fact could change the answer, the most telling first

@@ -62,6 +62,32 @@ class Code:
     meaning: str
 
 
+class Enhancement(StrEnum):
+    """What enhances in or along a treated lesion, as a reader sees it."""
+
+    NONE = "none"
+    EXPECTED = "expected"  # a thin smooth rim, or a perfusion change of the parenchyma around
+    ATYPICAL = "atypical"  # neither expected nor that of viable tumour
+    MASSLIKE = "masslike"  # nodular, mass-like, or thick irregular tissue
+    NOT_EVALUABLE = "not_evaluable"
+
+
+@dataclass(frozen=True, slots=True)
+class Uptake:
+    """
+    One tumour in one PET: standardised uptake by body weight in g/mL, volume in mL, glycolysis in g; None: not told.
+
+    `functional_by` says what a voxel had to reach to count as functional tumour.
+    """
+
+    suv_max: float
+    suv_peak: float | None = None
+    suv_mean: float | None = None  # over the functional volume
+    functional_volume_ml: float | None = None
+    tlg_g: float | None = None  # total lesion glycolysis: mean SUV times functional volume
+    functional_by: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class LesionMeasurement:
     """
@@ -69,7 +95,8 @@ class LesionMeasurement:
 
     Diameters in millimetres, in the plane of measurement; `volume_ml` from a segmentation. `tracking_uid` is the
     lesion's for life; `tracking_id` is its label for people ("T01"). `origin` is the SOP Instance UID it was read from;
-    `segment_number` is set when that instance is a segmentation.
+    `segment_number` is set when that instance is a segmentation. `viable_mm` is the longest diameter of the part that
+    enhances in the arterial phase, 0 when none does; `viable_across_mm` the longest one perpendicular to it.
     """
 
     tracking_uid: str
@@ -89,6 +116,10 @@ class LesionMeasurement:
     slice_thickness_mm: Decimal | None = None
     flags: tuple[str, ...] = ()
     centroid_mm: tuple[float, float, float] | None = None  # LPS, in the frame of reference of its own study
+    viable_mm: Decimal | None = None
+    viable_across_mm: Decimal | None = None
+    enhancement: Enhancement | None = None
+    uptake: Uptake | None = None
 
 
 @dataclass(frozen=True, slots=True)

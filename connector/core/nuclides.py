@@ -57,6 +57,10 @@ NUCLIDES = {
 }
 
 
+# Imaged and never given as treatment: their half-life in hours carries an uptake back to the injection.
+IMAGED_HALF_LIFE_H = {"F-18": Decimal("1.8295"), "Ga-68": Decimal("1.1285"), "I-124": Decimal("100.224")}
+
+
 def nuclide(name: str) -> Nuclide:
     """Look a nuclide up by its name (`Y-90`). Raises ImpossibleInput when it is not one of ours."""
     try:

@@ -52,6 +52,39 @@ LESION_STATES = {
     "unequivocal_progression": Concept("UNEQUIVOCAL_PD", OUR_SCHEME, "Unequivocal progression"),
     "treated_locally": Concept("TREATED_LOCALLY", OUR_SCHEME, "Treated locally"),
 }
+# Viable tumour and PET: CID 7151, CID 7469, CID 3488, CID 7464, CID 7466. What enhances after treatment has no code.
+ENHANCING_LESION = Concept("C113842", "NCIt", "Enhancing Lesion")
+NON_ENHANCING_LESION = Concept("C81175", "NCIt", "Non-Enhancing Lesion")
+NECROSIS = Concept("6574001", "SCT", "Necrosis")
+VIABLE_DIAMETER = Concept("VIABLE_DIAMETER", OUR_SCHEME, "Longest diameter of the enhancing, viable part")
+VIABLE_ACROSS = Concept("VIABLE_ACROSS", OUR_SCHEME, "Longest diameter of the viable part across")
+ENHANCEMENT = Concept("ENHANCEMENT", OUR_SCHEME, "What enhances in the treated lesion")
+ENHANCEMENTS = {
+    "none": Concept("NO_ENHANCEMENT", OUR_SCHEME, "No enhancement"),
+    "expected": Concept("EXPECTED_ENH", OUR_SCHEME, "Enhancement as expected after treatment"),
+    "atypical": Concept("ATYPICAL_ENH", OUR_SCHEME, "Enhancement neither expected nor of viable tumour"),
+    "masslike": Concept("MASSLIKE_ENH", OUR_SCHEME, "Nodular, mass-like or thick irregular enhancement"),
+    "not_evaluable": Concept("ENH_NOT_EVAL", OUR_SCHEME, "Enhancement not evaluable"),
+}
+VIABILITY = Concept("VIABILITY", OUR_SCHEME, "Viability of the treated lesion")
+VIABILITIES = {
+    "non_viable": Concept("NON_VIABLE", OUR_SCHEME, "Non-viable"),
+    "equivocal": Concept("EQUIVOCAL_VIAB", OUR_SCHEME, "Equivocal viability"),
+    "viable": Concept("VIABLE", OUR_SCHEME, "Viable"),
+    "non_progressing": Concept("NON_PROGRESSING", OUR_SCHEME, "Non-progressing after radiation"),
+    "not_evaluable": Concept("VIAB_NOT_EVAL", OUR_SCHEME, "Viability not evaluable"),
+}
+LOCAL_PROGRESSION = Concept("LOCAL_PROG_DATE", OUR_SCHEME, "First scan with local tumour progression")
+RESIDUAL_TUMOUR = Concept("RESIDUAL_DATE", OUR_SCHEME, "First scan with residual tumour after treatment")
+EASL_RESPONSE = Concept("EASL_RESPONSE", OUR_SCHEME, "Response of viable tumour by EASL")
+SUV_BW = Concept("126401", "DCM", "SUVbw")
+DERIVATION = Concept("121401", "DCM", "Derivation")
+MAXIMUM = Concept("56851009", "SCT", "Maximum")
+MEAN = Concept("373098007", "SCT", "Mean")
+PEAK = Concept("126031", "DCM", "Peak Value Within ROI")
+METABOLIC_VOLUME = Concept("126032", "DCM", "Metabolic Volume")
+TOTAL_LESION_GLYCOLYSIS = Concept("126033", "DCM", "Total Lesion Glycolysis")
+FUNCTIONAL_BY = Concept("FUNCTIONAL_BY", OUR_SCHEME, "What counts as functional tumour")
 LIVER_LOBE = Concept("LIVER_LOBE", OUR_SCHEME, "Lobe of the liver")
 LOBES = {
     "left": Concept("LEFT_LOBE", OUR_SCHEME, "Left lobe"),
@@ -145,6 +178,8 @@ WARNING = Concept("WARNING", OUR_SCHEME, "Warning")
 # Units.
 MILLIMETRE = Concept("mm", "UCUM", "mm")
 MILLILITRE = Concept("ml", "UCUM", "ml")
+SUV_BODY_WEIGHT = Concept("{SUVbw}g/ml", "UCUM", "Standardized Uptake Value body weight")
+GRAM = Concept("g", "UCUM", "g")
 GRAY = Concept("Gy", "UCUM", "Gy")
 PERCENT = Concept("%", "UCUM", "%")
 

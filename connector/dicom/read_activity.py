@@ -14,7 +14,7 @@ from pydicom.dataset import Dataset
 from connector.core.case import ActivityMap
 from connector.core.errors import ImpossibleInput
 from connector.core.geometry.grids import DIRECTION_TOLERANCE
-from connector.core.nuclides import NUCLIDES, nuclide
+from connector.core.nuclides import IMAGED_HALF_LIFE_H, NUCLIDES, nuclide
 from connector.dicom.headers import Header, read_headers, reading
 from connector.dicom.read_codes import first_code
 from connector.dicom.read_geometry import Frame
@@ -68,14 +68,17 @@ def read_activity(paths: Sequence[Path], administered_at: datetime | None = None
 
 
 @reading()
-def activity_of(headers: Sequence[Header], administered_at: datetime | None = None) -> ActivityMap:
+def activity_of(
+    headers: Sequence[Header], administered_at: datetime | None = None, *, imaged: bool = False
+) -> ActivityMap:
     """
     Read one PET or NM series whose headers are known already.
 
     Bq/mL comes from Units BQML, from Philips counts with their private factor, or from a real world value mapping; NM
-    without one is counts (`quantitative` False). Values are carried to the administration with the nuclide's
-    half-life. Raises ImpossibleInput for other units, an unknown or contradictory nuclide, missing times, dynamic or
-    gated series, and volumes with gaps, tilt, or planes that are not axial (readers of RT Dose expect axial planes).
+    without one is counts (`quantitative` False). Values are carried to the administration with the nuclide's half-life;
+    a nuclide that is only ever imaged is read with `imaged`. Raises ImpossibleInput for other units, an unknown or
+    contradictory nuclide, missing times, dynamic or gated series, and volumes with gaps, tilt, or planes that are not
+    axial (readers of RT Dose expect axial planes).
     """
     first = headers[0].dataset
     if any(header.sop_class_uid not in ACTIVITY_CLASSES for header in headers):
@@ -83,7 +86,7 @@ def activity_of(headers: Sequence[Header], administered_at: datetime | None = No
     _check_one_measurement(headers)
     warnings: list[str] = []
     name = nuclide_of(first, warnings)
-    half_life_h = float(nuclide(name).half_life_h)
+    half_life_h = float((IMAGED_HALF_LIFE_H.get(name) if imaged else None) or nuclide(name).half_life_h)
     quantity = _quantity(headers)
     volume = read_volume(headers, _mapped if quantity.quantitative else rescale)
     if abs(volume.geometry.plane_direction[2]) < 1 - DIRECTION_TOLERANCE:
@@ -145,12 +148,13 @@ def nuclide_of(dataset: Dataset, warnings: list[str]) -> str:
     code = first_code(item, "RadionuclideCodeSequence")
     by_code = _NUCLIDE_OF_CODE.get(code.value) if code and code.system == "SCT" else None
     half_life_s = decimal(item.get("RadionuclideHalfLife"))
+    known = {each.name: each.half_life_h for each in NUCLIDES.values()} | IMAGED_HALF_LIFE_H
     by_half_life = [
-        each.name
-        for each in NUCLIDES.values()
-        if half_life_s and abs(half_life_s / 3600 / each.half_life_h - 1) <= _HALF_LIFE_TOLERANCE
+        each
+        for each, hours in known.items()
+        if half_life_s and abs(half_life_s / 3600 / hours - 1) <= _HALF_LIFE_TOLERANCE
     ]
-    if by_code in NUCLIDES and half_life_s and by_code not in by_half_life:
+    if by_code in known and half_life_s and by_code not in by_half_life:
         raise ImpossibleInput(f"the header says {by_code} and a half-life of {half_life_s} s: ask which one is right")
     found = by_code or next(iter(by_half_life), None)
     if found is None and code is None and half_life_s is None:

@@ -12,8 +12,10 @@ from connector.core.case import LesionMeasurement, LesionState, Region
 from connector.core.geometry.diameters import lesion_diameters
 from connector.core.geometry.grids import places_mm, subgrid
 from connector.core.geometry.volumes import lobe_of, overlap_fraction, pieces, volume_ml
+from connector.dicom import codes
 from connector.dicom.identity import uid_from
-from connector.dicom.read_codes import lobe_of_site
+from connector.dicom.read_codes import is_code, lobe_of_site
+from connector.dicom.read_measurements import as_viable, joined
 from connector.dicom.read_segmentation import Segment
 
 # A lesion belongs to the liver when at least this part of its voxels lies in the segmented liver.
@@ -27,13 +29,15 @@ def lesions_of_segments(
     Measure every segment that is a lesion; also returns the regions of those in the given liver.
 
     A segment with a tracking UID is one lesion. Without one, each connected piece is a lesion of its own, because many
-    programs put all metastases into one segment. The lobe is told only when both lobes are segmented or coded.
+    programs put all metastases into one segment. The segment of an enhancing part (CID 7151) is measured as the viable
+    part of the lesion whose tracking UID it carries. The lobe is told only when both lobes are segmented or coded.
     """
+    whole = [each for each in segments if not is_code(each.type_code, codes.ENHANCING_LESION)]
     lobes = {lobe: each.region for each in segments if (lobe := lobe_of_site(each.type_code)) is not None}
     found: list[LesionMeasurement] = []
     of_liver: list[Region] = []
-    for segment in segments:
-        if segment.region.kind != "lesion":
+    for segment in whole:
+        if segment.region.kind != "lesion" or is_code(segment.type_code, codes.NON_ENHANCING_LESION):
             continue
         parts = [segment.region] if segment.region.tracking_uid else _parts(segment.region)
         for number, part in enumerate(parts, 1):
@@ -42,7 +46,20 @@ def lesions_of_segments(
             found.append(lesion)
             if lesion.site == "liver" and liver is not None and _one_space(part, liver):
                 of_liver.append(part)
-    return found, of_liver
+    viable = [each for each in segments if is_code(each.type_code, codes.ENHANCING_LESION)]
+    return _with_viable_parts(found, viable, observed_on), of_liver
+
+
+def _with_viable_parts(
+    found: Sequence[LesionMeasurement], viable: Sequence[Segment], observed_on: date
+) -> list[LesionMeasurement]:
+    """Give each lesion the diameters of the segment that is its enhancing part, which carries its tracking UID."""
+    lesions = {lesion.tracking_uid: lesion for lesion in found}
+    for segment in viable:
+        part = as_viable(_measured(segment, segment.region, None, observed_on))
+        known = lesions.get(part.tracking_uid)
+        lesions[part.tracking_uid] = part if known is None else joined(known, part, compare=False)
+    return list(lesions.values())
 
 
 def _parts(region: Region) -> list[Region]:

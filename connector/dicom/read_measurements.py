@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydicom.dataset import Dataset
 
-from connector.core.case import Code, LesionMeasurement, LesionRole, LesionState
+from connector.core.case import Code, Enhancement, LesionMeasurement, LesionRole, LesionState, Uptake
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Skipped
 from connector.dicom import codes
@@ -15,6 +15,7 @@ from connector.dicom.headers import Header, reading
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import LIVER, first_code, is_code, is_lesion, lobe_of_site, site_of
 from connector.dicom.read_sources import evidence
+from connector.dicom.read_uptake import reported_uptake
 from connector.dicom.read_values import decimal, text
 from connector.terminology import Concept
 
@@ -39,6 +40,7 @@ _ML_PER_UNIT = {
     "l": Decimal(1000), "L": Decimal(1000),
 }  # fmt: skip
 _OF_STATE = {concept.code: LesionState(word) for word, concept in codes.LESION_STATES.items()}
+_OF_ENHANCEMENT = {concept.code: Enhancement(word) for word, concept in codes.ENHANCEMENTS.items()}
 _OF_LOBE = {concept.code: word for word, concept in codes.LOBES.items()}
 _OF_NEW_LESION = {concept.code: word for word, concept in codes.NEW_LESION_ANSWERS.items()}
 
@@ -141,6 +143,11 @@ def joined(known: LesionMeasurement, more: LesionMeasurement, *, compare: bool =
         segment_number=known.segment_number if known.segment_number is not None else more.segment_number,
         slice_thickness_mm=known.slice_thickness_mm or more.slice_thickness_mm,
         flags=tuple(dict.fromkeys((*known.flags, *more.flags, *flags))),
+        centroid_mm=known.centroid_mm or more.centroid_mm,
+        viable_mm=known.viable_mm if known.viable_mm is not None else more.viable_mm,
+        viable_across_mm=known.viable_across_mm if known.viable_mm is not None else more.viable_across_mm,
+        enhancement=known.enhancement or more.enhancement,
+        uptake=known.uptake or more.uptake,
     )
 
 
@@ -191,6 +198,8 @@ def _lesion(group: _Group, origin: str, number: int, observed_on: date) -> Lesio
     baseline = group.code(codes.BASELINE_CATEGORY)
     if is_code(category, ANATOMICAL_STRUCTURE) or is_code(baseline, NON_LESION):
         return None
+    if is_code(finding, codes.NON_ENHANCING_LESION) or is_code(finding, codes.NECROSIS):
+        return None  # a part of a lesion that says nothing of its size
     lesion_named = is_lesion(category=category, kind=finding) or baseline is not None
     if finding is not None and not lesion_named and site_of(finding) not in {"other", "lymph_node"}:
         return None
@@ -202,7 +211,8 @@ def _lesion(group: _Group, origin: str, number: int, observed_on: date) -> Lesio
         long_axis = _single_diameter(group, flags, lesion_named=lesion_named)
     volume = _volume_ml(group)
     state = _state(group, long_axis, short_axis, flags)
-    if state is None and not (lesion_named and volume is not None):
+    says_more = any((volume is not None, group.number(codes.SUV_BW), group.code(codes.ENHANCEMENT)))
+    if state is None and not (lesion_named and says_more):
         return None
     if long_axis is not None and short_axis is not None and short_axis > long_axis:
         raise ImpossibleInput("the short axis is longer than the long axis: measure the lesion again")
@@ -211,7 +221,8 @@ def _lesion(group: _Group, origin: str, number: int, observed_on: date) -> Lesio
         tracking_uid = uid_from("lesion", origin, str(number))
         flags.append("the report gives no tracking UID: the lesion cannot be found again in other studies")
     lobe = group.code(codes.LIVER_LOBE)
-    return LesionMeasurement(
+    enhancement = group.code(codes.ENHANCEMENT)
+    lesion = LesionMeasurement(
         tracking_uid=tracking_uid,
         tracking_id=group.text(TRACKING_IDENTIFIER, "TextValue") or f"group {number}",
         site=site,
@@ -226,8 +237,34 @@ def _lesion(group: _Group, origin: str, number: int, observed_on: date) -> Lesio
         volume_ml=volume,
         liver_lobe=_OF_LOBE.get(lobe.value) if lobe else lobe_of_site(site_code),
         slice_thickness_mm=_length_mm(group, codes.SLICE_THICKNESS, []),
+        viable_mm=_length_mm(group, codes.VIABLE_DIAMETER, flags),
+        viable_across_mm=_length_mm(group, codes.VIABLE_ACROSS, flags),
+        enhancement=_OF_ENHANCEMENT.get(enhancement.value) if enhancement else None,
+        uptake=_uptake(group, volume, flags),
         flags=tuple(flags),
     )
+    return as_viable(lesion) if is_code(finding, codes.ENHANCING_LESION) else lesion
+
+
+def as_viable(part: LesionMeasurement) -> LesionMeasurement:
+    """What was measured of the enhancing part says nothing of the size of the lesion that it is part of."""
+    return replace(
+        part,
+        state=LesionState.PRESENT,
+        long_axis_mm=None,
+        short_axis_mm=None,
+        volume_ml=None,
+        viable_mm=part.long_axis_mm,
+        viable_across_mm=part.short_axis_mm,
+    )
+
+
+def _uptake(group: _Group, volume_ml: Decimal | None, flags: list[str]) -> Uptake | None:
+    try:
+        return reported_uptake(group.items, volume_ml)
+    except ImpossibleInput as fault:
+        flags.append(f"uptake not used: {fault}")
+        return None
 
 
 def _role(baseline: Code | None) -> LesionRole | None:

@@ -34,6 +34,7 @@ from connector.dicom.read_measurements import Measurements, joined, read_measure
 from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, read_segmentation
 from connector.dicom.read_sources import check_sources, home_studies, is_image, source_images
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
+from connector.dicom.read_uptake import is_diagnostic, uptake_of, uptakes
 from connector.dicom.read_values import text
 
 SEGMENTATIONS = frozenset({SEGMENTATION, LABEL_MAP_SEGMENTATION})
@@ -59,6 +60,7 @@ class _Study:
     reports: list[Measurements] = field(default_factory=list)
     our_reports: list[Measurements] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    uptake_series: str | None = None  # the diagnostic PET on which lesions were measured
 
     def skip(self, header: Header, reason: str) -> None:
         self.skipped.append(Skipped(header.sop_instance_uid, reason))
@@ -176,6 +178,7 @@ def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
         study.skipped.append(Skipped(study.uid, f"{len(livers)} segments are the whole liver: no volume taken"))
     liver = livers[0] if len(livers) == 1 else None
     measured, of_liver = lesions_of_segments(study.segments, liver, study.studied_on)
+    measured = _with_uptake(study, measured)
     reports = (*study.reports, *study.our_reports)
     volume = next((report.liver_volume_ml for report in reports if report.liver_volume_ml), None)
     tumour = None
@@ -248,6 +251,25 @@ def _lesions(study: _Study, measured: Sequence[LesionMeasurement]) -> tuple[Lesi
     return tuple(lesions.values())
 
 
+def _with_uptake(study: _Study, measured: Sequence[LesionMeasurement]) -> list[LesionMeasurement]:
+    """Measure the segmented lesions on the study's diagnostic PET; one series of it, or none."""
+    regions = [each.region for each in study.segments if each.region.kind == "lesion" and each.region.tracking_uid]
+    series = {header.series_instance_uid: header for header in study.headers if is_diagnostic(header)}
+    if not regions or not series:
+        return list(measured)
+    if len(series) > 1:
+        study.skipped.append(Skipped(study.uid, f"{len(series)} PET series could give uptake: none is used"))
+        return list(measured)
+    (uid,) = series
+    study.uptake_series = uid
+    try:
+        found = uptakes(uptake_of([each for each in study.headers if each.series_instance_uid == uid]), regions)
+    except ImpossibleInput as fault:
+        study.skip(series[uid], f"the PET gives no uptake: {fault}")
+        return list(measured)
+    return [replace(lesion, uptake=found.get(lesion.tracking_uid)) for lesion in measured]
+
+
 def _joined(reports: Sequence[Measurements]) -> dict[str, LesionMeasurement]:
     lesions: dict[str, LesionMeasurement] = {}
     for report in reports:
@@ -270,6 +292,8 @@ def _activity(study: _Study) -> ActivityMap | None:
             series.setdefault(header.series_instance_uid, []).append(header)
     candidates: list[ActivityMap] = []
     for members in series.values():
+        if members[0].series_instance_uid == study.uptake_series:
+            continue
         try:
             _check_treatment(members[0])
             candidates.append(activity_of(members))

@@ -33,7 +33,8 @@ from connector.dicom.write_header import (
     start_document,
     use_unicode_if_needed,
 )
-from connector.dicom.write_sr_groups import measurement_groups, text_item, time_point_of
+from connector.dicom.write_sr_groups import measurement_groups, time_point_of
+from connector.dicom.write_sr_items import text_item
 from connector.dicom.write_sr_text import sentences
 from connector.ports import Document, WriteRequest
 from connector.terminology import Concept

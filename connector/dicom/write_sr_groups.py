@@ -10,28 +10,37 @@ from highdicom.sr import (
     MeasurementsAndQualitativeEvaluations,
     QualitativeEvaluation,
     ReferencedSegment,
-    RelationshipTypeValues,
     SourceSeriesForSegmentation,
-    TextContentItem,
     TimePointContext,
     TrackingIdentifier,
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
 
-from connector.core.assessment import Assessment, DoseReport, RegionDose, ResponseReport, VisitResponse
+from connector.core.assessment import (
+    Assessment,
+    DoseReport,
+    RegionDose,
+    ResponseReport,
+    ViableReport,
+    VisitResponse,
+)
 from connector.core.case import LesionMeasurement, LesionRole, TimePoint
 from connector.core.errors import ImpossibleInput
 from connector.dicom import codes
 from connector.dicom.codes import coded
 from connector.dicom.identity import OUR_MODEL_NAME, uid_from
 from connector.dicom.write_header import StudyHeader, plain
+from connector.dicom.write_sr_items import answer, code_item, number, text_item
+from connector.dicom.write_sr_viability import (
+    lesion_sentences,
+    uptake_measurements,
+    viability_answers,
+    viable_measurements,
+)
 from connector.terminology import Concept
 
 Group = MeasurementsAndQualitativeEvaluations | VolumetricROIMeasurementsAndQualitativeEvaluations
 
-_CONTAINS = RelationshipTypeValues.CONTAINS
-# Finer than any reading: diameters come in hundredths of a millimetre, doses of 0.01 Gy are beyond every calibration.
-_DECIMALS = {codes.MILLIMETRE: 3, codes.MILLILITRE: 3, codes.GRAY: 2, codes.PERCENT: 2}
 _CATEGORY_OF_ROLE = {
     LesionRole.TARGET: codes.TARGET_AT_BASELINE,
     LesionRole.NON_TARGET: codes.NON_TARGET_AT_BASELINE,
@@ -47,6 +56,8 @@ def measurement_groups(assessment: Assessment, header: StudyHeader) -> list[Grou
     if assessment.response is not None:
         visit = visit_of(assessment.response, assessment)
         groups.append(_response_group(assessment.response, visit, assessment))
+    if assessment.viable is not None:
+        groups.append(_viable_group(assessment.viable, assessment))
     if assessment.dose is not None:
         more = [assessment.dose.normal_liver] if assessment.dose.normal_liver else []
         groups += [
@@ -92,19 +103,6 @@ def _algorithm(assessment: Assessment, *more: str) -> AlgorithmIdentification:
     )
 
 
-def _number(concept: Concept, value: Decimal | float, unit: Concept) -> Measurement:
-    return Measurement(name=coded(concept), value=round(float(value), _DECIMALS[unit]), unit=coded(unit))
-
-
-def _answer(question: Concept, answer: Concept) -> QualitativeEvaluation:
-    return QualitativeEvaluation(name=coded(question), value=coded(answer))
-
-
-def text_item(concept: Concept, text: str) -> TextContentItem:
-    """Make one sentence of the report, in ASCII signs."""
-    return TextContentItem(name=coded(concept), value=plain(text), relationship_type=_CONTAINS)
-
-
 def _referenced_segment(origin: str | None, number: int | None, header: StudyHeader) -> ReferencedSegment | None:
     """Refer to a segment of a segmentation of this study; None when there is none (a structure set, an earlier SR)."""
     source = header.instance(origin) if origin else None
@@ -134,8 +132,9 @@ def _lesion_group(lesion: LesionMeasurement, assessment: Assessment, header: Stu
         finding_sites=_finding_sites(lesion),
         algorithm_id=_algorithm(assessment),
         measurements=_lesion_measurements(lesion),
-        qualitative_evaluations=_lesion_answers(lesion, assessment.response),
+        qualitative_evaluations=[*_lesion_answers(lesion, assessment.response), *viability_answers(lesion, assessment)],
     )
+    group[0].ContentSequence.extend(lesion_sentences(lesion, assessment))
     group[0].ContentSequence.extend(text_item(codes.WARNING, flag) for flag in lesion.flags)
     return group
 
@@ -151,16 +150,17 @@ def _lesion_measurements(lesion: LesionMeasurement) -> list[Measurement]:
         (codes.SHORT_AXIS, lesion.short_axis_mm, codes.MILLIMETRE),
         (codes.VOLUME, lesion.volume_ml, codes.MILLILITRE),
     )
-    return [_number(concept, value, unit) for concept, value, unit in rows if value is not None]
+    sizes = [number(concept, value, unit) for concept, value, unit in rows if value is not None]
+    return [*sizes, *viable_measurements(lesion), *uptake_measurements(lesion)]
 
 
 def _lesion_answers(lesion: LesionMeasurement, response: ResponseReport | None) -> list[QualitativeEvaluation]:
-    answers = [_answer(codes.LESION_STATE, codes.LESION_STATES[lesion.state])]
+    answers = [answer(codes.LESION_STATE, codes.LESION_STATES[lesion.state])]
     role = _role(lesion, response)
     if role is not None:
-        answers.append(_answer(codes.BASELINE_CATEGORY, _CATEGORY_OF_ROLE[role]))
+        answers.append(answer(codes.BASELINE_CATEGORY, _CATEGORY_OF_ROLE[role]))
     if lesion.liver_lobe in codes.LOBES:
-        answers.append(_answer(codes.LIVER_LOBE, codes.LOBES[lesion.liver_lobe]))
+        answers.append(answer(codes.LIVER_LOBE, codes.LOBES[lesion.liver_lobe]))
     return answers
 
 
@@ -183,11 +183,24 @@ def _response_code(table: dict[str, Concept], response: str) -> Concept:
         ) from None
 
 
-def _response_group(response: ResponseReport, visit: VisitResponse | None, assessment: Assessment) -> Group:
+def _viable_group(viable: ViableReport, assessment: Assessment) -> Group:
+    """A group of its own with its own tracking identifier: viable sums stand beside RECIST and never in it."""
+    visit = visit_of(viable.response, assessment)
+    group = _response_group(viable.response, visit, assessment, label="Viable tumour response")
+    easl = next((one for one in viable.easl if visit is not None and one.on == visit.on), None)
+    if easl is not None:
+        code = _response_code(codes.OVERALL_RESPONSES, easl.response)
+        group[0].ContentSequence.append(code_item(codes.EASL_RESPONSE, code))
+    return group
+
+
+def _response_group(
+    response: ResponseReport, visit: VisitResponse | None, assessment: Assessment, label: str = "Overall response"
+) -> Group:
     policies = "; ".join(f"{name}={value}" for name, value in sorted(response.policies.items()))
     group = MeasurementsAndQualitativeEvaluations(
         tracking_identifier=TrackingIdentifier(
-            uid=uid_from("overall response", _baseline_study(assessment)), identifier="Overall response"
+            uid=uid_from(label.lower(), _baseline_study(assessment)), identifier=label
         ),
         time_point_context=_time_point_context(assessment),
         method=coded(_response_code(codes.CRITERIA, response.criteria)),
@@ -224,7 +237,7 @@ def _response_measurements(response: ResponseReport, visit: VisitResponse | None
         (codes.CHANGE_FROM_BASELINE, _percent(visit.change_from_baseline_percent), codes.PERCENT),
         (codes.CHANGE_FROM_NADIR, _percent(visit.change_from_nadir_percent), codes.PERCENT),
     )
-    return today + [_number(concept, value, unit) for concept, value, unit in rows if value is not None]
+    return today + [number(concept, value, unit) for concept, value, unit in rows if value is not None]
 
 
 def _percent(text: str | None) -> Decimal | None:
@@ -235,19 +248,19 @@ def _response_answers(response: ResponseReport, visit: VisitResponse | None) -> 
     answers = []
     if visit is not None:
         answers += [
-            _answer(codes.CURRENT_RESPONSE, _response_code(codes.OVERALL_RESPONSES, visit.overall_response)),
-            _answer(codes.TARGET_RESPONSE, _response_code(codes.TARGET_RESPONSES, visit.target_response)),
-            _answer(codes.NON_TARGET_RESPONSE, _response_code(codes.NON_TARGET_RESPONSES, visit.non_target_response)),
+            answer(codes.CURRENT_RESPONSE, _response_code(codes.OVERALL_RESPONSES, visit.overall_response)),
+            answer(codes.TARGET_RESPONSE, _response_code(codes.TARGET_RESPONSES, visit.target_response)),
+            answer(codes.NON_TARGET_RESPONSE, _response_code(codes.NON_TARGET_RESPONSES, visit.non_target_response)),
         ]
         if visit.new_lesion is not None:
-            answers.append(_answer(codes.NEW_LESION, codes.NEW_LESION_ANSWERS[visit.new_lesion]))
+            answers.append(answer(codes.NEW_LESION, codes.NEW_LESION_ANSWERS[visit.new_lesion]))
     best = _response_code(codes.OVERALL_RESPONSES, response.best_overall_response.response)
     confirmed = _response_code(codes.OVERALL_RESPONSES, response.confirmed_best_overall_response.response)
     if response.policies.get("confirm", "false").lower() == "true":
         leading, other = confirmed, (codes.UNCONFIRMED_BEST_OVERALL_RESPONSE, best)
     else:
         leading, other = best, (codes.CONFIRMED_BEST_OVERALL_RESPONSE, confirmed)
-    return [*answers, _answer(codes.BEST_OVERALL_RESPONSE, leading), _answer(*other)]
+    return [*answers, answer(codes.BEST_OVERALL_RESPONSE, leading), answer(*other)]
 
 
 def _dose_group(region: RegionDose, dose: DoseReport, assessment: Assessment, header: StudyHeader) -> Group:
@@ -300,4 +313,4 @@ def _dose_measurements(region: RegionDose) -> list[Measurement]:
         (codes.EUBED, region.eubed_gy, codes.GRAY),
         (codes.GEUD, region.geud_gy, codes.GRAY),
     ]
-    return [_number(concept, value, unit) for concept, value, unit in rows if value is not None]
+    return [number(concept, value, unit) for concept, value, unit in rows if value is not None]

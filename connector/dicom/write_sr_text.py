@@ -35,6 +35,7 @@ def sentences(assessment: Assessment) -> list[Sentence]:
     said = list(_selection(assessment.selection)) if assessment.selection is not None else []
     said += [(codes.FINDING, change) for change in assessment.changes]
     said += [(codes.FINDING, marker.text) for marker in assessment.markers]
+    said += [(codes.FINDING, treated.text) for treated in assessment.treated_lesions]
     said += [(codes.FINDING, _finding(finding)) for finding in assessment.findings]
     said += [(codes.MISSING_INFORMATION, _words(need)) for need in assessment.needs]
     said += [(codes.MISSING_INFORMATION, sentence) for sentence in assessment.worth_knowing]

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from connector.core.case import Enhancement
 from connector.core.errors import BadCase
-from connector.core.response.viability import Enhancement, Scan, easl_response, judge_treated_lesion
+from connector.core.response.viability import Scan, easl_response, judge_treated_lesion
 
 TREATED = date(2025, 1, 10)
 

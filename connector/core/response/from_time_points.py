@@ -166,7 +166,7 @@ def _lesions(days: list[_Day], known: Mapping[str, LesionMeasurement], ids: Mapp
         targets = {uid for uid, role in stated.items() if role is LesionRole.TARGET}
     else:
         candidates = [
-            Candidate(uid, lesion.site, lesion.lymph_node, _diameter_mm(lesion), lesion.slice_thickness_mm)
+            Candidate(uid, _place(lesion), lesion.lymph_node, _diameter_mm(lesion), lesion.slice_thickness_mm)
             for uid, lesion in known.items()
             if lesion.state is LesionState.MEASURED
         ]
@@ -175,12 +175,18 @@ def _lesions(days: list[_Day], known: Mapping[str, LesionMeasurement], ids: Mapp
         Lesion(
             id=ids[uid],
             role=LesionRole.TARGET if uid in targets else LesionRole.NON_TARGET,
-            site=lesion.site,
+            site=_place(lesion),
             lymph_node=lesion.lymph_node,
             slice_thickness_mm=lesion.slice_thickness_mm,
         )
         for uid, lesion in known.items()
     )
+
+
+def _place(lesion: LesionMeasurement) -> str:
+    """Name the organ; one without a word of ours by the meaning of its code, so that two of them stay two organs."""
+    named = lesion.site_code.meaning.lower() if lesion.site_code is not None else ""
+    return named if lesion.site == _SITE_UNKNOWN and named else lesion.site
 
 
 def _stated_role(uid: str, days: list[_Day]) -> LesionRole | None:

@@ -51,9 +51,6 @@ def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[st
     was treated locally, now or before (`treated_on`), has left the assessment, whatever was measured afterwards.
     """
     found = visit.of_each(targets)
-    totals = [measurement.total_mm for measurement in found]
-    if None not in totals and not treated_on:  # most visits
-        return TargetSum(found, sum(totals, ZERO_MM), True, any(map(is_disease, targets, found)), ())
     measured = ZERO_MM
     complete = True
     disease = False

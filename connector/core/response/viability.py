@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from connector.core.case import Enhancement
 from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 from connector.core.response.case import Response
@@ -15,16 +16,6 @@ JUDGED_BY_CHANGE = frozenset({"TARE", "EBRT"})  # enhancement may persist for mo
 LI_RADS = Citation("Radiol Oncol 2018;52:353 (PMC6287184)", "Table 4, LI-RADS treatment response")
 LOCAL_PROGRESSION = Citation("PMC5114314", "Table 3", "a new (after a period of non-enhancement) enhancing or growing")
 EASL = Citation("J Hepatol 2011;54:695 (PMC3094725)", "Table 1, EASL")
-
-
-class Enhancement(StrEnum):
-    """What enhances in or along a treated lesion."""
-
-    NONE = "none"
-    EXPECTED = "expected"  # a thin smooth rim, or a perfusion change of the parenchyma around
-    ATYPICAL = "atypical"  # neither expected nor that of viable tumour
-    MASSLIKE = "masslike"  # nodular, mass-like, or thick irregular tissue
-    NOT_EVALUABLE = "not_evaluable"
 
 
 class Viability(StrEnum):

@@ -1,10 +1,12 @@
 """Every visit in turn: what it shows, compared with the baseline and with what earlier visits showed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from connector.core.assessment import VisitResponse
+from connector.core.response import mrecist
 from connector.core.response.best_response import Assessed, confirming
 from connector.core.response.case import (
     AfterComplete,
@@ -21,6 +23,7 @@ from connector.core.response.equivocal import confirmed_later
 from connector.core.response.flags import baseline_date_flags, follow_up_flags, size_flags
 from connector.core.response.lesions import TargetSum, first_treated_on, non_target_found, target_sum
 from connector.core.response.measurable import baseline_flags
+from connector.core.response.mrecist import MRECIST
 from connector.core.response.recist_1_1 import (
     Call,
     Criteria,
@@ -80,6 +83,8 @@ class Course:
         if self.targets and total.complete:
             self.baseline_mm = self.nadir_mm = total.measured_mm
         flags = (*baseline_flags(self.case.lesions, visit), *baseline_date_flags(self.case))
+        if self.criteria.name == MRECIST:
+            flags += (*mrecist.baseline_flags(self.case.lesions, visit),)
         self._remember(visit, total)
         return VisitResponse(
             on=visit.on,
@@ -133,6 +138,7 @@ class Course:
                     confirmed_on=confirmed_on,
                 ),
                 *size_flags(self.targets, found=total.found, found_before=self.found_before),
+                *self._viable_flags(visit, target.response),
             ),
             label=visit.label,
             new_lesion=visit.new_lesion,
@@ -150,6 +156,9 @@ class Course:
         policy = self.case.policies.response_after_complete
         return self.complete_response and policy is AfterComplete.PROGRESSION
 
+    def _viable_flags(self, visit: Visit, target: Response) -> Iterable[str]:
+        return mrecist.visit_flags(self.non_targets, visit, target) if self.criteria.name == MRECIST else ()
+
     def _marker_against_complete(self, visit: Visit) -> str | None:
         return short_of_complete(markers_normal=visit.markers_normal, markers_were_raised=self.markers_were_raised)
 
@@ -157,9 +166,7 @@ class Course:
         if not self.targets:
             return _NO_TARGETS
         reappeared = total.disease and self._disease_is_progression
-        sums = Sums(
-            self.baseline_mm, self.nadir_mm, total.measured_mm, total.complete, not total.disease, reappeared
-        )
+        sums = Sums(self.baseline_mm, self.nadir_mm, total.measured_mm, total.complete, not total.disease, reappeared)
         call = target_response(sums, self.criteria)
         if self.case.policies.continuing_response is _PER_VISIT:
             return call
