@@ -23,7 +23,7 @@ from connector.core.lesion_reports import UptakeReport
 from connector.core.marker_course import marker_courses, marker_facts, marker_findings, reports
 from connector.core.response import assess_response, response_case
 from connector.core.response.case import Response
-from connector.core.response.viable_course import treated_lesions, uptake_reports, viable_report
+from connector.core.response.viable_course import treated_lesions, uptake_reports, viable_facts, viable_report
 from connector.core.selection import select
 from connector.core.selection.sensitivity import first_options, what_would_change, worth_knowing
 from connector.core.treatments import days_since_last_local, treatment_start
@@ -46,11 +46,13 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
     dose, dose_needs = _dose(case)
     progression = _progression(response, assessed)
     treated = treated_lesions(case.time_points, case.treatments)
+    viable = viable_report(case.time_points, started.on, treated)
     courses = marker_courses(case.series, case.facts)
     computed = marker_facts(case.series, courses, case.facts, treated_on=started.on)
     computed |= days_since_last_local(case.facts, today)
     seen = imaging_facts(assessed, today=today) if assessed else {}
     seen |= work_up_facts(case.activity, case.regions, assessed) if assessed else {}
+    seen |= viable_facts(assessed, viable, treated) if assessed else {}
     if assessed is not None and progression is not None:
         seen["radiological_progression"] = Observed(progression, assessed.study_instance_uid, assessed.studied_on)
     # What the record states stands before what is computed from its series; the images are a source of their own.
@@ -77,7 +79,7 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
             *(f"not used: {skipped.where}: {skipped.reason}" for skipped in case.skipped),
         ),
         markers=reports(case.series, courses),
-        viable=viable_report(case.time_points, started.on, treated),
+        viable=viable,
         treated_lesions=treated,
         uptake=_uptake(case, assessed, started.on),
         findings=(

@@ -5,17 +5,19 @@ from collections.abc import Iterator, Sequence
 from connector.core.errors import Refused
 from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_answers import NotOffered
-from connector.fhir.identity import IDENTIFIER_SYSTEM
+from connector.fhir.identity import CODE_SYSTEM, IDENTIFIER_SYSTEM
 from connector.fhir.ladder import NotDone, Way
 from connector.fhir.reconcile import RETIRED_STATUS, State, about, own_identifier
 from connector.fhir.resource import Json, reference_of
 from connector.fhir.write_document_reference import TUMOUR_BOARD_NOTE
 from connector.fhir.write_observations import MEAN_DOSE, RESPONSE, TUMOUR_SIZE
+from connector.fhir.write_viability import BESIDE_RECIST
 
 _MOST_IN_ONE_SEARCH = 15  # keeps the URL below 4 kB
+_STANDARD = tuple(f"{one.system}|{one.code}" for one in (TUMOUR_SIZE, RESPONSE, MEAN_DOSE))
 # What is ours among a patient's many, where the server can search for it.
 _NARROWED = {
-    "Observation": ("code", ",".join(f"{one.system}|{one.code}" for one in (TUMOUR_SIZE, RESPONSE, MEAN_DOSE))),
+    "Observation": ("code", ",".join((*_STANDARD, *(f"{CODE_SYSTEM}|{one}" for one in BESIDE_RECIST)))),
     "DocumentReference": ("type", f"{TUMOUR_BOARD_NOTE.system}|{TUMOUR_BOARD_NOTE.code}"),
 }
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from connector.core.assessment import DoseReport, RegionDose, VisitResponse
+from connector.core.assessment import DoseReport, RegionDose, ResponseReport, VisitResponse
 from connector.core.case import LesionMeasurement, LesionState
 from connector.fhir.identity import DICOM_UID_SYSTEM, OUR_NAME
 from connector.fhir.write_resource import (
@@ -114,7 +114,7 @@ def write_size(case: Case, lesion: LesionMeasurement, body_structure: Resource) 
         axes = component(concept(_LONG_AXIS), lesion.long_axis_mm, "mm")
         axes += component(concept(_OTHER_AXIS), lesion.short_axis_mm, "mm")
     size = " x ".join(f"{axis} mm" for axis in (lesion.long_axis_mm, lesion.short_axis_mm) if axis is not None)
-    return _observation(
+    return observation(
         case,
         f"size:{lesion.tracking_uid}",
         says=[f"Lesion {lesion.tracking_id}: {size}, unverified"],
@@ -126,9 +126,9 @@ def write_size(case: Case, lesion: LesionMeasurement, body_structure: Resource) 
     )
 
 
-def write_response(case: Case, sizes: list[Resource]) -> Resource | None:
+def write_response(case: Case, report: ResponseReport | None, sizes: list[Resource]) -> Resource | None:
     """The response at the assessed study, with its numbers; None when no visit of that day was judged."""
-    report, assessed = case.assessment.response, case.assessed
+    assessed = case.assessed
     visit = next((one for one in report.visits if assessed and one.on == assessed.studied_on), None) if report else None
     if report is None or visit is None:
         return None
@@ -136,7 +136,7 @@ def write_response(case: Case, sizes: list[Resource]) -> Resource | None:
     is_recist = report.criteria == "recist-1.1"
     prefix, name = ("RECIST11", "RECIST 1.1") if is_recist else ("MRECIST", "mRECIST")
     liver = case.record.references.get("condition.liver_metastases")
-    return _observation(
+    return observation(
         case,
         f"response:{report.criteria}",
         says=[f"{name}: {words} ({visit.overall_response}), unverified", *visit.reasons, *visit.flags],
@@ -184,7 +184,7 @@ def _dose(case: Case, report: DoseReport, region: RegionDose, lesions: Mapping[s
     lesion = lesions.get(region.tracking_uid or "")
     number = region.name if region.number is None else str(region.number)
     slot = region.tracking_uid or _NOT_IN_A_SLOT.sub("-", f"{region.origin or 'region'}:{number}")
-    return _observation(
+    return observation(
         case,
         f"dose:{slot}",
         says=[f"{region.name}: mean absorbed dose {_gy(region.mean_gy)} Gy ({report.nuclide}), unverified"],
@@ -239,9 +239,10 @@ def _decimal(value: float, step: str) -> Decimal:
     return Decimal(repr(float(value))).quantize(Decimal(step))
 
 
-def _observation(
+def observation(
     case: Case, slot: str, *, says: list[str], kind: str, measured: list[Resource] | None = None, **elements: Any
 ) -> Resource:
+    """An unverified result of the assessed study, `measured` from other Observations."""
     return new(
         "Observation",
         case.of_study(slot),

@@ -12,6 +12,7 @@ from connector.fhir.write_observations import write_device, write_doses, write_l
 from connector.fhir.write_provenance import write_provenance
 from connector.fhir.write_resource import Case, Resource, checked
 from connector.fhir.write_risk_assessment import write_risk_assessment
+from connector.fhir.write_viability import write_beside_recist
 from connector.ports import Document, WriteRequest
 
 
@@ -41,9 +42,10 @@ class TransactionWriter:
     def _resources(self, case: Case, pdf: bytes | None, *, is_latest_study: bool) -> list[Resource]:
         lesions = write_lesions(case)
         sizes = [size for lesion, body in lesions if (size := write_size(case, lesion, body))]
-        response = write_response(case, sizes)
+        response = write_response(case, case.assessment.response, sizes)
         doses = write_doses(case, {lesion.tracking_uid: body for lesion, body in lesions})
-        measured = [*sizes, *([response] if response else []), *doses]
+        beside = write_beside_recist(case, lesions)
+        measured = [*sizes, *([response] if response else []), *beside, *doses]
         risk = write_risk_assessment(case, measured)
         resources = [*(body for _, body in lesions), *measured, risk]
         selection = case.assessment.selection

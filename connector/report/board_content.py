@@ -29,6 +29,7 @@ def board_content(request: WriteRequest) -> Content:
         "summary": _summary(assessment),
         "studies": response_content.studies(assessment),
         "response": response_content.response(assessment),
+        "beside": response_content.beside(assessment),
         "course": response_content.course(assessment),
         "recommendation": treatment_content.recommendation(request),
         "dose": dose_content.dose(assessment),

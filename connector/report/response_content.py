@@ -14,6 +14,7 @@ MOST_LESIONS = 8
 MOST_VISITS = 7
 MOST_FLAGS = 6
 MOST_FINDINGS = 10
+MOST_BESIDE = 6
 EARLIER = "in the reports of the earlier studies"
 
 
@@ -63,6 +64,28 @@ def in_short(assessment: Assessment) -> str:
     if last.new_lesion not in (None, "none"):
         said.append(f"{last.new_lesion} new lesion")
     return ", ".join(said)
+
+
+def beside(assessment: Assessment) -> Content:
+    """What stands beside RECIST and is never mixed with it: viable tumour, treated lesions, uptake in PET."""
+    lines = [*_viable(assessment), *(one.text for one in assessment.treated_lesions)]
+    lines += [f"PET, {one.text}" for one in assessment.uptake]
+    return {"lines": words.cut(lines, MOST_BESIDE, "lines on viable tumour and uptake")}
+
+
+def _viable(assessment: Assessment) -> list[str]:
+    viable = assessment.viable
+    if viable is None:
+        return []
+    last = viable.response.visits[-1]
+    said = [f"Viable tumour by mRECIST: {last.overall_response} on {words.day(last.on)}"]
+    if last.sum_mm is not None:
+        said.append(f"sum of viable diameters {last.sum_mm} mm")
+    if last.change_from_baseline_percent is not None:
+        said.append(f"{words.percent(last.change_from_baseline_percent)} from baseline")
+    if viable.easl:
+        said.append(f"by EASL {viable.easl[-1].response}")
+    return [", ".join(said)]
 
 
 def course(assessment: Assessment) -> Content:

@@ -219,6 +219,28 @@ class TestLesions:
         group = report.ContentSequence[8].ContentSequence[0]
         assert group.ContentTemplateSequence[0].TemplateIdentifier == "1501"
 
+    def test_our_own_reader_finds_what_stands_beside_recist(self, paths, tmp_path):
+        path = tmp_path / "report.dcm"
+        assessed = cases.beside_recist()
+        path.write_bytes(write(assessed, paths).content)
+        (header,), _ = read_headers([path])
+        found = read_measurements(header, cases.TODAY)
+        for one, other in zip(found.lesions, assessed.time_points[-1].lesions, strict=True):
+            assert (one.viable_mm, one.viable_across_mm) == (other.viable_mm, other.viable_across_mm)
+            assert (one.enhancement, one.uptake, one.long_axis_mm) == (
+                other.enhancement, other.uptake, other.long_axis_mm,
+            )  # fmt: skip
+
+    def test_viable_tumour_never_shares_a_group_with_recist(self, paths):
+        report = read(write(cases.beside_recist(), paths))
+        groups = list(report.ContentSequence[8].ContentSequence)
+        methods = [[value for concept, value in said(group) if concept == "Measurement Method"] for group in groups]
+        assert methods == [[], [], ["126081 DCM"], ["MRECIST 99IRTCONNECTOR"]]
+        assert [value for concept, value in said(groups[3]) if concept.endswith("by EASL")] == ["C18058 NCIt"]
+        assert [value for concept, value in said(groups[0]) if concept.startswith("Viability")] == [
+            "VIABLE 99IRTCONNECTOR"
+        ]
+
     def test_our_own_reader_finds_the_same_lesions_and_only_those(self, paths, tmp_path):
         path = tmp_path / "report.dcm"
         path.write_bytes(write(cases.assessment(3, dose=cases.dose()), paths).content)

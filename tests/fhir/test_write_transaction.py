@@ -25,6 +25,22 @@ def identifiers(held):
     return {entry["resource"]["identifier"][0]["value"] for entry in held["entry"] if "identifier" in entry["resource"]}
 
 
+def test_what_stands_beside_recist_has_observations_of_its_own():
+    held = bundle(cases.beside_recist())
+    said = {each["identifier"][0]["value"].removeprefix(f"{cases.STUDY}:"): each
+            for each in cases.of_type(held, "Observation")}  # fmt: skip
+    uid = cases.lesion(1).tracking_uid
+    assert said[f"viable:{uid}"]["component"][0]["valueQuantity"]["value"] == 8.5
+    assert said[f"viability:{uid}"]["valueCodeableConcept"]["text"] == "non progressing"
+    uptake = said[f"uptake:{uid}"]["component"]
+    assert [part["valueQuantity"]["value"] for part in uptake] == [8.25, 6.5, 4.2, 23.1, -20.0, -18.0, 5.0]
+    assert {"response:recist-1.1", "response:mrecist"} <= said.keys(), "two responses, never one"
+    recist = said["response:recist-1.1"]["derivedFrom"]
+    assert not {part["reference"] for part in recist if "reference" in part} & {
+        part["reference"] for part in said["response:mrecist"]["derivedFrom"] if "reference" in part
+    }
+
+
 def test_the_same_request_gives_the_same_bytes():
     assert cases.write(cases.assessment()) == cases.write(cases.assessment())
 

@@ -18,6 +18,7 @@ from connector.core.assessment import (
     ResponseReport,
     Risk,
     Selection,
+    ViableReport,
     VisitResponse,
 )
 from connector.core.case import (
@@ -27,9 +28,11 @@ from connector.core.case import (
     PatientIdentity,
     RecordReading,
     TimePoint,
+    Uptake,
     VolumeGeometry,
 )
 from connector.core.evidence import Citation
+from connector.core.lesion_reports import DatedViability, TreatedLesionReport, UptakeReport
 from connector.fhir.write_transaction import TransactionWriter
 from connector.ports import WriteRequest
 
@@ -134,6 +137,19 @@ def assessment(**more):
             "warnings": ("record and images differ in liver_lesion_count",),
             **more,
         }
+    )
+
+
+def beside_recist():
+    """What stands beside RECIST: viable parts with their response, a treated lesion, and uptake with its change."""
+    uptake = Uptake(8.25, 6.5, 5.5, 4.2, 23.1, "41 % of SUVmax")
+    treated = lesion(1, viable_mm=Decimal("8.5"), viable_across_mm=Decimal(6), uptake=uptake)
+    scans = (DatedViability(DAY, "non_progressing", "mass-like enhancement, stable or smaller"),)
+    return assessment(
+        time_points=(TimePoint(STUDY, DAY, "CT", (treated, lesion(2, viable_mm=Decimal(0)))),),
+        viable=ViableReport(response("PR", criteria="mrecist")),
+        treated_lesions=(TreatedLesionReport("T01", treated.tracking_uid, "TARE", PRIOR_DAY, scans, None, DAY),),
+        uptake=(UptakeReport("T01", treated.tracking_uid, DAY, uptake, PRIOR_DAY, "-20.0", "-18.0", "5.0", None),),
     )
 
 

@@ -24,6 +24,7 @@ REPORTS = {
     "one lesion": cases.assessment(1),
     "three lesions and dose": cases.assessment(3, dose=cases.dose()),
     "corrected": cases.assessment(3),
+    "viable tumour and uptake": cases.beside_recist(),
     "selection only": cases.assessment(0, selection=cases.selection(), needs=("a CT with slices of at most 5 mm",)),
 }
 

@@ -12,6 +12,7 @@ ASSESSMENTS = {
     ),
     "cannot decide": cases.assessment(selection=cases.selection("cannot_decide", excluded_by=())),
     "not evaluable": cases.assessment(response=cases.response("NE")),
+    "beside RECIST": cases.beside_recist(),
     "mRECIST": cases.assessment(response=cases.response("NON-CR/NON-PD", criteria="mrecist")),
 }
 

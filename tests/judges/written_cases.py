@@ -25,18 +25,22 @@ from connector.core.assessment import (
     ResponseReport,
     Risk,
     Selection,
+    ViableReport,
     VisitResponse,
 )
 from connector.core.case import (
+    Enhancement,
     Identifier,
     LesionMeasurement,
     LesionRole,
     LesionState,
     PatientIdentity,
     TimePoint,
+    Uptake,
     VolumeGeometry,
 )
 from connector.core.evidence import Citation
+from connector.core.lesion_reports import DatedViability, TreatedLesionReport, UptakeReport
 from connector.dicom.identity import uid_from
 from connector.ports import WriteRequest
 
@@ -154,6 +158,26 @@ def response() -> ResponseReport:
     best = DatedResponse("PR", TODAY)
     return ResponseReport(
         "recist-1.1", visits, best, DatedResponse("SD", TODAY), policies={"confirm": "false", "min_sd_days": "42"}
+    )
+
+
+def beside_recist() -> Assessment:
+    """What stands beside RECIST: viable parts with their response, a treated lesion, and uptake with its change."""
+    uptake = Uptake(8.25, 6.5, 5.5, 4.2, 23.1, "41 % of SUVmax")
+    treated = lesion(1).tracking_uid
+    viable = (
+        replace(lesion(1), viable_mm=Decimal("8.5"), viable_across_mm=Decimal(6), enhancement=Enhancement.MASSLIKE,
+                uptake=uptake),
+        replace(lesion(2), viable_mm=Decimal(0), uptake=Uptake(3.0)),
+    )  # fmt: skip
+    scans = (DatedViability(TODAY, "viable", "nodular, mass-like or thick irregular enhancement"),)
+    made = assessment(2)
+    return replace(
+        made,
+        time_points=(*made.time_points[:-1], replace(made.time_points[-1], lesions=viable)),
+        viable=ViableReport(replace(response(), criteria="mrecist"), (DatedResponse("PR", TODAY),)),
+        treated_lesions=(TreatedLesionReport("T01", treated, "RFA", BASELINE_DAY, scans, None, TODAY),),
+        uptake=(UptakeReport("T01", treated, TODAY, uptake, BASELINE_DAY, "-20.0", "-18.0", "5.0", None),),
     )
 
 

@@ -12,11 +12,13 @@ from connector.core.assessment import Earlier, Selection
 from connector.core.case import (
     ActivityMap,
     CaseFacts,
+    Enhancement,
     LabResult,
     LesionMeasurement,
     LesionState,
     Region,
     TimePoint,
+    Uptake,
     VolumeGeometry,
 )
 from connector.core.evidence import Observed, Skipped
@@ -114,6 +116,28 @@ def test_response_is_counted_from_the_start_of_treatment(treatments, start, doub
     )
     assert all(doubt in " ".join(assessment.warnings) for doubt in doubts)
     assert ("treatment_start_unknown" in str(assessment.response.visits)) is (start is None)
+
+
+@pytest.mark.parametrize(
+    ("enhancement", "viable_mm", "fact_said", "response"),
+    [
+        (Enhancement.NONE, 0, False, "CR"),
+        (Enhancement.MASSLIKE, 12, True, "PR"),
+        (Enhancement.ATYPICAL, 12, None, "PR"),
+    ],
+)
+def test_viable_tumour_stands_beside_recist_and_enters_the_selection(enhancement, viable_mm, fact_said, response):
+    before = replace(lesion(20, 0), viable_mm=Decimal(20), uptake=Uptake(10.0))
+    after = replace(lesion(22, 90), viable_mm=Decimal(viable_mm), enhancement=enhancement, uptake=Uptake(4.0))
+    given = case(study(0, before), study(90, after), treatments=(Observed("RFA", "Procedure/1", FIRST + timedelta(1)),))
+    assessment = judged(given)
+    assert assessment.response.visits[-1].overall_response == "SD", "RECIST looks at the whole lesion"
+    assert assessment.viable.response.visits[-1].overall_response == response
+    assert assessment.uptake[0].suv_max_percent == "-60.0"
+    assert [report.lesion for report in assessment.treated_lesions] == ["T01"]
+    fired = "RESP-LOCALPROG" in assessment.selection.rules_fired
+    assert fired is (fact_said is True)
+    assert "RESP-VIABLE" in assessment.selection.rules_fired
 
 
 def test_markers_and_adverse_events_stand_beside_the_answers():

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from connector.core.assessment import DatedResponse, ViableReport
-from connector.core.case import Enhancement, LesionMeasurement, LesionState, TimePoint
+from connector.core.case import Enhancement, FactValue, LesionMeasurement, LesionState, TimePoint
 from connector.core.evidence import Observed
 from connector.core.lesion_reports import DatedViability, TreatedLesionReport, UptakeReport
 from connector.core.response.assess import assess_response
@@ -18,6 +18,7 @@ from connector.core.response.viability import (
     JUDGED_AT_ONCE,
     JUDGED_BY_CHANGE,
     Scan,
+    Viability,
     easl_response,
     judge_treated_lesion,
 )
@@ -236,6 +237,28 @@ def _scan(on: date, lesion: LesionMeasurement) -> Scan | None:
     if lesion.viable_mm is None:
         return None
     return Scan(on, Enhancement.MASSLIKE, lesion.viable_mm) if lesion.viable_mm else Scan(on, Enhancement.NONE)
+
+
+def viable_facts(
+    assessed: TimePoint, viable: ViableReport | None, treated: Sequence[TreatedLesionReport]
+) -> dict[str, Observed[FactValue]]:
+    """
+    State what the assessed study settles, under the names of the catalogue.
+
+    There is residual tumour when one treated lesion is viable, and none when every one that was judged is not.
+    """
+    facts: dict[str, FactValue] = {}
+    today = [scan.viability for report in treated for scan in report.scans if scan.on == assessed.studied_on]
+    if Viability.VIABLE in today:
+        facts["residual_viable_tumour"] = True
+    elif today and set(today) == {Viability.NON_VIABLE}:
+        facts["residual_viable_tumour"] = False
+    if viable is not None:
+        sums = {visit.on: visit.sum_mm for visit in viable.response.visits}
+        baseline, current = viable.response.visits[0].sum_mm, sums.get(assessed.studied_on)
+        if baseline and current is not None:
+            facts |= {"viable_sum_baseline_mm": baseline, "viable_sum_current_mm": current}
+    return {name: Observed(value, assessed.study_instance_uid, assessed.studied_on) for name, value in facts.items()}
 
 
 def uptake_reports(
