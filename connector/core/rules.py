@@ -251,15 +251,20 @@ class Verdict(StrEnum):
 Kind = Literal["option", "pathway", "measure", "follow_up", "response", "dose", "alert", "process", "evidence"]
 
 
+# The manual says what the two marks mean.
+DERIVED = "[DERIVED, confirm]"
+STRENGTH_READ = "[STRENGTH READ, confirm]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """
     One cited statement of a source.
 
-    `says` is what it means for the options in `options` (modality codes, empty when it is about the case). `derived`
-    marks a cut-off or reading the sources do not state, `strength_read` a statement whose grade is our reading; both
-    need a clinician's confirmation and the text says so. `requirement_for` names options for which an exclusion is a
-    requirement instead.
+    `says` is a whole sentence for a clinician about the options in `options` (modality codes, empty when it is about
+    the case). `derived` marks a cut-off or reading the sources do not state, `strength_read` a statement whose grade is
+    our reading; both need a clinician's confirmation and the text says so. `requirement_for` names options for which an
+    exclusion is a requirement instead.
     """
 
     id: str
@@ -275,10 +280,7 @@ class Rule:
 
     @property
     def text(self) -> str:
-        """What it says, with the flags a reader must see."""
-        flags = ""
-        if self.derived and "DERIVED" not in self.says:
-            flags += " (DERIVED, confirm)"
-        if self.strength_read:
-            flags += " [STRENGTH READ, confirm]"
-        return f"{self.says}{flags}"
+        """A whole sentence for a reader, with the marks that a clinician must see."""
+        derived = f" {DERIVED}" if self.derived else ""
+        strength_read = f" {STRENGTH_READ}" if self.strength_read else ""
+        return f"{self.says}{derived}{strength_read}"

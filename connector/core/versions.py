@@ -1,3 +1,3 @@
 """Which edition of the rules decided; stands in every result, and changes whenever a clinical answer can change."""
 
-RULESET = "thyroid-metastases-2026.11"
+RULESET = "thyroid-metastases-2026.12"

@@ -21,7 +21,7 @@ def write_issues(case: Case, selection: Selection) -> list[Resource]:
 
 
 def _issue(case: Case, reason: Reason, modalities: list[str]) -> Resource:
-    detail = f"{reason.text}: excludes {', '.join(modalities)}"
+    detail = f"{reason.text} Excludes {', '.join(modalities)}."
     return new(
         "DetectedIssue",
         case.of_study(f"issue:{reason.rule}"),

@@ -10,7 +10,7 @@ from connector.core.case import FactValue
 from connector.core.catalogue import in_words
 from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
-from connector.core.rules import Verdict
+from connector.core.rules import ALWAYS, Verdict
 from connector.core.selection.registry import RULE
 from connector.ports import WriteRequest
 from connector.report import words
@@ -26,12 +26,12 @@ _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 MOST_REASONS_OF_PREFERRED = 3
 MOST_REASONS = 1
 MOST_NEEDS = 6
-MOST_MISSING = 14
+MOST_MISSING = 10
 MOST_WORTH_KNOWING = 4
-MOST_FACTS = 24
+MOST_FACTS = 12
 MOST_RISKS = 20
-MOST_MEASURES = 16
-MOST_FOLLOW_UPS = 8
+MOST_MEASURES = 8
+MOST_FOLLOW_UPS = 6
 
 
 def in_short(selection: Selection | None) -> str:
@@ -187,9 +187,14 @@ def _risk_group(modality: str, risks: Sequence[Risk]) -> Content:
     }
 
 
+def _holds_always(reason: Reason) -> bool:
+    return reason.rule in RULE and RULE[reason.rule].when is ALWAYS
+
+
 def care(selection: Selection | None) -> Content:
     """What must be done before, at and after the treatment."""
-    measures = selection.measures if selection else ()
+    # What the patient's own facts or gaps call for stands before what holds of every patient.
+    measures = sorted(selection.measures, key=_holds_always) if selection else []
     follow_up = selection.follow_up if selection else ()
     more = [
         f"{len(rest)} more {name} are {words.ELSEWHERE}."

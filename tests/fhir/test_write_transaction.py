@@ -153,7 +153,7 @@ def test_the_risk_assessment_names_every_input_and_the_rules():
     assert references == ["Condition/c1", "Condition/c2/_history/4", "Observation/o1/_history/3"]
     uids = [each["identifier"]["value"] for each in risk["basis"] if "identifier" in each]
     assert uids == [f"urn:oid:{cases.STUDY}", "urn:oid:2.25.9001"]
-    assert risk["method"]["coding"] == [{"system": CODE_SYSTEM, "code": "thyroid-metastases-2026.11"}]
+    assert risk["method"]["coding"] == [{"system": CODE_SYSTEM, "code": "thyroid-metastases-2026.12"}]
     assert [each["probabilityDecimal"] for each in risk["prediction"]] == [2, 4]
     assert "n = 210" in risk["prediction"][0]["rationale"]
 

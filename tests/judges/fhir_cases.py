@@ -126,7 +126,7 @@ def assessment(**more):
             "study_instance_uid": STUDY,
             "assessed_on": DAY,
             "connector_version": "1.0.0",
-            "ruleset": "thyroid-metastases-2026.11",
+            "ruleset": "thyroid-metastases-2026.12",
             "input_digest": "ab" * 32,
             "inputs": ("Condition/c1 Condition/c2/_history/4", "Observation/o1/_history/3", STUDY, "2.25.9001", "case"),
             "time_points": (prior, point),

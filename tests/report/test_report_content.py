@@ -209,7 +209,7 @@ def test_measures_and_visits_that_do_not_fit_are_counted():
     selection = cases.selection()
     measures = tuple(made.reason(f"M-{n}") for n in range(MOST_MEASURES + 1))
     said = content(with_selection(measures=measures, follow_up=selection.follow_up * 5))["care"]
-    assert said["note"] == "1 more measures are in the structured report. 2 more visits are in the structured report."
+    assert said["note"] == "1 more measures are in the structured report. 4 more visits are in the structured report."
     assert said["follow_up"][0] == ["CT of the liver", "2026-05-07", "FU-01; SOURCE_000, table 3"]
     assert said["follow_up"][1][1] == "every 3 months"
 
@@ -243,7 +243,7 @@ def test_the_dose_names_method_and_scale():
 
 def test_versions_and_inputs_are_named():
     said = dict(content(cases.assessment(response=made.course(2)), record=made.record())["versions"]["rows"])
-    assert said["Made by"] == "connector 1.0.0, rule set thyroid-metastases-2026.11"
+    assert said["Made by"] == "connector 1.0.0, rule set thyroid-metastases-2026.12"
     assert said["Inputs"] == f"5, each named in the record's Provenance; digest {'ab' * 32}"
     assert said["Response policies"] == "mrecist 5 (mm) no"
     assert said["Dose constants"] == "profile seed"

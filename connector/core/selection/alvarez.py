@@ -12,7 +12,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RAI",),
-        says="higher 131I as salvage, selected patients only",
+        says="A higher activity of 131I is described as salvage for selected patients only.",
         cite=ALVAREZ.at("Introduction", "judicious use of higher"),
     ),
     Rule(
@@ -21,7 +21,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("RAI",),
-        says="monitor myelosuppression",
+        says="Blood counts are monitored for myelosuppression.",
         cite=ALVAREZ.at("Introduction", "potential side effects, particularly myelosuppression"),
     ),
     Rule(
@@ -30,7 +30,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("RAI",),
-        says="tumour volume, uptake kinetics, organ constraints (no numbers given)",
+        says="Tumour volume, uptake over time and the limits of organs are measured; the source gives no numbers.",
         cite=ALVAREZ.at(
             "Introduction",
             "considering factors such as tumor volume, uptake kinetics, and normal organ constraints",
@@ -42,7 +42,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="measure",
         options=("RAI",),
-        says="SPECT/CT, PET/CT dosimetry",
+        says="SPECT/CT or PET/CT dosimetry is advised.",
         cite=ALVAREZ.at("Introduction", "such as SPECT/CT and PET/CT"),
     ),
     Rule(
@@ -50,7 +50,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.ssa_receptor_imaging_positive,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="177Lu analogues potential only",
+        says="177Lu-labelled analogues are a potential treatment only.",
         cite=ALVAREZ.at("Introduction", "dose escalation might be feasible with careful monitoring"),
     ),
     # EBRT
@@ -60,7 +60,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("EBRT",),
-        says="with or instead of systemic therapy",
+        says="External beam radiotherapy may go with systemic therapy or stand in its place.",
         cite=ALVAREZ.at(
             "Introduction",
             "in combination with or as an alternative to systemic therapies, including radiopharmaceuticals",
@@ -72,7 +72,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("EBRT",),
-        says="additive toxicity",
+        says="Earlier radiotherapy of the target speaks against more: the toxicity adds up.",
         cite=ALVAREZ.at(
             "Introduction",
             "considering the potential for additive toxicity when used alongside other treatments",

@@ -13,7 +13,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="follow_up",
         options=("TARE",),
-        says="clinical review 1-3 months",
+        says="The patient is seen 1 to 3 months after TARE for side effects.",
         cite=ANBARI_2023.at(
             "Follow-up imaging",
             "a clinical evaluation is usually performed one to three months after treatment to assess side effects",
@@ -25,7 +25,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="follow_up",
         options=("TARE",),
-        says="imaging 3 months, then 3-monthly",
+        says="Imaging is done 3 months after TARE, and then every 3 months.",
         cite=ANBARI_2023.at(
             "Follow-up imaging",
             "Imaging is usually performed three months post-radioembolization, followed by three-monthly follow-"
@@ -38,7 +38,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="response",
         options=("TARE",),
-        says="early rim enhancement is not progression: no PD call",
+        says="Early after TARE an enhancing rim is no progression: no call of progression before 3 months.",
         cite=ANBARI_2023.at("Follow-up imaging", "is not to be mistaken with a viable tumor or progression"),
     ),
     Rule(
@@ -47,7 +47,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="FDG PET after 4-6 weeks (mCRC only)",
+        says="FDG PET 4 to 6 weeks after TARE may tell earlier than other imaging (colorectal metastases only).",
         cite=ANBARI_2023.at("Follow-up imaging", "earlier than other imaging modalities"),
     ),
     Rule(
@@ -55,7 +55,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.recist_sum_current_mm.is_(0) & ~Facts.new_lesions,
         verdict=Verdict.INFORMS,
         kind="response",
-        says="CR",
+        says="Complete response (CR): every lesion has disappeared.",
         cite=ANBARI_2023.at("Tumor response", "complete response (complete disappearance of lesions)"),
     ),
     Rule(
@@ -63,7 +63,7 @@ RULES: tuple[Rule, ...] = (
         when=Sums.recist_shrunk_by_30_percent & (Facts.recist_sum_current_mm > 0) & ~Facts.new_lesions,
         verdict=Verdict.INFORMS,
         kind="response",
-        says="PR >= 30 % decrease",
+        says="Partial response (PR): the sum of diameters fell by at least 30 %.",
         cite=ANBARI_2023.at(
             "Tumor response",
             "at least a 30% decrease in the sum of the longest diameters of target lesions",
@@ -74,7 +74,8 @@ RULES: tuple[Rule, ...] = (
         when=Facts.new_lesions | Sums.recist_grown_by_20_percent_and_5_mm,
         verdict=Verdict.INFORMS,
         kind="response",
-        says="PD +20 % and +5 mm from nadir, or new lesions (RECIST 1.1; number NOT in the sources)",
+        says="Progression (PD): growth of 20 % and 5 mm from the smallest sum, or new lesions, by RECIST 1.1, which "
+        "the other sources do not quote.",
         cite=ANBARI_2023.at("Tumor response", "progressive disease (PD)"),
         derived=True,
     ),
@@ -83,7 +84,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.viable_sum_baseline_mm > 0,
         verdict=Verdict.ADVISES,
         kind="response",
-        says="also report viable (enhancing) tumour",
+        says="The viable, enhancing part of the tumour is reported as well.",
         cite=ANBARI_2023.at("Tumor response", "remaining contrast-enhanced tumor tissue on CT or MRI"),
     ),
     # Adverse events, complications, REILD
@@ -93,7 +94,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="mild effects first 4-6 weeks",
+        says="Mild side effects generally occur in the first 4 to 6 weeks after TARE.",
         cite=ANBARI_2023.at(
             "Complications",
             "mild side effects generally occur the first 4–6 weeks after radioembolization",
@@ -105,7 +106,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="CTCAE >= 3 in < 10 %",
+        says="Events of CTCAE grade 3 or more occur in less than 10 % after TARE.",
         cite=ANBARI_2023.at(
             "Complications",
             "grade 3 or higher according to the CTCAE criteria, occur in <10% of patients",
@@ -117,7 +118,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="decompensation/extrahepatic 2-4 months, < 1 %",
+        says="Liver decompensation or injury outside the liver may appear 2 to 4 months after TARE, in less than 1 %.",
         cite=ANBARI_2023.at("Complications", "that may develop 2–4 months after treatment, with an incidence of <1%"),
     ),
     Rule(
@@ -131,7 +132,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="alert",
         options=("TARE",),
-        says="suspect REILD (can be fatal), urgent review",
+        says="Jaundice with massive ascites 2 to 4 months after TARE, without obstruction or progression, may be "
+        "radioembolisation-induced liver disease, which can be fatal: review urgently.",
         cite=ANBARI_2023.at(
             "Complications",
             "It is characterized by jaundice and massive ascites 2–4 months after treatment",
@@ -144,7 +146,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="1-3 %",
+        says="Radioembolisation-induced liver disease occurs in 1 to 3 %.",
         cite=ANBARI_2023.at("Complications", "The incidence of REILD is around 1–3%"),
     ),
     Rule(
@@ -153,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="REILD risk factor",
+        says="Earlier chemotherapy raises the risk of radioembolisation-induced liver disease.",
         cite=ANBARI_2023.at(
             "Complications",
             "prior chemotherapy, low tumor burden, cirrhotic liver disease, and high baseline bilirubin level",
@@ -165,7 +167,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="REILD risk factor",
+        says="Cirrhosis raises the risk of radioembolisation-induced liver disease.",
         cite=ANBARI_2023.at(
             "Complications",
             "prior chemotherapy, low tumor burden, cirrhotic liver disease, and high baseline bilirubin level",
@@ -177,7 +179,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="REILD risk: high baseline bilirubin (no cut-off)",
+        says="A high bilirubin before TARE raises the risk of radioembolisation-induced liver disease; no cut-off is "
+        "given.",
         cite=ANBARI_2023.at(
             "Complications",
             "prior chemotherapy, low tumor burden, cirrhotic liver disease, and high baseline bilirubin level",
@@ -189,7 +192,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="REILD risk: low burden (cut-off DERIVED; CON-LOWBURDEN)",
+        says="A low tumour burden raises the risk of radioembolisation-induced liver disease (CON-LOWBURDEN).",
         cite=ANBARI_2023.at(
             "Complications",
             "prior chemotherapy, low tumor burden, cirrhotic liver disease, and high baseline bilirubin level",
@@ -203,7 +206,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE", "TARE"),
-        says="survival similar to TACE (HCC only)",
+        says="Survival after TARE was similar to that after TACE (hepatocellular carcinoma only).",
         cite=ANBARI_2023.at("Hepatocellular carcinoma", "shows similar survival outcomes"),
     ),
     Rule(
@@ -212,7 +215,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="contralateral volume +26 % mean, 45 % max at 9 months (HCC)",
+        says="Radiation lobectomy enlarged the other side by 26 % on average and 45 % at most at 9 months, before "
+        "resection (hepatocellular carcinoma).",
         cite=ANBARI_2023.at(
             "Hepatocellular carcinoma",
             "radiation lobectomy can be used as a conversion therapy before surgical resection",
@@ -224,7 +228,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="NET ORR about 50 %, SD about 40 % (indirect)",
+        says="In neuroendocrine tumours about 50 % responded to TARE and about 40 % stayed stable: indirect evidence.",
         cite=ANBARI_2023.at("Neuroendocrine", "the ORR of radioembolization was around 50%"),
     ),
     Rule(
@@ -233,7 +237,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="ulceration and inflammation of the gut",
+        says="Activity in the gut causes ulceration and inflammation.",
         cite=ANBARI_2023.at(
             "Pre-treatment work-up",
             "radiation-induced tissue damage, including ulceration and inflammation",
@@ -245,7 +249,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="radiation pneumonitis",
+        says="A high lung dose can cause radiation pneumonitis.",
         cite=ANBARI_2023.at("Pre-treatment work-up", "can lead to radiation pneumonitis"),
     ),
     Rule(
@@ -254,7 +258,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="pneumonitis, pancreatitis, gastric ulcer",
+        says="Late complications of TARE are pneumonitis, pancreatitis and gastric ulcer.",
         cite=ANBARI_2023.at("Complications", "(e.g., radiation pneumonitis, pancreatitis, gastric ulceration)"),
     ),
     Rule(
@@ -263,7 +267,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="alert",
         options=("TARE",),
-        says="low albumin, high bilirubin may point to REILD",
+        says="Low albumin and high bilirubin after TARE may point to radioembolisation-induced liver disease.",
         cite=ANBARI_2023.at(
             "Complications",
             "hypoalbuminemia and hyperbilirubinemia are signs of liver failure and may direct to REILD",
@@ -275,7 +279,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="follow_up",
         options=LIVER_LOCOREGIONAL,
-        says="late-arterial and portal venous CT",
+        says="The follow-up CT has a late arterial and a portal venous phase.",
         cite=ANBARI_2023.at(
             "Follow-up imaging",
             "a late-arterial and a portal venous phase abdominal CT is generally considered to be standard procedures",

@@ -13,7 +13,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=(*LIVER_LOCOREGIONAL, *BONE_LOCOREGIONAL, "systemic_therapy", "EBRT", "lung_RFA"),
-        says="all fluoroscopy/CT-guided options and TKI, board only (DERIVED, confirm)",
+        says="In pregnancy every X-ray guided treatment and every TKI is for the board alone to decide.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "life expectancy of less than three months, clinical liver failure, and pregnancy",
@@ -27,7 +27,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TACE", "TAE", "ablation_plus_TACE"),
-        says="arterial access/contrast limits borrowed from TARE (DERIVED, confirm)",
+        says="No access to the hepatic artery, contrast allergy or renal failure speak against embolisation; the "
+        "limits are borrowed from TARE.",
         cite=ANBARI_2023.at("Patient selection", "contraindications to hepatic artery catheterization"),
         derived=True,
     ),
@@ -37,7 +38,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TACE", "TAE", "ablation_plus_TACE"),
-        says="sources silent for TACE (DERIVED, confirm)",
+        says="Thrombosis of the main portal vein speaks against embolisation; the sources say so of TARE and are "
+        "silent on TACE.",
         cite=ANBARI_2023.at("Patient selection", "main portal vein tumor thrombosis (PVT)"),
         derived=True,
     ),
@@ -47,7 +49,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TACE", "TAE", "ablation_plus_TACE"),
-        says="borrowed from TARE limit (DERIVED, confirm)",
+        says="A Child-Pugh score above 7 speaks against embolisation; the limit is borrowed from TARE.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "Relative contraindications include a Child-Pugh score higher than B7",
@@ -61,7 +63,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TARE",),
-        says="EANM: unresectable liver tumours",
+        says="Liver tumours that cannot be resected are the indication for radioembolisation.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "radioembolization is indicated for unresectable liver tumors, both primary tumors and metastases",
@@ -73,7 +75,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("TARE",),
-        says="< 3 months",
+        says="A life expectancy of less than 3 months rules out TARE.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "Absolute contraindications include life expectancy of less than three months, clinical liver "
@@ -86,7 +88,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("TARE",),
-        says="clinical liver failure",
+        says="Clinical liver failure rules out TARE.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "Absolute contraindications include life expectancy of less than three months, clinical liver "
@@ -99,7 +101,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("TARE",),
-        says="pregnancy",
+        says="Pregnancy rules out TARE.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "Absolute contraindications include life expectancy of less than three months, clinical liver "
@@ -112,7 +114,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="> B7 (8 or more)",
+        says="A Child-Pugh score above B7 (8 or more) speaks against TARE.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "Relative contraindications include a Child-Pugh score higher than B7",
@@ -124,7 +126,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="> 50 % (lower bound of 50-70 %)",
+        says="More than 50 % of the liver involved speaks against TARE: the lower end of the cut-off of 50 to 70 %.",
         cite=ANBARI_2023.at("Patient selection", "a cut-off of 50–70% is often reported"),
         strength_read=True,
     ),
@@ -134,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="> 70 %: not offered without explicit board override",
+        says="More than 70 % of the liver involved: TARE is not offered without a recorded override by the board.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "extensive intrahepatic tumor burden (depending on the tumor type, a cut-off of 50–70% is often reported)",
@@ -147,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="depends on tumour type (indolent: more acceptable)",
+        says="Progressive disease outside the liver speaks against TARE; an indolent tumour makes it more acceptable.",
         cite=ANBARI_2023.at("Patient selection", "extrahepatic tumor burden (depending on tumor type"),
     ),
     Rule(
@@ -156,7 +158,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="main PVT",
+        says="Thrombosis of the main portal vein speaks against TARE.",
         cite=ANBARI_2023.at("Patient selection", "main portal vein tumor thrombosis (PVT)"),
     ),
     Rule(
@@ -165,7 +167,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="poor targeting of main-trunk thrombus",
+        says="A thrombus of the main trunk that cannot be targeted well speaks against TARE.",
         cite=ANBARI_2023.at("Patient selection", "poor targeting of portal vein tumor thrombosis in the main trunk"),
     ),
     Rule(
@@ -174,7 +176,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="overridden by GEN-ABS-COAG (CON-COAG)",
+        says="A coagulation disturbance that cannot be managed speaks against TARE; the absolute rule overrides this "
+        "one (CON-COAG).",
         cite=ANBARI_2023.at("Patient selection", "unmanageable coagulation disturbance"),
     ),
     Rule(
@@ -183,7 +186,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="renal failure",
+        says="Renal failure speaks against TARE.",
         cite=ANBARI_2023.at("Patient selection", "renal failure, allergy to contrast media and vascular abnormalities"),
     ),
     Rule(
@@ -192,7 +195,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="contrast allergy",
+        says="Allergy to contrast media speaks against TARE.",
         cite=ANBARI_2023.at("Patient selection", "allergy to contrast media"),
     ),
     Rule(
@@ -201,7 +204,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="vascular abnormality",
+        says="Abnormal vessels or no access to the hepatic artery speak against TARE.",
         cite=ANBARI_2023.at("Patient selection", "contraindications to hepatic artery catheterization"),
     ),
     Rule(
@@ -210,7 +213,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="> 30 Gy single",
+        says="A predicted lung dose above 30 Gy in one treatment speaks against TARE.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "lung shunting that leads to a lung dose >30 Gy or 50 Gy cumulatively after repeated treatment",
@@ -222,7 +225,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="> 50 Gy cumulative",
+        says="A lung dose above 50 Gy, earlier treatments included, speaks against TARE.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "lung shunting that leads to a lung dose >30 Gy or 50 Gy cumulatively after repeated treatment",
@@ -234,7 +237,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="MAA overestimates lung shunt; no correction applied",
+        says="99mTc-MAA overestimates the lung shunt; no correction is applied.",
         cite=ANBARI_2023.at("Patient selection", "lung shunting generally leads to some overestimation"),
     ),
     Rule(
@@ -243,7 +246,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("TARE",),
-        says="until corrected and re-tested (CON-EXTRADEP)",
+        says="Activity deposited outside the liver rules out TARE until it is corrected and tested again "
+        "(CON-EXTRADEP).",
         cite=ANBARI_2023.at(
             "Pre-treatment work-up",
             "Excessive lung shunting or extrahepatic deposition of activity are contraindications that are ruled "
@@ -257,7 +261,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="not a strict contraindication (HCC text)",
+        says="A bilioenteric anastomosis is no strict contraindication to TARE (said of hepatocellular carcinoma).",
         cite=ANBARI_2023.at(
             "Hepatocellular carcinoma",
             "PVT and bile duct anastomoses are no strict contraindications for radioembolization",
@@ -270,7 +274,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("RAI",),
-        says="not in the sources (DERIVED safety default, confirm)",
+        says="Pregnancy and breastfeeding rule out radioiodine.",
         cite=ANBARI_2023.at(
             "Patient selection",
             "life expectancy of less than three months, clinical liver failure, and pregnancy",

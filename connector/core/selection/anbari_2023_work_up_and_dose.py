@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="CE-CT or MRI within 30 days",
+        says="Contrast-enhanced CT or MRI of the last 30 days is needed before TARE.",
         cite=ANBARI_2023.at(
             "Baseline imaging",
             "contrast-enhanced CT or MRI performed within 30 days of the procedure",
@@ -26,7 +26,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="measure",
         options=("TARE",),
-        says="early arterial CT for anatomy",
+        says="An early arterial CT may show the anatomy of the hepatic arteries.",
         cite=ANBARI_2023.at(
             "Baseline imaging",
             "(early) arterial CT may be performed prior to radioembolization to identify and evaluate the hepatic"
@@ -39,7 +39,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="simulation angiography with 99mTc-MAA",
+        says="A simulation angiography with 99mTc-MAA precedes TARE.",
         cite=ANBARI_2023.at(
             "Pre-treatment work-up",
             "preceded by a simulation angiography of the upper abdominal vessels in which a surrogate for "
@@ -52,7 +52,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="about 150 MBq",
+        says="The test dose is about 150 MBq of 99mTc-MAA.",
         cite=ANBARI_2023.at("Pre-treatment work-up", "a test dose of 99mTc-MAA"),
     ),
     Rule(
@@ -61,7 +61,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="SPECT/CT shortly after",
+        says="A SPECT/CT shortly after the test dose shows where the activity went.",
         cite=ANBARI_2023.at(
             "Pre-treatment work-up",
             "a SPECT/CT is obtained to assess the possible inadvertent distribution",
@@ -73,7 +73,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="measure",
         options=("TARE",),
-        says="treatment usually 1-2 weeks after work-up; older: re-confirm",
+        says="Treatment usually follows the work-up by 1 to 2 weeks; an older work-up is confirmed again.",
         cite=ANBARI_2023.at("Treatment", "usually takes place one or two weeks after the preparatory angiography"),
     ),
     Rule(
@@ -82,7 +82,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="same catheter position",
+        says="The catheter is placed at treatment where it was for the test dose.",
         cite=ANBARI_2023.at("Treatment", "keeping the catheter tip in the same position during the"),
     ),
     Rule(
@@ -91,7 +91,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="microcatheter about 2.7 F, as selective as possible",
+        says="The microcatheter (about 2.7 F) is placed as selectively as possible.",
         cite=ANBARI_2023.at(
             "Treatment",
             "The microcatheter (generally 2.7 F) is positioned as selectively as possible",
@@ -103,7 +103,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="trans-femoral or trans-radial",
+        says="Access is through the femoral or the radial artery.",
         cite=ANBARI_2023.at("Treatment", "approach may be used for entry"),
     ),
     Rule(
@@ -112,7 +112,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="64.2 h",
+        says="Yttrium-90 has a half-life of 64.2 h.",
         cite=ANBARI_2023.at("Table 1", "Half-life: 64.2 h"),
     ),
     Rule(
@@ -121,7 +121,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="49.67 J/GBq",
+        says="Yttrium-90 deposits 49.67 J per GBq.",
         cite=ANBARI_2023.at("Table 1", "Approximated deposited energy per activity: 49.67 J/GBq"),
     ),
     Rule(
@@ -130,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="mean 2.5 mm, max 11 mm (table misprint 2.5-1, CON-PENETR)",
+        says="The beta particles travel 2.5 mm on average and 11 mm at most (the table misprints 2.5-1, CON-PENETR).",
         cite=ANBARI_2023.at("Introduction", "the average tissue penetration of"),
     ),
     Rule(
@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="2 GBq",
+        says="Up to 25 % of the liver involved, the empiric method gives 2 GBq.",
         cite=ANBARI_2023.at("Table 2", "= 2 GBq"),
     ),
     Rule(
@@ -150,7 +150,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="2.5 GBq",
+        says="Between 25 and 50 % of the liver involved, the empiric method gives 2.5 GBq.",
         cite=ANBARI_2023.at("Table 2", "= 2.5 GBq"),
     ),
     Rule(
@@ -159,7 +159,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="3 GBq printed; report as out of prescription range, board (CON-EMPIRIC)",
+        says="From 50 % of the liver involved the empiric table prints 3 GBq: out of the range of a prescription, for "
+        "the board (CON-EMPIRIC).",
         cite=ANBARI_2023.at("Table 2", "= 3 GBq"),
         strength_read=True,
     ),
@@ -169,7 +170,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="A = (BSA - 0.2) + tumour/(total liver volume incl. tumour); printed fraction is misprinted (CON-BSA)",
+        says="The body surface method gives A = (BSA - 0.2) + tumour / (total liver volume incl. tumour); the printed "
+        "fraction is a misprint (CON-BSA).",
         cite=ANBARI_2023.at(
             "The BSA method",
             "The BSA method was the most used activity calculation method for resin microspheres",
@@ -181,7 +183,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="BSA = 0.20247 h^0.725 w^0.425",
+        says="The body surface in m² is BSA = 0.20247 h^0.725 w^0.425.",
         cite=ANBARI_2023.at("Table 2", "0.20247"),
     ),
     Rule(
@@ -190,7 +192,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="dose",
         options=("TARE",),
-        says="wrong for small patient/large liver and reverse",
+        says="The body surface method errs in a small patient with a large liver, and the reverse.",
         cite=ANBARI_2023.at(
             "The BSA method",
             "may underestimate the optimal activity in small patients with a large liver",
@@ -202,7 +204,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="A = D x mass /(50 (1-LSF))",
+        says="The single-compartment method gives A = D x mass / (50 (1 - LSF)).",
         cite=ANBARI_2023.at("Table 2", "MIRD"),
     ),
     Rule(
@@ -213,7 +215,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="dose",
         options=("TARE",),
-        says="80-150 Gy glass; outside needs physician sign-off",
+        says="A mean dose of 80 to 150 Gy is considered for glass; a physician signs for one outside.",
         cite=ANBARI_2023.at(
             "Single-compartment MIRD",
             "an average absorbed dose between 80 and 150 Gy can be considered for glass microspheres",
@@ -225,7 +227,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TARE",),
-        says="0.61 GBq lung activity",
+        says="More than 0.61 GBq to the lungs speaks against TARE.",
         cite=ANBARI_2023.at("Table 2", "with upper limit of lung shunt activity"),
         strength_read=True,
     ),
@@ -235,7 +237,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="dose",
         options=("TARE",),
-        says="most accurate and comprehensive",
+        says="The partition method is the most accurate and comprehensive way to plan the activity.",
         cite=ANBARI_2023.at(
             "Partition method",
             "is the most accurate and comprehensive activity planning approach in use clinically today",
@@ -247,7 +249,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="dose",
         options=("TARE",),
-        says="T/N from MAA SPECT/CT",
+        says="The ratio of uptake in tumour and normal liver is measured on the MAA SPECT/CT.",
         cite=ANBARI_2023.at("Table 2", "in which, based on MAA SPECT/CT"),
     ),
     Rule(
@@ -256,7 +258,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="dose",
         options=("TARE",),
-        says="low T/N: low tumour dose at safe liver dose; reconsider (cut-off DERIVED)",
+        says="A low uptake ratio means a low tumour dose at a safe liver dose: reconsider TARE.",
         cite=ANBARI_2023.at("Pre-treatment work-up", "If the T/N is low, a relatively low tumor dose is achieved"),
         derived=True,
     ),
@@ -266,7 +268,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="MAA may differ from microspheres",
+        says="MAA is a surrogate: the microspheres may distribute otherwise.",
         cite=ANBARI_2023.at("Partition method", "is a surrogate of the actual"),
     ),
     Rule(
@@ -275,7 +277,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="<= 5 ml/min",
+        says="Resin microspheres are injected slowly, at no more than 5 ml/min.",
         cite=ANBARI_2023.at("Treatment", "administer them slowly, at a rate not exceeding 5 ml/min"),
     ),
     Rule(
@@ -284,7 +286,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="continuous catheter monitoring for reflux",
+        says="The catheter is watched all the time for reflux while resin is given.",
         cite=ANBARI_2023.at("Treatment", "continuously monitor the catheter"),
     ),
     Rule(
@@ -293,7 +295,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="20-40 million, 50 Bq each",
+        says="A treatment with resin injects 20 to 40 million microspheres of 50 Bq each.",
         cite=ANBARI_2023.at("Treatment", "injecting around 20–40 million microspheres"),
     ),
     Rule(
@@ -302,7 +304,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="1.2-8 million; about 100 ml; 5 min",
+        says="A treatment with glass injects 1.2 to 8 million microspheres in about 100 ml over 5 min.",
         cite=ANBARI_2023.at("Treatment", "typically ranges from 1.2 to 8 million microspheres"),
     ),
     Rule(
@@ -311,7 +313,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="> 95 % of dose in two weeks",
+        says="More than 95 % of the dose is delivered in two weeks.",
         cite=ANBARI_2023.at("Treatment", "more than 95% of the radiation dose is delivered"),
     ),
     Rule(
@@ -320,7 +322,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="post-treatment PET or SPECT",
+        says="PET or SPECT shows after treatment where the microspheres are.",
         cite=ANBARI_2023.at("Post-treatment imaging", "post-treatment imaging with either SPECT or PET is recommended"),
     ),
     Rule(
@@ -329,7 +331,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="measure",
         options=("TARE",),
-        says="90Y PET/CT",
+        says="90Y PET/CT is preferred for imaging after treatment.",
         cite=ANBARI_2023.at(
             "Post-treatment imaging",
             "PET/CT as being the preferred choice for post-treatment imaging",

@@ -15,7 +15,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("cryoablation",),
-        says="cryoablation named by ATA as alternative to surgery; no liver data in the sources",
+        says="The ATA names cryoablation as an alternative to surgery; the sources have no data on it in the liver.",
         cite=ATA_2015_DTC.at(
             "Table 3 of Nervo 2021",
             "Thermal ablation (RFA and cryoablation) may be considered as valid alternatives to surgery",
@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RFA", "cryoablation"),
-        says="valid alternative to surgery",
+        says="RFA and cryoablation are valid alternatives to surgery in differentiated carcinoma.",
         cite=ATA_2015_DTC.at("Table 3 of Nervo 2021", "may be considered as valid alternatives to surgery"),
     ),
     Rule(
@@ -38,7 +38,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="local before systemic",
+        says="In differentiated carcinoma symptoms or a high risk of local complications are treated locally before "
+        "systemic therapy begins.",
         cite=ATA_2015_DTC.at(
             "Table 2 of Zhang 2025",
             "should be taken into consideration before starting systemic therapy in case of symptomatic "
@@ -56,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="treat LM large, growing or symptomatic",
+        says="Liver metastases of medullary carcinoma that are large, grow or cause symptoms are treated.",
         cite=ATA_2015_MTC.at(
             "Table 3 of Nervo 2021",
             "Treatment is indicated in patients with LMs that are large, increasing in size, or associated with "
@@ -71,7 +72,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE",),
-        says="TACE: < 30 mm, < one third",
+        says="TACE is named for medullary metastases below 30 mm that involve less than a third of the liver.",
         cite=ATA_2015_MTC.at(
             "Table 3 of Nervo 2021",
             "disseminated tumors < 30 mm in size involving less than a third of the liver",

@@ -12,7 +12,7 @@ RULES: tuple[Rule, ...] = (
         when=ALWAYS,
         verdict=Verdict.ADVISES,
         kind="process",
-        says="tertiary referral centre",
+        says="A tertiary referral centre with its tumour board is the place to decide.",
         cite=CAZZATO_2018.at("Rationale", "multi-disciplinary tumor boards within the tertiary referral centres"),
     ),
     Rule(
@@ -21,7 +21,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="factor in choosing local treatment",
+        says="Life expectancy is a factor in choosing a local treatment.",
         cite=CAZZATO_2018.at("Rationale", "The patients' life expectancy"),
     ),
     Rule(
@@ -29,7 +29,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.disease_tempo.is_("slow"),
         verdict=Verdict.PREFERS,
         kind="process",
-        says="curative intent",
+        says="Disease that evolves slowly is more likely to be treated with curative than with palliative intent.",
         cite=CAZZATO_2018.at(
             "Rationale",
             "slow evolving disease are more likely to receive the curative rather than the palliative treatments",
@@ -40,7 +40,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.fdg_avid,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="more aggressive tumour",
+        says="Uptake of FDG indicates a more aggressive tumour.",
         cite=CAZZATO_2018.at("Rationale", "thus, indicating a more aggressive tumour histotype"),
     ),
     Rule(
@@ -48,7 +48,7 @@ RULES: tuple[Rule, ...] = (
         when=ALWAYS,
         verdict=Verdict.INFORMS,
         kind="process",
-        says="local operator availability",
+        says="The choice depends on who is available locally to perform the treatment.",
         cite=CAZZATO_2018.at("Rationale", "The local availability of physicians performing local treatments"),
     ),
     Rule(
@@ -56,7 +56,7 @@ RULES: tuple[Rule, ...] = (
         when=ALWAYS,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="mutation profile not a selector",
+        says="The mutation profile has not been shown to predict prognosis or response, and selects no treatment here.",
         cite=CAZZATO_2018.at(
             "Rationale",
             "has not yet conclusively proven to be of significant value to predict the prognosis or response",
@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RFA", "MWA"),
-        says=">= 55 degC",
+        says="Radiofrequency and microwaves heat the tissue to at least 55 °C.",
         cite=CAZZATO_2018.at("Interventional techniques", "≥55 °C in radiofrequency (RFA) or microwave ablation (MWA)"),
     ),
     Rule(
@@ -78,7 +78,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("RFA", "MWA"),
-        says="curative ablation < 30 mm with large margins",
+        says="Up to 3 lesions below 30 mm can be ablated with curative intent, given large margins.",
         cite=CAZZATO_2018.at(
             "Visceral metastases",
             "reasonably treated with curative RFA providing that the tumor size <3 cm coupled to large margins of"
@@ -91,7 +91,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="shorter LTPFS and OS (colorectal)",
+        says="Above 30 mm the tumour recurs earlier at the site and survival is shorter (colorectal metastases).",
         cite=CAZZATO_2018.at(
             "Visceral metastases",
             "tumor size >3 cm and margin size ≤5 mm were independently associated with a shorter local tumor "
@@ -104,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=(*ABLATION, "ablation_plus_TACE"),
-        says="curative label not allowed at margin <= 5 mm",
+        says="A margin of 5 mm or less does not allow ablation to be called curative.",
         cite=CAZZATO_2018.at("Visceral metastases", "ablation margin size ≤5 mm"),
         strength_read=True,
     ),
@@ -114,7 +114,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="shorter OS (colorectal)",
+        says="More than one site of disease outside the liver goes with shorter survival (colorectal metastases).",
         cite=CAZZATO_2018.at(
             "Visceral metastases",
             "more than one site of extra-hepatic disease were independent predictors of a shorter OS",
@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("cryoablation",),
-        says="about -40 degC",
+        says="Cryoablation cools the tissue to about -40 °C.",
         cite=CAZZATO_2018.at("Interventional techniques", "decrease [around -40 °C through cryo-ablation (CA)]"),
     ),
     # TACE
@@ -137,7 +137,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="option",
         options=("TACE",),
-        says="early in metastatic course",
+        says="TACE is preferably done early in the course of metastatic medullary carcinoma.",
         cite=CAZZATO_2018.at("Embolization", "preferably at an early stage during the course of metastatic disease"),
     ),
     Rule(
@@ -146,7 +146,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE",),
-        says="lipiodol-doxorubicin chemoembolisation",
+        says="Progressive disease of mainly the liver in medullary carcinoma is a reason for chemoembolisation with "
+        "lipiodol and doxorubicin.",
         cite=CAZZATO_2018.at(
             "Embolization",
             "should be considered for treating MTC patients with a progressive and predominant liver disease",
@@ -159,7 +160,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="local before systemic",
+        says="Pain or a high risk of a local complication is treated locally before systemically.",
         cite=CAZZATO_2018.at("Rationale", "Prior to the systemic treatments when a distant"),
     ),
     Rule(
@@ -168,7 +169,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=(*LIVER_LOCOREGIONAL, "lung_RFA", "bone_ablation"),
-        says="local treatment",
+        says="A solitary metastasis that grows in spite of systemic therapy is a reason for local treatment.",
         cite=CAZZATO_2018.at(
             "Rationale",
             "In case of a solitary metastatic lesion exhibiting an evolution despite the systemic therapy",
@@ -180,7 +181,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("systemic_therapy",),
-        says="2018 statement, dated (CON-TKI-DATED)",
+        says="In 2018 TKIs were mainly used in trials; the newer source says otherwise (CON-TKI-DATED).",
         cite=CAZZATO_2018.at(
             "Rationale",
             "TKIs are currently primarily applied in the setting of dedicated research trials",
@@ -192,7 +193,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.cea_ng_ml > 30,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="colorectal only; not applied to thyroid cancer (CON-CEA30)",
+        says="A CEA above 30 ng/mL matters in colorectal cancer only and is not applied to thyroid cancer (CON-CEA30).",
         cite=CAZZATO_2018.at("Visceral metastases", "tumor size >3 cm, CEA level >30 ng/mL"),
     ),
     # Follow-up and response
@@ -201,7 +202,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.symptom_intensity_change_percent < -25,
         verdict=Verdict.INFORMS,
         kind="response",
-        says="clinical response > 25 % decrease",
+        says="A fall of symptoms by more than 25 % counts as a clinical response.",
         cite=CAZZATO_2018.at("Embolization", ">25% decrease of symptoms intensity"),
     ),
     Rule(
@@ -210,7 +211,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("lung_RFA",),
-        says="progression at RFA site, poor OS (lung)",
+        says="Tumour that grows again at the site of lung RFA goes with poor survival.",
         cite=CAZZATO_2018.at("Visceral metastases", "Progression at RFA site was associated with poor OS"),
     ),
     # Adverse events, complications, REILD
@@ -220,7 +221,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=BONE_LOCOREGIONAL,
-        says="1 major, 1 minor in 25 patients; no fracture or nerve injury",
+        says="Of 25 patients treated for bone metastases 1 had a major and 1 a minor complication, none a fracture or "
+        "a nerve injury.",
         cite=CAZZATO_2018.at("Ablation and consolidation", "One major and one minor complication were reported"),
     ),
     # Background and remaining statements
@@ -229,7 +231,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.among("PTC", "FTC", "HTC", "DTC_NOS", "MTC"),
         verdict=Verdict.ADVISES,
         kind="follow_up",
-        says="surveillance: Tg (DTC), calcitonin (MTC) plus imaging",
+        says="Surveillance goes on with thyroglobulin (differentiated) or calcitonin (medullary) and imaging.",
         cite=CAZZATO_2018.at(
             "Metastatic disease",
             "tumor marker measurements [thyroglobulin (Tg) for DTC, calcitonin for MTC] and imaging follow-up",
@@ -240,7 +242,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.among(*DIFFERENTIATED),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="distant spread about 10 %",
+        says="Differentiated carcinoma spreads to distant sites in about 10 %.",
         cite=CAZZATO_2018.at(
             "Introduction",
             "the metastatic spread is only noted in 10% of the patients affected by DTC",
@@ -252,7 +254,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=BONE_LOCOREGIONAL,
-        says="general anaesthesia 71.4 %, stay 2.0 days",
+        says="Bone procedures were done under general anaesthesia in 71.4 %, with a stay of 2.0 days.",
         cite=CAZZATO_2018.at(
             "Ablation and consolidation",
             "Most interventions were carried out under the general anaesthesia",
@@ -264,7 +266,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=BONE_LOCOREGIONAL,
-        says="complete treatment 55.6 %",
+        says="Treatment of bone metastases was complete in 55.6 %.",
         cite=CAZZATO_2018.at("Ablation and consolidation", "complete treatment was noted in 55.6% treated metastases"),
     ),
     Rule(
@@ -272,7 +274,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.bone_lesion_count.is_(1),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="solitary bone better than visceral",
+        says="A solitary bone metastasis has a better prognosis than disease of visceral organs.",
         cite=CAZZATO_2018.at("Rationale", "it has a better overall prognosis when compared to a visceral involvement"),
     ),
 )

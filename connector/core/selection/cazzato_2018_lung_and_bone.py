@@ -15,7 +15,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("lung_RFA",),
-        says="curative RFA < 30 mm",
+        says="Slowly evolving, macronodular lung metastases below 30 mm are a reason for curative RFA.",
         cite=CAZZATO_2018.at(
             "Visceral metastases",
             "consider RFA with a curative intent in the patients with slow-evolving, macro-nodular disease, sized"
@@ -28,7 +28,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("lung_RFA",),
-        says="ablation ('contraindication', degree not graded; strict)",
+        says="Miliary disease of the lungs rules out ablation; the source does not grade it, so the strict reading "
+        "holds.",
         cite=CAZZATO_2018.at(
             "Visceral metastases",
             "miliary disease should be considered as a contraindication to ablation",
@@ -41,7 +42,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("lung_RFA",),
-        says="RFA option below 20-30 mm",
+        says="RFA is an option for lung metastases below 20 to 30 mm.",
         cite=CAZZATO_2018.at(
             "Visceral metastases",
             "treatment of small size lung metastases, namely the ones below 2–3 cm",
@@ -53,7 +54,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("lung_RFA",),
-        says="lower PFS",
+        says="Lung metastases above 20 mm progress earlier.",
         cite=CAZZATO_2018.at(
             "Visceral metastases",
             "metastatic lesions >2 cm, high number of metastases and the extra-pulmonary involvement were "
@@ -66,7 +67,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("lung_RFA",),
-        says="lower PFS/OS (colorectal subset)",
+        says="With 3 or more lung metastases progression is earlier and survival shorter (colorectal subset).",
         cite=CAZZATO_2018.at("Visceral metastases", "number of metastases ≥3"),
     ),
     Rule(
@@ -75,7 +76,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("lung_RFA",),
-        says="curative lung RFA",
+        says="A lung metastasis of 30 mm or more speaks against curative RFA.",
         cite=CAZZATO_2018.at("Visceral metastases", "macro-nodular disease, sized <3 cm"),
         strength_read=True,
     ),
@@ -85,7 +86,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="evidence",
         options=("lung_RFA",),
-        says="re-treated safely up to four times; beyond is unreported",
+        says="Lung metastases were treated again safely up to four times; more is not reported.",
         cite=CAZZATO_2018.at("Visceral metastases", "being re-treated safely for up to four times"),
     ),
     Rule(
@@ -94,7 +95,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("lung_RFA",),
-        says="LTP 5.9/8.5/10.2/11.0 % at 1-4 y; 4-y efficacy 89 %; control 44.1 %",
+        says="After lung RFA the tumour grew again at the site in 5.9, 8.5, 10.2 and 11.0 % at 1 to 4 years; at 4 "
+        "years efficacy was 89 % and control 44.1 %.",
         cite=CAZZATO_2018.at("Visceral metastases", "5.9%, 8.5%, 10.2%, and 11.0% at 1, 2, 3 and 4 years"),
     ),
     Rule(
@@ -103,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="measure",
         options=("lung_RFA",),
-        says="expandable electrode, pull nodule away",
+        says="Near the phrenic nerve or the mediastinum an expandable electrode pulls the nodule away before heating.",
         cite=CAZZATO_2018.at("Figure 1", "avoid temperature-mediated heating of the phrenic nerve during ablation"),
     ),
     Rule(
@@ -112,7 +114,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("lung_RFA",),
-        says="3-month CE-CT shows necrosis",
+        says="A contrast-enhanced CT at 3 months shows the necrosis.",
         cite=CAZZATO_2018.at("Figure 1", "obtained at 3 months follow-up showing the complete necrosis of both tumors"),
     ),
     # Bone metastases
@@ -122,7 +124,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=BONE_LOCOREGIONAL,
-        says="vascular, ablative, consolidative, alone or combined",
+        says="Bone metastases can be treated by vascular, ablative and consolidating techniques, alone or combined.",
         cite=CAZZATO_2018.at(
             "Bone metastases",
             "can be managed with all the available techniques (i.e., vascular, ablative and consolidative)",
@@ -134,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("cementoplasty", "osteosynthesis", "bone_ablation"),
-        says="consolidation after ablation",
+        says="A bone under mechanical stress must be consolidated after ablation.",
         cite=CAZZATO_2018.at(
             "Ablation and consolidation",
             "consolidation with surgical or percutaneous techniques is mandatory in bones subjected to mechanical"
@@ -148,7 +150,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("cementoplasty",),
-        says="cementoplasty (PMMA)",
+        says="A lytic bone metastasis under stress or with a fracture, impending or present, is a reason for "
+        "cementoplasty.",
         cite=CAZZATO_2018.at(
             "Interventional techniques",
             "treatment of the lytic bone metastases in order to prevent or fix a pathologic fracture",
@@ -160,7 +163,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("cementoplasty", "osteosynthesis"),
-        says="nailing/screw fixation with cement",
+        says="A fracture, impending or present, of a bone under stress is a reason for nails or screws, with cement.",
         cite=CAZZATO_2018.at(
             "Interventional techniques",
             "may be combined with the cementoplasty to increase the bone reinforcement",
@@ -172,7 +175,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("bone_embolisation",),
-        says="TAE alone or combined",
+        says="A well perfused bone metastasis is a reason for embolisation, alone or combined.",
         cite=CAZZATO_2018.at(
             "Bone embolization",
             "Percutaneous TAE has been largely applied for the treatment of the bone metastases from TC either alone",
@@ -184,7 +187,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("bone_embolisation",),
-        says="embolisation plus EBRT/surgery/RIT",
+        says="Embolisation together with radiotherapy, surgery or radioiodine is preferred: symptoms and thyroglobulin "
+        "improve more.",
         cite=CAZZATO_2018.at("Bone embolization", "Better results in terms of symptoms control and serum Tg decrease"),
     ),
     Rule(
@@ -193,7 +197,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("bone_embolisation",),
-        says="embolisation over ablation",
+        says="In an old patient or in complex anatomy embolisation is preferred to ablation of bone.",
         cite=CAZZATO_2018.at(
             "Figure 2",
             "due to the advanced age of the patient and the complex anatomy, embolization was preferred to ablation",
@@ -205,7 +209,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="measure",
         options=("bone_ablation",),
-        says="hydrodissection for nerve protection",
+        says="Near a nerve the tissue is separated with fluid before ablation.",
         cite=CAZZATO_2018.at(
             "Figure 3",
             "hydro-dissection was performed to protect the (D) brachial and the (E) radial nerve",
@@ -216,7 +220,8 @@ RULES: tuple[Rule, ...] = (
         when=Facts.bone_lesion_count.is_(1) & Facts.bone_only_disease,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="better OS; curative intent candidate",
+        says="A solitary bone metastasis as the only disease goes with longer survival: a candidate for curative "
+        "intent.",
         cite=CAZZATO_2018.at(
             "Ablation and consolidation",
             "had a better OS if they presented with a solitary metastasis compared to those showing multiple "
@@ -228,7 +233,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.bone_only_disease,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="better OS than multi-organ",
+        says="Disease of the bones only goes with longer survival than disease of several organs.",
         cite=CAZZATO_2018.at(
             "Ablation and consolidation",
             "only metastatic bone involvement at diagnosis showed a better OS",
@@ -239,7 +244,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.bone_lesion_count >= 1,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="OS 71.6/66.8/60.1 % at 1-3 y",
+        says="Overall survival with bone metastases was 71.6, 66.8 and 60.1 % at 1 to 3 years.",
         cite=CAZZATO_2018.at("Ablation and consolidation", "71.6%, 66.8% and 60.1% at 1, 2 and 3 years, respectively"),
     ),
     Rule(
@@ -248,7 +253,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("RAI", "cementoplasty"),
-        says="osteoplasty plus RIT: Tg -86.0 % then -67.4 %",
+        says="An avid, lytic bone metastasis is a reason for cementoplasty with radioiodine: thyroglobulin fell by "
+        "86.0 %, then by 67.4 %.",
         cite=CAZZATO_2018.at(
             "Ablation and consolidation",
             "the mean serum Tg decreased by 86.0%; and it further declined by 67.4% after repeated RIT",
@@ -260,7 +266,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RAI", "cementoplasty"),
-        says="RIT 100 mCi, osteoplasty at 2-3 months, 2-5 RIT every 4-6 months",
+        says="Reported schedule: radioiodine 100 mCi, cementoplasty at 2-3 months, then 2-5 courses of radioiodine "
+        "every 4-6 months.",
         cite=CAZZATO_2018.at(
             "Ablation and consolidation",
             "osteoplasty was performed at 2–3 months followed by 2–5 sessions of RIT every 4–6 months",

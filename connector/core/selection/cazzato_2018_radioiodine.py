@@ -13,7 +13,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("RAI",),
-        says="cumulative > 600 mCi (22.2 GBq) blocks routine RAI; salvage only by board (CON-RAI600)",
+        says="Radioiodine beyond 600 mCi (22.2 GBq) in all is ruled out; salvage is for the board alone (CON-RAI600).",
         cite=CAZZATO_2018.at("Rationale", "RIT has been applied to the maximum permissible dose (i.e., 600 mCi)"),
         strength_read=True,
     ),
@@ -23,7 +23,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("RAI",),
-        says="little or no benefit",
+        says="In refractory disease radioiodine is of little or no benefit.",
         cite=CAZZATO_2018.at("Rationale", "There is little or no benefit when RIT is applied in RIT-refractory DTCs"),
         strength_read=True,
     ),
@@ -33,7 +33,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("RAI",),
-        says="RAI within ceiling",
+        says="Metastases of differentiated carcinoma that take up iodine and are not refractory are a reason for "
+        "radioiodine, within its ceiling.",
         cite=CAZZATO_2018.at(
             "Introduction",
             "These metastatic lesions are treated by RIT, tyrosine kinase inhibitors (TKIs) for RIT-refractory disease",
@@ -45,7 +46,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("RAI",),
-        says="NIS expression is stated only for PTC/FTC (DERIVED for MTC/ATC)",
+        says="Radioiodine is ruled out in medullary and anaplastic carcinoma: the iodine transporter is described in "
+        "papillary and follicular carcinoma only.",
         cite=CAZZATO_2018.at("Introduction", "express sodium iodine symporters on their cellular"),
         derived=True,
     ),
@@ -60,7 +62,8 @@ RULES: tuple[Rule, ...] = (
         & Facts.rai_foci_outside_bed.is_("none"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA low",
+        says="ATA low risk: confined, completely resected, at most 5 node metastases of no more than 2 mm, no distant "
+        "uptake.",
         cite=CAZZATO_2018.at("Table 2", "≤5 pathologic N1 micro-metastases (0.2 cm in largest dimension)"),
     ),
     Rule(
@@ -68,7 +71,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("FTC") & (Facts.vascular_invasion_foci_count < 4),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA low: < 4 foci",
+        says="ATA low risk: follicular carcinoma with fewer than 4 foci of vascular invasion.",
         cite=CAZZATO_2018.at("Table 2", "no or minimal (<4 foci) vascular invasion"),
     ),
     Rule(
@@ -76,7 +79,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.extrathyroidal_extension.is_("microscopic"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA intermediate",
+        says="ATA intermediate risk: microscopic extension beyond the thyroid.",
         cite=CAZZATO_2018.at("Table 2", "Microscopic invasion of tumor into the peri-thyroidal soft tissues"),
     ),
     Rule(
@@ -84,7 +87,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.rai_foci_outside_bed.is_("neck"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA intermediate",
+        says="ATA intermediate risk: radioiodine uptake in the neck outside the thyroid bed.",
         cite=CAZZATO_2018.at(
             "Table 2",
             "Radioiodine-avid metastatic foci in the neck on the first post-treatment whole-body radioiodine scan",
@@ -95,7 +98,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.aggressive_histology_variant,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA intermediate",
+        says="ATA intermediate risk: an aggressive variant such as tall cell, hobnail or columnar cell.",
         cite=CAZZATO_2018.at(
             "Table 2",
             "Aggressive histology (e.g., tall cell, hobnail variant, columnar cell carcinoma)",
@@ -106,7 +109,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("PTC") & (Facts.vascular_invasion_foci_count >= 1),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA intermediate",
+        says="ATA intermediate risk: papillary carcinoma with vascular invasion.",
         cite=CAZZATO_2018.at("Table 2", "PTC with vascular invasion"),
     ),
     Rule(
@@ -114,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         when=(Facts.pathologic_n1_count > 5) & (Facts.n1_largest_mm < 30),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA intermediate",
+        says="ATA intermediate risk: more than 5 node metastases, all below 30 mm.",
         cite=CAZZATO_2018.at(
             "Table 2",
             "Clinical N1 or >5 pathologic N1 with all involved lymph nodes <3 cm in largest dimension",
@@ -125,7 +128,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.tumour_multifocal & Facts.braf_v600e & ~Facts.extrathyroidal_extension.is_("none"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA intermediate",
+        says="ATA intermediate risk: multifocal microcarcinoma with extension beyond the capsule and BRAF V600E.",
         cite=CAZZATO_2018.at("Table 2", "Multifocal papillary microcarcinoma with extra-capsular extension and BRAF"),
     ),
     Rule(
@@ -133,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.extrathyroidal_extension.is_("macroscopic"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA high",
+        says="ATA high risk: macroscopic extension beyond the thyroid.",
         cite=CAZZATO_2018.at("Table 2", "Macroscopic invasion of tumor into the peri-thyroidal soft tissues"),
     ),
     Rule(
@@ -141,7 +144,7 @@ RULES: tuple[Rule, ...] = (
         when=~Facts.resection_macroscopic_complete,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA high",
+        says="ATA high risk: the tumour was not completely resected.",
         cite=CAZZATO_2018.at("Table 2", "Incomplete tumor resection"),
     ),
     Rule(
@@ -149,7 +152,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.m_stage.is_("M1") | Facts.rai_foci_outside_bed.is_("distant"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA high (every patient of this service)",
+        says="ATA high risk: distant metastases, as in every patient of this service.",
         cite=CAZZATO_2018.at("Table 2", "Distant metastases"),
     ),
     Rule(
@@ -157,7 +160,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.postop_tg_suggests_distant,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA high",
+        says="ATA high risk: thyroglobulin after surgery that suggests distant metastases.",
         cite=CAZZATO_2018.at("Table 2", "Postoperative serum Tg suggestive of distant metastases"),
     ),
     Rule(
@@ -165,7 +168,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.n1_largest_mm >= 30,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA high: node >= 30 mm",
+        says="ATA high risk: a node metastasis of 30 mm or more.",
         cite=CAZZATO_2018.at("Table 2", "Pathologic N1 with any metastatic lymph node ≥3 cm in largest dimension"),
     ),
     Rule(
@@ -173,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("FTC") & (Facts.vascular_invasion_foci_count > 4),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="ATA high: > 4 foci (exactly 4: CON-FTC4)",
+        says="ATA high risk: follicular carcinoma with more than 4 foci of vascular invasion (exactly 4: CON-FTC4).",
         cite=CAZZATO_2018.at("Table 2", "FTC with extensive vascular invasion (>4 foci of vascular invasion)"),
     ),
     Rule(
@@ -182,7 +185,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RAI",),
-        says="very low; RIT only with multifocality, infiltration, variant, low differentiation, 6-10 mm",
+        says="TNM very low risk: radioiodine only with several foci, infiltration, a variant, low differentiation or 6 "
+        "to 10 mm.",
         cite=CAZZATO_2018.at(
             "Table 2",
             "radioiodine is indicated in cases of multifocality, infiltration of the thyroid gland, PTC variant",
@@ -194,7 +198,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RAI",),
-        says="low; RIT indicated",
+        says="TNM low risk: radioiodine after surgery is indicated.",
         cite=CAZZATO_2018.at("Table 2", "pT1b, pT2, cN0/pN0, cM0"),
     ),
     Rule(
@@ -203,7 +207,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RAI",),
-        says="high; RIT indicated (subject to avidity, refractoriness, ceiling)",
+        says="TNM high risk: radioiodine is indicated, subject to uptake, refractoriness and the ceiling.",
         cite=CAZZATO_2018.at("Table 2", "pT3, pT4, each N1, all M1"),
     ),
     Rule(
@@ -212,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RAI",),
-        says="thyroidectomy then RIT by strata",
+        says="Thyroidectomy is followed by radioiodine by risk stratum.",
         cite=CAZZATO_2018.at(
             "Introduction",
             "complete or partial thyroidectomy which is generally followed by the remnant ablation using "
@@ -226,7 +230,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("surgery", "RAI", "EBRT", "bone_embolisation"),
-        says="better with TAE plus EBRT/surgery/RIT",
+        says="Embolisation of bone metastases did better together with radiotherapy, surgery or radioiodine.",
         cite=CAZZATO_2018.at(
             "Bone embolization",
             "TAE was combined with the other treatment modalities such as EBRT, surgery and RIT",

@@ -307,12 +307,12 @@ class _Case:
         """What must or should be done; where a required fact is not known, that it is to be confirmed."""
         found = [self.reason(rule) for rule in self.fired if rule.id in MEASURES and needs.concerns(rule, offered)]
         found += [
-            Reason(rule.id, f"to be confirmed: {rule.text}", rule.cite)
+            Reason(rule.id, f"To be confirmed: {rule.text}", rule.cite)
             for rule in self.open
             if rule.id in MEASURES and needs.concerns(rule, offered) and needs.hangs_on_required(rule, self.values)
         ]
         found += [
-            Reason(rule.id, f"before {', '.join(rule.requirement_for)}: {rule.text}", rule.cite)
+            Reason(rule.id, f"Before {', '.join(rule.requirement_for)}: {rule.text}", rule.cite)
             for rule in self.fired
             if not offered.isdisjoint(rule.requirement_for)
         ]

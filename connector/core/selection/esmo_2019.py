@@ -13,7 +13,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=ABLATION,
-        says="ablation of the dominant lesion for symptoms",
+        says="A dominant lesion that outgrows the rest of a medullary carcinoma is a reason to ablate it, for "
+        "symptoms.",
         cite=ESMO_2019.at(
             "Table 3 of Nervo 2021",
             "a dominant lesion that is growing more rapidly than the background disease, local ablation",
@@ -26,7 +27,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=ABLATION,
-        says="local ablation",
+        says="A true solitary lesion is a reason for local ablation.",
         cite=ESMO_2019.at(
             "Table 3 of Nervo 2021",
             "If true solitary lesions are detected, they may be candidates for local ablation",
@@ -38,7 +39,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=ABLATION,
-        says="ablation of dominant lesion for symptoms",
+        says="A dominant liver metastasis that outgrows the rest is a reason for local ablation, for symptoms.",
         cite=ESMO_2019.at(
             "Table 2 of Zhang 2025",
             "single dominant LM that are growing compared to the rest of the disease",
@@ -50,7 +51,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE",),
-        says="TACE if surgery and RFA contraindicated",
+        says="When both surgery and ablation are contraindicated, TACE is an option.",
         cite=ESMO_2019.at(
             "Table 3 of Nervo 2021",
             "If both surgery and RFA are contraindicated, TACE might be an option",

@@ -13,7 +13,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("TACE",),
-        says="guideline zone < 30 mm",
+        says="Lesions below 30 mm are in the zone that the guidelines name for TACE.",
         cite=ETA_2019.at("Table 2 of Zhang 2025", "TACE can be used especially for LM<30 mm"),
     ),
     # Guideline recommendations
@@ -25,7 +25,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE",),
-        says="TACE: < 30 mm and < 30 %",
+        says="In refractory disease TACE is named for lesions below 30 mm that involve less than 30 % of the liver.",
         cite=ETA_2019.at("Table 2 of Zhang 2025", "and in case of liver involvement <30%"),
     ),
     Rule(
@@ -34,7 +34,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="survival/progression benefit unproven",
+        says="It is unproven that TACE prolongs survival or delays progression.",
         cite=ETA_2019.at(
             "Table 3 of Nervo 2021",
             "benefits in prolonging survival or delaying progression are yet unproven",
@@ -46,7 +46,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("RFA",),
-        says="RFA single unresectable, or debulking",
+        says="RFA is named for a single lesion that cannot be resected, or to reduce the tumour.",
         cite=ETA_2019.at("Table 3 of Nervo 2021", "RFA can be applied to single, unresectable lesions"),
     ),
     Rule(
@@ -55,7 +55,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="LRT with or without systemic",
+        says="Progression of one lesion or within one organ is a reason for local treatment, with or without systemic "
+        "therapy.",
         cite=ETA_2019.at(
             "Table 3 of Nervo 2021",
             "progression of a single lesion or multiple lesions in a single organ",

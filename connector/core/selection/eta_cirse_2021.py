@@ -13,7 +13,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="multimodal, other modalities ineffective",
+        says="At increased surgical risk local treatment is part of a multimodal approach, when others are "
+        "ineffective.",
         cite=ETA_CIRSE_2021.at(
             "Table 2 of Zhang 2025",
             "Should be considered as part of a multimodal approach in patients at increased surgical risk",

@@ -22,7 +22,7 @@ RULES: tuple[Rule, ...] = (
             Facts.patient_declined_modalities.has(modality),
             Verdict.EXCLUDES,
             (modality,),
-            "the patient declined it",
+            "The patient declined it.",
         )
         for modality in MODALITIES
         if modality != "board_only"
@@ -34,21 +34,21 @@ RULES: tuple[Rule, ...] = (
         & ~(Facts.liver_lobes_involved.is_("bilobar") & ~Facts.resection_feasible),
         Verdict.EXCLUDES,
         ("surgery",),
-        "the surgeon entered that the patient or the disease cannot be operated",
+        "The surgeon entered that the patient or the disease cannot be operated.",
     ),
     _house(
         "HOUSE-SYSTEMIC-NO",
         ~Facts.systemic_therapy_eligible,
         Verdict.EXCLUDES,
         ("systemic_therapy",),
-        "the oncologist entered that the patient is not eligible",
+        "The oncologist entered that the patient is not eligible.",
     ),
     _house(
         "HOUSE-RAI-NOT-AVID",
         ~Facts.rai_avid,
         Verdict.RELATIVE,
         ("RAI",),
-        "no uptake of radioiodine was seen, so radioiodine has nothing to act on",
+        "No uptake of radioiodine was seen, so radioiodine has nothing to act on.",
     ),
     Rule(
         id="HOUSE-STABLE",
@@ -56,8 +56,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="measure",
         options=LIVER_LOCOREGIONAL,
-        says="stable liver metastases are not among the reasons to treat that the sources name (first detection, "
-        "growth, symptoms): weigh watching them instead",
+        says="Stable liver metastases are not among the reasons to treat that the sources name (first detection, "
+        "growth, symptoms): weigh watching them instead.",
         cite=HOUSE.at("what no source covers"),
         derived=True,
     ),
@@ -68,7 +68,7 @@ RULES: tuple[Rule, ...] = (
             verdict=Verdict.INFORMS,
             kind="evidence",
             options=(modality,),
-            says="it is not among the treatments this centre offers: it needs a referral",
+            says="It is not among the treatments this centre offers: it needs a referral.",
             cite=HOUSE.at("entered by people"),
             derived=True,
         )
@@ -80,13 +80,13 @@ RULES: tuple[Rule, ...] = (
         NO_RULE_SET,
         Verdict.RELATIVE,
         (*LOCOREGIONAL, "surgery"),
-        "no source has criteria for poorly differentiated or anaplastic carcinoma: board only",
+        "No source has criteria for poorly differentiated or anaplastic carcinoma: the board alone decides.",
     ),
     _house(
         "HOUSE-BOARD-NO-RULE-SET",
         NO_RULE_SET,
         Verdict.PREFERS,
         ("board_only",),
-        "no source has criteria for this histology: the board decides",
+        "No source has criteria for this histology: the board decides.",
     ),
 )

@@ -13,7 +13,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=INVASIVE,
-        says="interrupt anti-VEGF before procedure (bleeding)",
+        says="An anti-VEGF drug is paused before the procedure, to avoid bleeding; the board sets for how long.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "the systemic treatment was temporarily interrupted in order to avoid potential bleeding",
@@ -25,7 +25,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("systemic_therapy",),
-        says="total 11 and 15 days in 2 patients, no bleeding",
+        says="In 2 patients the drug was paused for 11 and 15 days in all, without bleeding.",
         cite=NERVO_2021.at("Results", "for a total of 11 days in one patient and 15 days in the other case"),
     ),
     Rule(
@@ -35,7 +35,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="add LRT, keep systemic",
+        says="Isolated progression under systemic therapy is a reason to add a local treatment and keep the drug.",
         cite=NERVO_2021.at(
             "Conclusion",
             "In case of isolated hepatic progression, LRTs can be performed also after the start of TKI treatment",
@@ -48,7 +48,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=(*BONE_LOCOREGIONAL, "lung_RFA"),
-        says="general LRT rule carried to bone/lung (DERIVED)",
+        says="Coagulopathy that is not corrected rules out invasive treatment of bone and lung too.",
         cite=NERVO_2021.at("Patients and Methods", "uncorrected coagulopathy represented absolute contraindications"),
         derived=True,
     ),
@@ -61,7 +61,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="follow_up",
         options=("RFA", "MWA", "TACE", "TAE", "ablation_plus_TACE"),
-        says="CE-CT nearly 1 month (window DERIVED)",
+        says="A contrast-enhanced CT is done about 1 month after the procedure.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "contrast-enhanced computed tomography (CT) control was normally performed nearly 1 month later",
@@ -74,7 +74,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="follow_up",
         options=LIVER_LOCOREGIONAL,
-        says="record AE, CTCAE v5, first month",
+        says="Adverse events of the first month are recorded by CTCAE v5.",
         cite=NERVO_2021.at("Patients and Methods", "in the first month"),
     ),
     Rule(
@@ -82,7 +82,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.recist_sum_baseline_mm > 0,
         verdict=Verdict.REQUIRES,
         kind="response",
-        says="RECIST 1.1",
+        says="Response is assessed by RECIST 1.1.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "was assessed according to Response Evaluation Criteria in Solid Tumours",
@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="response",
         options=("RFA", "MWA", "TACE", "TAE", "TARE", "ablation_plus_TACE"),
-        says="RECIST underestimates after LRT",
+        says="RECIST underestimates the response after local treatment.",
         cite=NERVO_2021.at("Discussion", "they have been found to underestimate the response of liver tumours"),
     ),
     # Adverse events, complications, REILD
@@ -104,7 +104,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="ablation complications 2.5-5.7 %, mortality 0.5-1.5 %",
+        says="Ablation has complications in 2.5 to 5.7 % and a mortality of 0.5 to 1.5 %.",
         cite=NERVO_2021.at(
             "Discussion",
             "ablation is a treatment with a low complication rate, varying between 2.5 and 5.7%",
@@ -116,7 +116,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="morbidity 22.6 %, grade 3-4 9.2 %",
+        says="TACE has a morbidity of 22.6 %, of grade 3 to 4 in 9.2 %.",
         cite=NERVO_2021.at("Discussion", "complications are respectively 22.6%"),
     ),
     Rule(
@@ -125,7 +125,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="PES 20 %",
+        says="The post-embolisation syndrome appears in 20 % of patients.",
         cite=NERVO_2021.at("Discussion", "syndrome appears in 20% of patients"),
     ),
     Rule(
@@ -134,7 +134,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="ascites, cholecystitis, pancreatitis, abscess, renal failure",
+        says="Major complications of TACE are ascites, cholecystitis, pancreatitis, abscess and renal failure.",
         cite=NERVO_2021.at("Discussion", "decompensation with ascites, acute cholecystitis, acute pan"),
     ),
     Rule(
@@ -143,7 +143,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="G5 x1: unrecognised phaeochromocytoma LM (Lorenz)",
+        says="One patient died (G5, 1 case in Lorenz) of a pheochromocytoma metastasis that was not recognised before "
+        "TACE.",
         cite=NERVO_2021.at("Table 2", "hypertensive crisis with"),
     ),
     Rule(
@@ -152,7 +153,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TAE",),
-        says="cholecystitis G2 x1",
+        says="One cholecystitis (G2, 1 case) followed TAE.",
         cite=NERVO_2021.at("Table 2", "Cholecystitis (G2)"),
     ),
     Rule(
@@ -161,7 +162,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RFA",),
-        says="burn wounds x1",
+        says="Burn wounds followed RFA once (1 case).",
         cite=NERVO_2021.at("Table 2", "Burn wounds (n = 1)"),
     ),
     Rule(
@@ -170,7 +171,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="abdominal pain 3, LFT 2, nausea 1, thoracic pain 1 (G1-G2)",
+        says="The case series saw abdominal pain in 3 patients, raised liver tests in 2, nausea in 1 and thoracic pain "
+        "in 1 (G1-G2).",
         cite=NERVO_2021.at("Results", "abdominal pain in 3 patients, liver function test"),
     ),
     # Background and remaining statements
@@ -180,7 +182,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="palliation or radical local control if oligometastatic",
+        says="Local treatment palliates, or controls radically when the metastases are few.",
         cite=NERVO_2021.at(
             "Introduction",
             "palliation or radical local tumour control in the oligo-metastatic setting",
@@ -192,7 +194,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="more procedures for larger LM",
+        says="Larger lesions may need more than one procedure.",
         cite=NERVO_2021.at("Discussion", "a greater number of procedures might be necessary for treating larger LMs"),
     ),
     Rule(
@@ -201,7 +203,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="lower plasma peak with beads",
+        says="Drug-eluting beads keep the peak of the drug in the blood low.",
         cite=NERVO_2021.at("Discussion", "avoiding a peak plasma concentration of the chemotherapeutic drugs"),
     ),
     Rule(
@@ -210,7 +212,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="doxorubicin: more necrosis and liver inflammation",
+        says="Doxorubicin causes more necrosis and more inflammation of the liver.",
         cite=NERVO_2021.at("Discussion", "an increase in arterial and parenchymal necrosis"),
     ),
     Rule(
@@ -219,7 +221,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="more AE with more procedures",
+        says="More adverse events were recorded after repeated TACE.",
         cite=NERVO_2021.at(
             "Literature Review",
             "a greater number of AEs were recorded in patients who had been submitted repeatedly",

@@ -12,7 +12,7 @@ RULES: tuple[Rule, ...] = (
         when=~Facts.mdt_review_done,
         verdict=Verdict.REQUIRES,
         kind="process",
-        says="tumour-board review",
+        says="A multidisciplinary tumour board reviews the case before any local treatment.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "LRTs were performed by expert interventional radiologists after multidisciplinary tumour board discussion",
@@ -23,7 +23,7 @@ RULES: tuple[Rule, ...] = (
         when=~Facts.informed_consent,
         verdict=Verdict.REQUIRES,
         kind="process",
-        says="written consent",
+        says="The patient gives written informed consent before the procedure.",
         cite=NERVO_2021.at("Patients and Methods", "All patients signed a written informed consent prior to LRT"),
     ),
     Rule(
@@ -32,7 +32,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=LIVER_LOCOREGIONAL,
-        says="review before procedure",
+        says="History and earlier images are reviewed before the procedure.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "A careful pre-evaluation of the history and the previous images of the candidates for LRTs",
@@ -44,7 +44,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="all liver LRT",
+        says="Severe liver insufficiency rules out every local treatment of the liver.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "Both severe liver insufficiency and uncorrected coagulopathy represented absolute contraindications "
@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=INVASIVE,
-        says="all LRT",
+        says="Coagulopathy that is not corrected rules out every invasive treatment.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "Both severe liver insufficiency and uncorrected coagulopathy represented absolute contraindications "
@@ -70,7 +70,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="Child-Pugh C = severe insufficiency (DERIVED, confirm)",
+        says="Child-Pugh class C (10 points or more) counts as severe liver insufficiency and rules out local "
+        "treatment of the liver.",
         cite=NERVO_2021.at("Patients and Methods", "severe liver insufficiency"),
         derived=True,
     ),
@@ -82,7 +83,8 @@ RULES: tuple[Rule, ...] = (
         kind="option",
         options=LOCOREGIONAL,
         requirement_for=("surgery",),
-        says="until phaeochromocytoma excluded (DERIVED, confirm)",
+        says="In medullary carcinoma or MEN2 no procedure is done until a pheochromocytoma has been excluded: one that "
+        "was not recognised has killed.",
         cite=NERVO_2021.at(
             "Literature Review",
             "A procedure-related death was reported in a MEN2A patient with concomitant unrecognized "
@@ -96,7 +98,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="LRT",
+        says="Liver metastases seen for the first time that cannot be resected are a reason for local treatment.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "Patients were considered eligible in case of first radiological detection of unresectable LM",
@@ -108,7 +110,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="LRT",
+        says="Liver metastases that grow while disease elsewhere is absent or stable are a reason for local treatment.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "hepatic progression in absence of other metastases or with stable extrahepatic disease",
@@ -122,7 +124,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="LRT, continue systemic",
+        says="When the liver alone grows under systemic therapy, local treatment is added and the systemic therapy "
+        "goes on.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "LRTs were performed in case of progressive LMs when extrahepatic disease was stable",
@@ -134,7 +137,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("systemic_therapy",),
-        says="systemic therapy, no liver LRT (12 of 17)",
+        says="When liver and extrahepatic disease both grow, systemic therapy is preferred to local treatment of the "
+        "liver (12 of 17 patients).",
         cite=NERVO_2021.at(
             "Results",
             "showed progression of both LMs and extrahepatic disease; therefore, systemic therapy was preferred",
@@ -149,7 +153,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="best candidates for LRT",
+        says="Growing liver metastases that cannot be resected, with limited and stable disease elsewhere, are the "
+        "best candidates for local treatment.",
         cite=NERVO_2021.at(
             "Conclusion",
             "The best candidates for LRTs are patients with unresectable progressive LMs with limited and stable "
@@ -162,7 +167,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=ABLATION,
-        says="ablation as sole treatment (DERIVED from preference for vascular)",
+        says="Ablation as the only treatment is not advised for 5 or more lesions, since an arterial approach is "
+        "preferred there.",
         cite=NERVO_2021.at(
             "Discussion",
             "a trans-arterial embolization approach should be preferred in case of diffuse liver metastatic deposits",
@@ -175,7 +181,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="number/size judged per case",
+        says="Number and size of the lesions are judged case by case.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "Regarding the number and the size of LMs, the evaluation was performed on a case-by-case basis",
@@ -187,7 +193,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="better control with limited burden",
+        says="Disease control is best when the tumour burden of the liver is limited.",
         cite=NERVO_2021.at(
             "Conclusion",
             "The best disease control is obtained especially when hepatic metastatic burden is limited",
@@ -199,7 +205,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="PR in <20 mm; larger mostly SD",
+        says="Lesions below 20 mm showed partial responses, larger ones mostly stayed stable.",
         cite=NERVO_2021.at(
             "Discussion",
             "patients with lesions < 20 mm showed PR, while larger LMs remained mostly stable after LRTs",
@@ -212,7 +218,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="second LRT considered",
+        says="Vital tumour that is left, or growth after local treatment, is a reason to consider a second one.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "In case of persistence of vital tissue or hepatic progression of disease, a second LRT was considered",
@@ -224,7 +230,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="AE risk rises with repetition",
+        says="Side effects are more frequent after several local treatments.",
         cite=NERVO_2021.at(
             "Discussion",
             "Side effects are generally more frequent in patients submitted to several LRTs",
@@ -237,7 +243,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("surgery",),
-        says="curative surgery often not possible",
+        says="With disease outside the liver surgery is curative in few cases.",
         cite=NERVO_2021.at("Introduction", "they are not amenable to surgery with a curative intent in most cases"),
     ),
     Rule(
@@ -246,7 +252,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("surgery",),
-        says="resection (1 DTC patient)",
+        says="A single large liver metastasis without extrahepatic disease was referred for resection (1 patient with "
+        "DTC).",
         cite=NERVO_2021.at(
             "Results",
             "a single large LM in the absence of extrahepatic disease and the patient was referred for surgical "
@@ -259,7 +266,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="ablation instead",
+        says="A patient who declines surgery may be ablated instead.",
         cite=NERVO_2021.at(
             "Discussion",
             "surgery is not indicated due to extrahepatic metastatic burden, clinical condition, or patient",

@@ -13,7 +13,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=ABLATION,
-        says="ablation",
+        says="A single or few liver metastases are a reason for ablation when surgery is not indicated.",
         cite=NERVO_2021.at(
             "Discussion",
             "Ablation techniques should be considered in case of single or few LMs, if surgery is not indicated",
@@ -25,7 +25,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.EXCLUDES,
         kind="option",
         options=("RFA", "MWA", "laser", "cryoablation", "ablation_plus_TACE"),
-        says="RFA/MWA/laser (strictest of two sources, CON-HILUM)",
+        says="A lesion at the hepatic hilum rules out ablation by heat or cold (the stricter of two sources, "
+        "CON-HILUM).",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "LMs located at the hepatic hilum were not considered suitable for RFA/MWA",
@@ -38,7 +39,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="worse LTPFS (colorectal, 3-y 62 %)",
+        says="From 2 cm on the tumour recurs earlier at the site: 62 % free of it at 3 years (colorectal metastases).",
         cite=NERVO_2021.at("Discussion", "minimal ablation margins ≤ 10 mm and LM size ≥ 2 cm"),
     ),
     Rule(
@@ -47,7 +48,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="measure",
         options=(*ABLATION, "ablation_plus_TACE"),
-        says="aim for margin > 10 mm",
+        says="Aim for a margin of more than 10 mm around the lesion.",
         cite=NERVO_2021.at("Discussion", "minimal ablation margins ≤ 10 mm"),
     ),
     Rule(
@@ -56,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="strongest predictor of ablation-site recurrence",
+        says="A vessel close to the lesion is the strongest predictor of recurrence at the site of ablation.",
         cite=NERVO_2021.at("Discussion", "the most significant is the proximity of the lesion to the blood vessel"),
     ),
     Rule(
@@ -65,7 +66,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("RFA", "MWA"),
-        says="CEUS at end of procedure",
+        says="Contrast-enhanced ultrasound shows the ablated area at the end of the procedure.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "the ablation area was evaluated with contrast-enhanced ultrasound at the end of the procedure",
@@ -77,7 +78,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=(*ABLATION, "ablation_plus_TACE"),
-        says="board-entered; never ranked first",
+        says="The board entered a contraindication to ablation: it is never ranked first.",
         cite=NERVO_2021.at("Discussion", "an ablation procedure is contraindicated due to the LM position"),
         strength_read=True,
     ),
@@ -88,7 +89,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RFA",),
-        says="good MTC results up to 70 mm (2 lesions, laparoscopic/laparotomic, 5 y)",
+        says="Good results of RFA are reported in medullary carcinoma up to 70 mm (2 lesions, laparoscopic or open "
+        "surgery, 5 years).",
         cite=NERVO_2021.at(
             "Literature Review",
             "good responses with RFA of two large lesions (70 mm), with no sign of progression after 5 years",
@@ -101,7 +103,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("MWA",),
-        says="heat-sink evidence unclear for MWA",
+        says="It is unclear whether cooling by a vessel affects MWA as it does RFA.",
         cite=NERVO_2021.at("Discussion", "it is unclear whether MWA is similarly affected"),
     ),
     # Laser, PEI, cryoablation
@@ -111,7 +113,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("laser",),
-        says="one FTC case 170 mm PR with hyperfunction",
+        says="One metastasis of 170 mm with hyperthyroidism from follicular carcinoma responded partially to laser.",
         cite=NERVO_2021.at("Literature Review", "two PR were achieved in 45-mm and 170-mm lesions with TARE and ILP"),
     ),
     Rule(
@@ -120,7 +122,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("PEI",),
-        says="PEI reported with TAE in one MTC",
+        says="Ethanol injection is reported once, with TAE, in a medullary carcinoma.",
         cite=NERVO_2021.at("Table 2", "TAE + PEI"),
     ),
     # TACE
@@ -131,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE",),
-        says="TACE",
+        says="Multiple or bilobar metastases with adequate arterial supply are a reason for TACE.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "TACE was preferred in case of multiple LMs with bilobar liver involvement and adequate arterial "
@@ -144,7 +146,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TACE", "TAE", "ablation_plus_TACE"),
-        says="arterial vascularisation inadequate",
+        says="Without adequate arterial supply of the lesions embolisation has little to act through.",
         cite=NERVO_2021.at("Patients and Methods", "adequate arterial vascularization of the lesions"),
         strength_read=True,
     ),
@@ -154,7 +156,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE",),
-        says="TACE when ablation contraindicated by position",
+        says="TACE may be used where the position of the lesion forbids ablation.",
         cite=NERVO_2021.at(
             "Discussion",
             "TACE might be employed also when an ablation procedure is contraindicated due to the LM position",
@@ -166,7 +168,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="eligible, reduced expected benefit",
+        says="From 30 to 50 % of the liver involved TACE remains possible, with less benefit to be expected.",
         cite=NERVO_2021.at(
             "Literature Review",
             "beneficial effect of TACE even in case of a greater liver involvement up to 50%",
@@ -178,7 +180,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="not excluded; benefit reported > 30 mm, outside guideline zone",
+        says="Lesions of 30 mm or more do not exclude TACE: benefit is reported, outside the zone of the guidelines.",
         cite=NERVO_2021.at("Literature Review", "with larger metastatic lesions (> 30 mm)"),
     ),
     Rule(
@@ -187,7 +189,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="burden, not size, associated with response",
+        says="In medullary carcinoma the burden of the liver, not the size of the largest lesion, went with the "
+        "response to TACE.",
         cite=NERVO_2021.at(
             "Discussion",
             "a limited liver tumour involvement, but not the size of the largest LM, was associated with a better"
@@ -200,7 +203,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("TACE",),
-        says="progression mainly in the liver",
+        says="Disease that grows mainly in the liver makes the best candidate for TACE.",
         cite=NERVO_2021.at(
             "Discussion",
             "The best candidates for TACE should be the patients in whom the disease progression occurs mainly in"
@@ -213,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="14-38 months",
+        says="Responses to TACE lasted 14 to 38 months.",
         cite=NERVO_2021.at("Literature Review", "more than 12 months of ongoing response (range 14–38 months)"),
     ),
     Rule(
@@ -222,7 +225,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="70-150 um beads, 50 mg epirubicin (one centre; not a prescription)",
+        says="One centre used beads of 70 to 150 µm loaded with 50 mg of epirubicin: a report, not a prescription.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "Drug-eluting beads (70–150-μm diameter particles) loaded with 50 mg of epirubicin",
@@ -234,7 +237,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="femoral, selective then superselective",
+        says="Access is through the femoral artery, selective and then superselective.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "selective catheterization of the hepatic artery with subsequent superselective catheterization of "
@@ -247,7 +250,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="no established agent for thyroid cancer",
+        says="No chemotherapeutic agent is established for TACE of thyroid cancer.",
         cite=NERVO_2021.at(
             "Discussion",
             "no specific chemotherapeutic agent can be bound to an embolic particle for metastatic TC",
@@ -259,7 +262,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TACE", "ablation_plus_TACE"),
-        says="complication risk factor",
+        says="Cardiovascular disease raises the risk of complications of TACE.",
         cite=NERVO_2021.at(
             "Discussion",
             "Concomitant cardiovascular disease is a risk factor for development of complications",
@@ -272,7 +275,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="monitor liver function",
+        says="Liver function is monitored, since its loss determines the prognosis after TACE.",
         cite=NERVO_2021.at("Discussion", "Deterioration in liver function is the major factor determining prognosis"),
     ),
     # TAE
@@ -283,7 +286,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TAE",),
-        says="bland embolisation alternative to TACE",
+        says="Embolisation without a drug is an alternative to TACE in diffuse, well perfused disease.",
         cite=NERVO_2021.at(
             "Discussion",
             "embolization without a chemotherapeutic agent could be a good choice for disease control",
@@ -295,7 +298,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TAE",),
-        says="PR in 2 of 2 MTC",
+        says="TAE is reported in 2 patients with medullary carcinoma, with partial response in 2 of 2.",
         cite=NERVO_2021.at(
             "Literature Review",
             "TAE has been reported only twice in MTC, albeit with good results (PR in both patients)",
@@ -310,7 +313,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("ablation_plus_TACE",),
-        says="ablation plus TACE for large, highly vascularised LM",
+        says="A large, well perfused lesion, with no more than 3 in all, is a reason to combine ablation with TACE.",
         cite=NERVO_2021.at(
             "Patients and Methods",
             "RFA/MWA in conjunction with TACE in case of a large and highly vascularised LM",
@@ -322,7 +325,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE", "TAE", "ablation_plus_TACE"),
-        says="TACE/TAE then second ablation",
+        says="After incomplete ablation a cycle of TACE or TAE may prepare a second ablation.",
         cite=NERVO_2021.at(
             "Discussion",
             "a selective cycle of TACE/TAE could be applied in order to enhance the response to a second RFA procedure",
@@ -334,7 +337,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=(*ABLATION, "RAI"),
-        says="ablation may raise RAI effectiveness",
+        says="Ablation may raise the effect of radioiodine.",
         cite=NERVO_2021.at(
             "Discussion",
             "ablation techniques have been shown to increase the effectiveness of radioiodine treatment",

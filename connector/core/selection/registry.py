@@ -23,12 +23,14 @@ from connector.core.selection import (
     zhang_2025_candidates,
     zhang_2025_context,
     zhang_2025_embolisation,
+    zhang_2025_markers,
 )
 
 CITED: tuple[Rule, ...] = (
     *zhang_2025_candidates.RULES,
     *zhang_2025_ablation.RULES,
     *zhang_2025_embolisation.RULES,
+    *zhang_2025_markers.RULES,
     *zhang_2025_context.RULES,
     *nervo_2021_candidates.RULES,
     *nervo_2021_techniques.RULES,

@@ -16,7 +16,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("surgery",),
-        says="resection of isolated, resectable LM",
+        says="Isolated liver metastases that can be resected are a reason for surgery when disease elsewhere is "
+        "limited.",
         cite=ZHANG_2025.at(
             "Introduction",
             "Surgical resection may be appropriate for isolated, resectable LM, particularly in patients with "
@@ -29,7 +30,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("surgery",),
-        says="improved survival association",
+        says="Resection is associated with longer survival.",
         cite=ZHANG_2025.at("Introduction", "is associated with improved survival"),
     ),
     Rule(
@@ -38,7 +39,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("surgery",),
-        says="surgery usually not possible in diffuse bilobar disease",
+        says="In diffuse disease of both lobes resection is usually not possible.",
         cite=ZHANG_2025.at(
             "Introduction",
             "in diffuse bilobar involvement of the liver, which is common in MTC, surgical resection is usually "
@@ -52,7 +53,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="IRT before metastasectomy",
+        says="Local treatment can prepare the removal of metastases.",
         cite=ZHANG_2025.at("Evidence from clinical practice", "neoadjuvant therapy prior to metastasectomy"),
     ),
     # Thermal ablation in general (liver)
@@ -62,7 +63,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="limited number, even when large",
+        says="A limited number of lesions, even large ones, may be ablated to cure or to reduce the tumour.",
         cite=ZHANG_2025.at(
             "Ablative techniques",
             "primarily indicated for a limited number of lesions, even when large, for curative intent or tumor "
@@ -75,7 +76,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=(*ABLATION, "ablation_plus_TACE"),
-        says="ablation",
+        says="A bile duct inside the planned ablation zone speaks against ablation, since the duct may stenose.",
         cite=ZHANG_2025.at(
             "Ablative techniques",
             "constitutes a relative contraindication due to the risk of ductal stenosis when the bile duct wall "
@@ -88,7 +89,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RFA", "MWA", "laser"),
-        says="US guidance throughout",
+        says="Ultrasound guides the ablation throughout, from placement to the check afterwards.",
         cite=ZHANG_2025.at(
             "Ablative techniques",
             "continuously guided by ultrasound, from electrode (or antenna) placement to energy delivery and "
@@ -104,7 +105,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("RFA",),
-        says="few, well-localised, < 50 mm",
+        says="Few, well localised lesions below 50 mm are a reason for RFA when surgery is not feasible.",
         cite=ZHANG_2025.at(
             "Table 3",
             "Few, well localised liver metastases; lesions <5 cm; if surgery is not feasible",
@@ -116,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("RFA",),
-        says="RFA size limit 50 mm (MWA or combined instead)",
+        says="A lesion of 50 mm or more is beyond the size for RFA; MWA or a combination is used instead.",
         cite=ZHANG_2025.at("Table 3", "lesions <5 cm"),
         strength_read=True,
     ),
@@ -126,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("RFA",),
-        says="RFA for smaller, peripheral lesions",
+        says="RFA remains effective for smaller, peripheral lesions.",
         cite=ZHANG_2025.at("Comparative effectiveness", "RFA remains effective for smaller, peripheral lesions"),
     ),
     Rule(
@@ -135,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("RFA",),
-        says="RFA less effective; prefer MWA",
+        says="Near a large vessel RFA is less effective because the blood cools it; MWA is preferred there.",
         cite=ZHANG_2025.at("Table 3", "less effective near large vessels (heat sink effect)"),
         strength_read=True,
     ),
@@ -145,7 +146,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RFA",),
-        says="control up to 80 %",
+        says="RFA controls up to 80 % of the lesions.",
         cite=ZHANG_2025.at("Table 3", "control rates up to 80%"),
     ),
     Rule(
@@ -154,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("RFA",),
-        says="beyond the largest reported RFA lesion (DERIVED)",
+        says="A lesion above 70 mm is larger than any that was reported as treated by RFA.",
         cite=ZHANG_2025.at("Evidence from clinical practice", "even for large lesions (up to 70 mm)"),
         derived=True,
     ),
@@ -166,7 +167,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("MWA",),
-        says="MWA over RFA for larger lesions or heat sink",
+        says="MWA is preferred to RFA for larger lesions or near a vessel that would cool the electrode.",
         cite=ZHANG_2025.at("Table 3", "often preferred for larger lesions or when heat-sink effect is a concern"),
     ),
     Rule(
@@ -175,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("MWA",),
-        says="MWA (no MWA size ceiling in the sources; treated 55 mm)",
+        says="From 50 mm on MWA may have advantages; the sources give no upper size, and 55 mm was treated.",
         cite=ZHANG_2025.at(
             "Comparative effectiveness",
             "MWA may offer advantages for larger tumors or those close to vascular structures",
@@ -187,7 +188,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("MWA",),
-        says="still heat-sink sensitive",
+        says="MWA too is still sensitive to cooling by vessels.",
         cite=ZHANG_2025.at("Table 3", "still heat-sink sensitive"),
     ),
     Rule(
@@ -196,7 +197,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("MWA",),
-        says="MWA near vital structures",
+        says="Vital structures close to the lesion are a risk of MWA.",
         cite=ZHANG_2025.at("Table 3", "proximity to vital structures is a risk"),
         strength_read=True,
     ),
@@ -207,7 +208,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="option",
         options=("laser",),
-        says="marginal/experimental; never ranked first",
+        says="Laser ablation is marginal and experimental in the liver: it is never ranked first.",
         cite=ZHANG_2025.at("Comparative effectiveness", "its role in LM of TC remains marginal and experimental"),
     ),
     Rule(
@@ -216,7 +217,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("cryoablation",),
-        says="illustrative case only, 4 min; never a protocol",
+        says="A figure shows one cryoablation of 4 minutes: an illustration, never a protocol.",
         cite=ZHANG_2025.at("Figure 1", "were placed in the lesion for 4 minutes under US and CBCT guidance"),
     ),
 )

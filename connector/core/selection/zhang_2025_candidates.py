@@ -12,7 +12,7 @@ RULES: tuple[Rule, ...] = (
         when=ALWAYS,
         verdict=Verdict.ADVISES,
         kind="process",
-        says="dedicated endocrine tumour board",
+        says="The board is ideally one dedicated to endocrine tumours.",
         cite=ZHANG_2025.at("Discussion", "ideally with the involvement of dedicated endocrine tumor boards"),
     ),
     Rule(
@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
         when=ALWAYS,
         verdict=Verdict.REQUIRES,
         kind="process",
-        says="specialised centre",
+        says="The procedure belongs in a specialised centre with experience in it.",
         cite=ZHANG_2025.at(
             "Conclusions",
             "IRTs are carried out in specialized centers with extensive expertise and only after rigorous patient"
@@ -36,7 +36,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("RFA", "MWA"),
-        says="ablative IRT, <= 3 lesions",
+        says="Up to 3 liver metastases, away from critical structures, in a patient of good performance status suit "
+        "ablation.",
         cite=ZHANG_2025.at("Criteria for patient selection", "A limited number of LMs (usually ≤3)"),
     ),
     Rule(
@@ -45,7 +46,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="ablative candidate feature (no ECOG cut-off)",
+        says="A good performance status is a feature of a candidate for ablation; no ECOG cut-off is given.",
         cite=ZHANG_2025.at("Criteria for patient selection", "A good performance status"),
     ),
     Rule(
@@ -54,7 +55,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="ablative candidate feature",
+        says="Absent or stable extrahepatic disease is a feature of a candidate for ablation.",
         cite=ZHANG_2025.at("Criteria for patient selection", "Stable or indolent extrahepatic disease"),
     ),
     Rule(
@@ -63,7 +64,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=(*ABLATION, "ablation_plus_TACE"),
-        says="ablation",
+        says="A lesion near critical structures speaks against ablation.",
         cite=ZHANG_2025.at("Criteria for patient selection", "Absence of lesions near critical structures"),
         strength_read=True,
     ),
@@ -73,7 +74,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("TACE", "TARE"),
-        says="TACE/TARE",
+        says="Multiple or bilobar liver metastases suit TACE or TARE.",
         cite=ZHANG_2025.at("Criteria for patient selection", "Multiple or bilobar liver metastases"),
     ),
     Rule(
@@ -82,7 +83,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE", "TAE", "TARE"),
-        says="vascular IRT more suitable",
+        says="Medullary histology makes a treatment through the artery more suitable.",
         cite=ZHANG_2025.at("Criteria for patient selection", "Predominantly MTC histotype"),
     ),
     Rule(
@@ -91,7 +92,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("TACE", "TAE", "TARE"),
-        says="vascular IRT for rapid control",
+        says="Symptoms that need rapid control of the tumour suit a treatment through the artery.",
         cite=ZHANG_2025.at("Criteria for patient selection", "Symptomatic disease requiring rapid tumor control"),
     ),
     Rule(
@@ -100,7 +101,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE", "TAE", "TARE"),
-        says="vascular IRT suitable",
+        says="A patient who is no candidate for surgery or systemic therapy may suit a treatment through the artery.",
         cite=ZHANG_2025.at(
             "Criteria for patient selection",
             "Patients who are not candidates for surgery or systemic therapies",
@@ -112,7 +113,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=LIVER_LOCOREGIONAL,
-        says="number, size, growth kinetics",
+        says="Imaging before the procedure tells the number, the size and the growth of the lesions.",
         cite=ZHANG_2025.at(
             "Ablative techniques",
             "Preprocedural radiological evaluation is critical for determining the number, size, and growth kinetics",
@@ -124,7 +125,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="palliative or adjunctive, not curative",
+        says="No definitive evidence shows longer overall survival: local treatment is palliative or adjunctive, not "
+        "curative.",
         cite=ZHANG_2025.at("Long-term outcomes", "there is no definitive evidence that IRT improves overall survival"),
     ),
     Rule(
@@ -133,7 +135,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="weak evidence tier for every ranking",
+        says="No study compares the techniques head to head: every ranking rests on weak evidence.",
         cite=ZHANG_2025.at(
             "Comparative effectiveness",
             "There is a lack of comparative data and no head-to-head studies have been conducted",
@@ -145,7 +147,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=LIVER_LOCOREGIONAL,
-        says="locoregional control",
+        says="Progression of a single lesion or within one organ is a reason for local control, and may postpone "
+        "systemic therapy.",
         cite=ZHANG_2025.at(
             "Introduction",
             "help to postpone systemic therapy or treat oligoprogressive disease during TKI treatment",
@@ -156,7 +159,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("ATC"),
         verdict=Verdict.INFORMS,
         kind="process",
-        says="out of scope of the liver evidence; board only",
+        says="Anaplastic carcinoma is outside the evidence on liver metastases: the board decides.",
         cite=ZHANG_2025.at("Methods", "We excluded articles that focused exclusively on anaplastic thyroid carcinoma"),
     ),
     Rule(
@@ -164,7 +167,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("ATC"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="palliative only",
+        says="In anaplastic carcinoma palliative measures usually give only a temporary benefit.",
         cite=ZHANG_2025.at("Introduction", "In ATC, palliative measures usually offer only a temporary benefit"),
     ),
     # Figure 2 algorithm, node by node
@@ -173,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.liver_lesion_count >= 1,
         verdict=Verdict.INFORMS,
         kind="pathway",
-        says="entry node",
+        says="Liver metastases are present: the algorithm of Figure 2 is entered.",
         cite=ZHANG_2025.at("Figure 2 text", "Liver Metastases Detected in Thyroid Cancer"),
     ),
     Rule(
@@ -181,7 +184,7 @@ RULES: tuple[Rule, ...] = (
         when=(Facts.liver_lesion_count < 3) & Facts.liver_lobes_involved.is_("unilobar"),
         verdict=Verdict.INFORMS,
         kind="pathway",
-        says="limited disease branch",
+        says="Fewer than 3 lesions in one lobe are limited disease.",
         cite=ZHANG_2025.at("Figure 2 text", "(<3 lesions, localized/unilobar)"),
     ),
     Rule(
@@ -189,7 +192,8 @@ RULES: tuple[Rule, ...] = (
         when=Facts.liver_lesion_count.is_(3) & Facts.liver_lobes_involved.is_("unilobar"),
         verdict=Verdict.INFORMS,
         kind="pathway",
-        says="limited branch, reduced confidence (CON-F2-THREE)",
+        says="Exactly 3 lesions in one lobe follow the limited branch with less confidence: the figure says fewer than "
+        "3, the text up to 3 (CON-F2-THREE).",
         cite=ZHANG_2025.at("Criteria for patient selection", "A limited number of LMs (usually ≤3)"),
     ),
     Rule(
@@ -198,7 +202,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="pathway",
         options=("RFA", "MWA", "TACE", "TARE"),
-        says="undefined in Figure 2: present both branches, no ablation preference (CON-F2-FOUR)",
+        says="Exactly 4 lesions in one lobe have no branch in Figure 2: both are shown and neither ablation nor an "
+        "arterial treatment is preferred (CON-F2-FOUR).",
         cite=ZHANG_2025.at("Figure 2 text", "(>4 lesions or bilobar disease)"),
     ),
     Rule(
@@ -206,7 +211,7 @@ RULES: tuple[Rule, ...] = (
         when=(Facts.liver_lesion_count > 4) | Facts.liver_lobes_involved.is_("bilobar"),
         verdict=Verdict.INFORMS,
         kind="pathway",
-        says="diffuse branch",
+        says="More than 4 lesions, or lesions in both lobes, are diffuse disease.",
         cite=ZHANG_2025.at("Figure 2 text", "(>4 lesions or bilobar disease)"),
     ),
     Rule(
@@ -218,7 +223,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="pathway",
         options=("surgery",),
-        says="surgery",
+        says="Limited disease that can be resected in a surgical candidate is resected.",
         cite=ZHANG_2025.at("Figure 2 text", "Surgical Candidate? Surgical Resection Feaseable?"),
     ),
     Rule(
@@ -228,7 +233,7 @@ RULES: tuple[Rule, ...] = (
         & (~Facts.surgical_candidate | ~Facts.resection_feasible),
         verdict=Verdict.INFORMS,
         kind="pathway",
-        says="go to bile-duct node",
+        says="Without a surgical option, limited disease goes on to the question of the bile ducts.",
         cite=ZHANG_2025.at("Figure 2 text", "Non a surgical candidate"),
     ),
     Rule(
@@ -241,7 +246,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="pathway",
         options=("RFA", "MWA"),
-        says="RFA/MWA",
+        says="Limited disease that is not operated, away from bile ducts and hilum, is ablated by RFA or MWA.",
         cite=ZHANG_2025.at("Figure 2 text", "Near bile ducts?"),
     ),
     Rule(
@@ -252,7 +257,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="pathway",
         options=("TACE", "TARE"),
-        says="TACE/TARE",
+        says="Limited disease that is not operated, near bile ducts or the hilum, is treated by TACE or TARE.",
         cite=ZHANG_2025.at("Guidelines", "metastases are adjacent to the bile ducts or near the hepatic hilum"),
     ),
     Rule(
@@ -261,7 +266,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="pathway",
         options=("TACE", "TARE"),
-        says="liver function and performance status known",
+        says="In diffuse disease liver function and performance status must be known.",
         cite=ZHANG_2025.at("Figure 2 text", "Evaluate liver function"),
     ),
     Rule(
@@ -272,7 +277,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="pathway",
         options=("TACE",),
-        says="TACE",
+        says="Diffuse disease in a patient of good status without severe liver insufficiency is treated by TACE.",
         cite=ZHANG_2025.at("Figure 2 caption text", "Transarterial Chemoembolization (TACE) for good status"),
         strength_read=True,
     ),
@@ -286,7 +291,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="pathway",
         options=("TARE",),
-        says="TARE, only inside TARE's own limits (CON-TARE-POOR)",
+        says="Diffuse disease in a patient of poor status is treated by TARE, only inside the limits of TARE itself "
+        "(CON-TARE-POOR).",
         cite=ZHANG_2025.at("Figure 2 caption text", "Transarterial Radioembolization (TARE) for poor status"),
         strength_read=True,
     ),
@@ -296,7 +302,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="pathway",
         options=("ablation_plus_TACE", "systemic_therapy"),
-        says="combined or systemic integration after every branch",
+        says="After every branch a combined approach or the addition of systemic therapy is considered.",
         cite=ZHANG_2025.at("Figure 2 text", "Combined Approach or Systemic Therapy Integration"),
     ),
 )

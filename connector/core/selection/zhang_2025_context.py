@@ -1,4 +1,4 @@
-"""Systemic therapy, markers, adverse events and background, by Zhang 2025."""
+"""Systemic therapy, radioiodine, adverse events and background, by Zhang 2025."""
 
 from connector.core.catalogue import Facts
 from connector.core.rules import ALWAYS, Rule, Verdict
@@ -13,7 +13,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("systemic_therapy",),
-        says="TKI often used",
+        says="Disease that is refractory to radioiodine is often treated with a TKI.",
         cite=ZHANG_2025.at("Introduction", "systemic therapy with tyrosine kinase inhibitors (TKIs) is often used"),
     ),
     Rule(
@@ -22,7 +22,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("systemic_therapy",),
-        says="LM respond less and shorter than lung",
+        says="Liver metastases respond less to TKIs, and for a shorter time, than lung metastases.",
         cite=ZHANG_2025.at(
             "Introduction",
             "LM may respond less well and for a shorter time compared to other metastatic sites, such as lung lesions",
@@ -34,7 +34,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("systemic_therapy",),
-        says="ETA: continue or pause a few days (CON-TKI-HOLD)",
+        says="The ETA lets a TKI go on or pause for a few days around a local treatment (CON-TKI-HOLD).",
         cite=ZHANG_2025.at(
             "Guidelines",
             "tyrosine kinase inhibitor (TKI) therapy can be continued or temporarily paused for a few days",
@@ -46,7 +46,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("systemic_therapy",),
-        says="interaction unproven either way",
+        says="Whether local treatment weakens or helps a TKI is unproven.",
         cite=ZHANG_2025.at(
             "Introduction",
             "It is controversial whether IRT could impair the efficacy of TKIs by altering tumor vascularization",
@@ -59,7 +59,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("RAI",),
-        says="ineffective",
+        says="Liver metastases mostly come with refractory disease, in which radioiodine is ineffective.",
         cite=ZHANG_2025.at(
             "Introduction",
             "LM often occurs in conjunction with radioiodine-refractory disease, making RAI therapy ineffective",
@@ -73,127 +73,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=LIVER_LOCOREGIONAL,
-        says="no guideline gives strict criteria",
+        says="No guideline gives strict criteria for these techniques.",
         cite=ZHANG_2025.at("Guidelines", "although none provide strict recommendations for their application"),
-    ),
-    # Biomarkers
-    Rule(
-        id="BIO-CTDT6",
-        when=Facts.histology.is_("MTC") & (Facts.calcitonin_doubling_time_months < 6),
-        verdict=Verdict.INFORMS,
-        kind="process",
-        says="doubling time < 6 months: metastatic signal, prioritise early IRT review",
-        cite=ZHANG_2025.at(
-            "Biomarkers",
-            "especially with a doubling time of less than 6 months, is a highly predictive indicator of "
-            "metastatic disease",
-        ),
-    ),
-    Rule(
-        id="BIO-CT1000",
-        when=Facts.histology.is_("MTC") & (Facts.calcitonin_pg_ml > 1000),
-        verdict=Verdict.ADVISES,
-        kind="measure",
-        says="> 1000 pg/ml: more intensive liver imaging",
-        cite=ZHANG_2025.at(
-            "Biomarkers",
-            "often above 1,000 pg/ml, have been associated with systemic spread and should prompt more intensive "
-            "radiological monitoring",
-        ),
-    ),
-    Rule(
-        id="BIO-CEA",
-        when=Facts.histology.is_("MTC") & Facts.cea_trend.is_("rising"),
-        verdict=Verdict.INFORMS,
-        kind="evidence",
-        says="prognostic complement",
-        cite=ZHANG_2025.at(
-            "Biomarkers",
-            "CEA can complement calcitonin by providing additional prognostic information",
-        ),
-    ),
-    Rule(
-        id="BIO-CT-POSTIRT",
-        when=Facts.histology.is_("MTC") & (Facts.calcitonin_change_percent < 0),
-        verdict=Verdict.INFORMS,
-        kind="response",
-        says="may indicate response, esp. if imaging equivocal",
-        cite=ZHANG_2025.at(
-            "Biomarkers",
-            "A decrease in calcitonin levels or stabilization of its doubling time after IRT may indicate a response",
-        ),
-    ),
-    Rule(
-        id="BIO-TG-RISE",
-        when=Facts.rai_refractory & Facts.tg_trend.is_("rising"),
-        verdict=Verdict.ADVISES,
-        kind="follow_up",
-        says="intensify imaging, re-evaluate",
-        cite=ZHANG_2025.at("Biomarkers", "an increase in unstimulated Tg may precede radiological evidence of LM"),
-    ),
-    Rule(
-        id="BIO-TG-CAUTION",
-        when=Facts.last_lrt_modality.among("RFA", "MWA", "TACE", "TAE", "TARE") & ~Facts.tg_trend.is_("stable"),
-        verdict=Verdict.ADVISES,
-        kind="response",
-        says="necrosis/inflammation fluctuation; do not call response or failure",
-        cite=ZHANG_2025.at(
-            "Biomarkers",
-            "fluctuations due to tumor necrosis or inflammation should be interpreted with caution",
-        ),
-    ),
-    Rule(
-        id="BIO-DISCORD-UP",
-        when=Facts.radiological_progression & ~Facts.marker_trend.is_("rising"),
-        verdict=Verdict.ADVISES,
-        kind="follow_up",
-        says="dedifferentiation? biopsy, molecular profiling, strategy change",
-        cite=ZHANG_2025.at(
-            "Biomarkers",
-            "the absence of a corresponding increase in tumor markers despite radiological progression, or vice versa",
-        ),
-    ),
-    Rule(
-        id="BIO-DISCORD-DOWN",
-        when=~Facts.radiological_progression & Facts.marker_trend.is_("rising"),
-        verdict=Verdict.ADVISES,
-        kind="follow_up",
-        says="same, vice versa",
-        cite=ZHANG_2025.at(
-            "Biomarkers",
-            "may indicate tumor dedifferentiation requiring biopsy, molecular profiling or a change in "
-            "therapeutic strategy",
-        ),
-    ),
-    Rule(
-        id="BIO-HIGHRISK",
-        when=(Facts.calcitonin_doubling_time_months < 6) | Facts.tg_trend.is_("rising"),
-        verdict=Verdict.ADVISES,
-        kind="process",
-        says="prioritise for early IRT",
-        cite=ZHANG_2025.at(
-            "Multimodal integration",
-            "High-risk biomarker profiles (e.g. rapidly rising calcitonin or Tg) can prioritize patients for early IRT",
-        ),
-    ),
-    Rule(
-        id="BIO-TREND-NEXT",
-        when=Facts.days_since_lrt > 0,
-        verdict=Verdict.INFORMS,
-        kind="follow_up",
-        says="trend guides systemic timing or repeat",
-        cite=ZHANG_2025.at(
-            "Multimodal integration",
-            "help decide on the timing of systemic therapy or repeated local interventions",
-        ),
-    ),
-    Rule(
-        id="BIO-LIQUID",
-        when=ALWAYS,
-        verdict=Verdict.INFORMS,
-        kind="evidence",
-        says="ctDNA/miRNA not routine; never drives selection",
-        cite=ZHANG_2025.at("Emerging biomarkers", "Although not yet routinely used in thyroid cancer"),
     ),
     # Adverse events, complications, REILD
     Rule(
@@ -202,7 +83,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="bile duct injury, bleeding, abscess, pleura/lung",
+        says="Ablation may injure a bile duct, bleed, cause an abscess or injure pleura and lung.",
         cite=ZHANG_2025.at(
             "Ablative techniques",
             "bile duct injury, hemorrhagic events (e.g. hematoma, intra-abdominal bleeding), liver abscesses",
@@ -214,7 +95,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="hypertensive crisis, hepatic artery dissection",
+        says="Rare complications of TACE are a hypertensive crisis and dissection of the hepatic artery.",
         cite=ZHANG_2025.at("Evidence from clinical practice", "hypertensive crises or hepatic artery dissection"),
     ),
     Rule(
@@ -223,7 +104,8 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE", "TAE", "TARE"),
-        says="enzymes, leukocytosis, PES; bleeding, dissection, hepatic failure",
+        says="Arterial treatment raises liver enzymes and leukocytes and causes a post-embolisation syndrome; "
+        "bleeding, dissection and liver failure occur.",
         cite=ZHANG_2025.at(
             "Vascular techniques",
             "transient elevations in liver enzymes, leukocytosis, and post-embolization syndrome (PES)",
@@ -235,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("MTC"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="LM in about 50 % of advanced MTC",
+        says="About 50 % of patients with advanced medullary carcinoma have liver metastases.",
         cite=ZHANG_2025.at(
             "Introduction",
             "Liver metastases (LM) are seen in approximately 50% of patients with advanced MTC",
@@ -246,7 +128,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.among(*DIFFERENTIATED),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="LM in 0.5-3.5 % of metastatic cases",
+        says="Liver metastases are rare in differentiated carcinoma: 0.5 to 3.5 % of metastatic cases.",
         cite=ZHANG_2025.at("Introduction", "LM are rare in DTC and occur in only 0.5–3.5% of metastatic cases"),
     ),
     Rule(
@@ -254,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.among(*DIFFERENTIATED) & Facts.liver_symptoms.has("hyperthyroidism"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="hyperfunctional metastasis",
+        says="Metastases that make thyroid hormone can cause hyperthyroidism.",
         cite=ZHANG_2025.at("Introduction", "hyperfunctional metastases can lead to clinical hyperthyroidism"),
     ),
     Rule(
@@ -262,7 +144,7 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("MTC") & Facts.liver_symptoms.has("diarrhoea"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="MTC gastrointestinal symptoms",
+        says="Liver metastases of medullary carcinoma can cause diarrhoea.",
         cite=ZHANG_2025.at(
             "Introduction",
             "LM can cause gastrointestinal symptoms, including diarrhoea, especially in advanced disease",
@@ -273,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         when=ALWAYS,
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="metastatic: FTC 38.7, PTC 17.3, ATC 75.4, MTC 47.8 %",
+        says="In a registry 38.7 % of FTC, 17.3 % of PTC, 75.4 % of ATC and 47.8 % of MTC were metastatic.",
         cite=ZHANG_2025.at("Metastatic patterns", "Overall, 35.1% of patients developed metastases"),
     ),
     Rule(
@@ -281,7 +163,8 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.is_("MTC"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="liver 81.3 %, lung 56.3 %, bone 40.6 %, multisite 81.2 %",
+        says="Metastatic medullary carcinoma involves the liver in 81.3 %, the lung in 56.3 %, bone in 40.6 % and "
+        "several sites in 81.2 %.",
         cite=ZHANG_2025.at(
             "Metastatic patterns",
             "liver metastases were most prevalent (81.3%), while lung involvement was observed in only 56.3%",
@@ -292,7 +175,8 @@ RULES: tuple[Rule, ...] = (
         when=Facts.histology.among("PTC", "FTC", "ATC"),
         verdict=Verdict.INFORMS,
         kind="evidence",
-        says="lung 79.7 / 72.9 / 92.1 %",
+        says="The lung is the most frequent site: 79.7 % in papillary, 72.9 % in follicular and 92.1 % in anaplastic "
+        "carcinoma.",
         cite=ZHANG_2025.at(
             "Metastatic patterns",
             "For papillary (79.7%), follicular (72.9%), and anaplastic (92.1%) subtypes, the most frequent "
@@ -305,7 +189,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("RFA", "MWA"),
-        says="percutaneous or laparoscopic",
+        says="Ablation is done through the skin or by laparoscopy.",
         cite=ZHANG_2025.at("Ablative techniques", "performed percutaneously or laparoscopically"),
     ),
     Rule(
@@ -314,7 +198,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=ABLATION,
-        says="short hospitalisation",
+        says="Ablation needs a short stay and is well tolerated.",
         cite=ZHANG_2025.at(
             "Ablative techniques",
             "These techniques typically involve short hospitalization and are well tolerated",
@@ -326,7 +210,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("MWA",),
-        says="faster, larger zones",
+        says="MWA heats faster and makes larger zones.",
         cite=ZHANG_2025.at(
             "Table 3",
             "Faster heating; better penetration; less affected by heat-sink effect; larger ablation zones",
@@ -338,7 +222,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.ADVISES,
         kind="follow_up",
         options=LIVER_LOCOREGIONAL,
-        says="RECIST, symptom scales, quality of life",
+        says="RECIST, symptom scales and quality of life are recorded.",
         cite=ZHANG_2025.at(
             "Knowledge gaps",
             "The use of RECIST criteria, symptom relief scales and quality of life metrics should be encouraged",

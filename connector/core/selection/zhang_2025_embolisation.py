@@ -12,7 +12,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TACE",),
-        says="TACE, symptom control",
+        says="Diffuse liver metastases of medullary carcinoma are a reason for TACE, also to control symptoms.",
         cite=ZHANG_2025.at(
             "Table 3",
             "Diffuse liver metastases, especially in medullary thyroid carcinoma (MTC); symptom control",
@@ -24,7 +24,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("TACE",),
-        says="best responses < 30 %",
+        says="Responses to TACE are best when less than 30 % of the liver is involved.",
         cite=ZHANG_2025.at(
             "Evidence from clinical practice",
             "Better outcomes appear associated with lower hepatic tumor burden (<30%)",
@@ -36,7 +36,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TACE", "TAE", "ablation_plus_TACE"),
-        says="burden > 50 %: outside reported evidence, 'not massive' (DERIVED cut-off)",
+        says="More than 50 % of the liver involved is beyond the reported evidence for embolisation.",
         cite=ZHANG_2025.at(
             "Guidelines",
             "provided that the liver burden is not massive and the lesions are relatively small and accessible",
@@ -49,7 +49,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="PR 50-100 %, control > 12 months",
+        says="Partial responses to TACE are reported in 50 to 100 %, with control beyond 12 months.",
         cite=ZHANG_2025.at(
             "Evidence from clinical practice",
             "partial response (PR) rates between 50–100% and long-term disease control (>12 months)",
@@ -61,7 +61,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("TACE",),
-        says="symptom relief",
+        says="TACE relieves symptoms such as diarrhoea and abdominal pain.",
         cite=ZHANG_2025.at(
             "Evidence from clinical practice",
             "effective in alleviating symptoms such as diarrhea and abdominal pain",
@@ -73,7 +73,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE",),
-        says="multiple sessions often required",
+        says="TACE often needs several sessions.",
         cite=ZHANG_2025.at("Table 3", "multiple sessions often required"),
     ),
     Rule(
@@ -82,7 +82,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TACE", "TAE", "TARE", "ablation_plus_TACE"),
-        says="three-phase CE-CT for vascular planning",
+        says="A three-phase contrast-enhanced CT of the liver is needed to plan a treatment through the artery.",
         cite=ZHANG_2025.at(
             "Vascular techniques",
             "Procedure planning typically requires contrast-enhanced CT with a three-phase liver protocol to "
@@ -95,7 +95,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.RELATIVE,
         kind="option",
         options=("TACE", "ablation_plus_TACE"),
-        says="board-entered; never ranked first",
+        says="The board entered a contraindication to TACE: it is never ranked first.",
         cite=ZHANG_2025.at("Table 3", "especially when TACE is contraindicated"),
         strength_read=True,
     ),
@@ -106,7 +106,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TAE",),
-        says="possibly safer than TACE, unresolved",
+        says="TAE may be safer than TACE; this is not settled.",
         cite=ZHANG_2025.at(
             "Vascular techniques",
             "A potentially better safety profile of TAE compared to TACE remains under investigation",
@@ -119,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.PREFERS,
         kind="option",
         options=("TARE",),
-        says="TARE when TACE contraindicated",
+        says="Diffuse liver disease is treated by TARE when TACE is contraindicated.",
         cite=ZHANG_2025.at(
             "Table 3",
             "Diffuse liver involvement, especially when TACE is contraindicated; radioiodine-refractory disease",
@@ -131,7 +131,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INDICATES,
         kind="option",
         options=("TARE",),
-        says="RAI-refractory diffuse disease",
+        says="Diffuse liver disease that is refractory to radioiodine is a reason for TARE.",
         cite=ZHANG_2025.at("Table 3", "radioiodine-refractory disease"),
     ),
     Rule(
@@ -140,7 +140,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="alternative for larger tumours or no TACE",
+        says="TARE is an alternative for larger tumours and for patients in whom TACE does not fit.",
         cite=ZHANG_2025.at(
             "Comparative effectiveness",
             "an alternative for patients who are not suitable for TACE or have larger tumors",
@@ -152,7 +152,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.REQUIRES,
         kind="measure",
         options=("TARE",),
-        says="radioprotection protocol",
+        says="TARE needs a radioprotection protocol at the centre.",
         cite=ZHANG_2025.at(
             "Table 3",
             "Requires radioprotection protocols; limited availability; delayed therapeutic effect",
@@ -164,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TARE",),
-        says="delayed effect: prefer TACE for rapid relief",
+        says="TARE acts late: TACE is preferred where symptoms need rapid relief.",
         cite=ZHANG_2025.at("Table 3", "delayed therapeutic effect"),
         strength_read=True,
     ),
@@ -175,7 +175,7 @@ RULES: tuple[Rule, ...] = (
         verdict=Verdict.INFORMS,
         kind="evidence",
         options=("TACE", "TAE"),
-        says="devascularise before resection",
+        says="Embolisation may take the blood supply from a lesion before it is resected.",
         cite=ZHANG_2025.at(
             "Vascular techniques",
             "devascularising a lesion prior to resection or enhancing local control in large metastases",
