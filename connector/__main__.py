@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "service", "listen": "service", "worker": "service", "beat": "service", "web": "service",
     "check": "operate", "status": "operate", "replay": "operate", "release": "operate", "study": "operate",
     "migrate": "operate", "tidy": "retention", "erase": "retention",
+    "user": "user",
 }  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def main() -> None:
     Try it:          connector demo | simulate
     Cases on files:  connector respond | dose plan | dose fit | dose map | select | process
     The service:     connector serve, or listen + worker + beat + web
-    Operation:       connector check | status | replay | release | study complete | migrate | tidy | erase
+    Operation:       connector check | status | replay | release | study complete | migrate | tidy | erase | user
     """  # noqa: D301 - click reads the \b
 
 

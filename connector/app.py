@@ -21,7 +21,7 @@ from connector.dicom.write_pdf import PdfWriter
 from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
-from connector.doors import dicom_door, http_door
+from connector.doors import accounts_of, dicom_door, http_door
 from connector.durable import write_durably
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.read_bundle import BundleRecordSource
@@ -35,6 +35,7 @@ from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
 from connector.steps import Look, Priors, Steps
+from connector.store.accounts import Accounts
 from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
 from connector.store.erase import Eraser
@@ -78,12 +79,13 @@ def file_flow(bundle: Any, patient_issuers: str) -> Flow:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """The ledger and its desk, for the operator's commands."""
+    """The ledger, its desk and who signs in, for the operator's commands."""
 
     ledger: SqlLedger
     desk: Desk
     tidy: Tidy
     eraser: Eraser
+    accounts: Accounts
 
 
 @contextmanager
@@ -97,6 +99,7 @@ def open_operation(settings: Settings) -> Iterator[Operation]:
             Desk(ledger),
             _tidy(settings, ledger),
             Eraser(engine, ledger.trail, folder=settings.data_dir),
+            accounts_of(settings, ledger),
         )
     finally:
         engine.dispose()
@@ -128,11 +131,11 @@ def _tidy(settings: Settings, ledger: SqlLedger) -> Tidy:
     return Tidy(ledger.engine, ledger.trail, policy)
 
 
-def case_key(settings: Settings) -> bytes:
-    """The secret that makes case references opaque; made once, kept in the data folder that all processes share."""
-    path = settings.data_dir / "case.key"
+def shared_key(settings: Settings, name: str) -> bytes:
+    """A secret made once and kept in the data folder that all processes share: `case` makes references opaque."""
+    path = settings.data_dir / f"{name}.key"
     if not path.exists():
-        candidate = settings.data_dir / f".case.key-{secrets.token_hex(8)}"
+        candidate = settings.data_dir / f".{name}.key-{secrets.token_hex(8)}"
         write_durably(candidate, secrets.token_hex(32).encode("ascii"))
         # Several processes may start together: the first link wins and all read the same key.
         with suppress(FileExistsError):
@@ -148,7 +151,7 @@ class App:
         self.settings = settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._engine = _engine(settings)
-        self._key = case_key(settings)
+        self._key = shared_key(settings, "case")
         self.ledger = _ledger(settings, self._engine)
         self.desk = Desk(self.ledger)
         self.memory = SqlMemory(self._engine)
@@ -192,7 +195,14 @@ class App:
         figures = LedgerFigures(self._engine, self.ledger.trail)
         shelf = SqlShelf(self._engine, resource_ids=resource_ids)
         return http_door(
-            self.settings, inbox=self.inbox, desk=self.desk, shelf=shelf, checks=self.checks(), figures=figures
+            self.settings,
+            ledger=self.ledger,
+            inbox=self.inbox,
+            desk=self.desk,
+            shelf=shelf,
+            checks=self.checks(),
+            figures=figures,
+            key=shared_key(self.settings, "console"),
         )
 
     def checks(self) -> Mapping[str, Check]:

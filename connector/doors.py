@@ -1,19 +1,30 @@
 """The doors we open, from the settings: the DICOM listener, and everything that is served over HTTP."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from connector.console.openid import BACK, Provider
+from connector.console.pages import make_console
+from connector.console.signing import Cookies
+from connector.console.site import Site
 from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
 from connector.fhir.receive_hook import hook_route
 from connector.fhir.serve_door import Shelf, serve_routes
 from connector.neighbours import server_tls
-from connector.settings import Settings
+from connector.settings import Settings, in_force
+from connector.shown import StudyFiles
+from connector.store.accounts import Accounts
+from connector.store.acts import Acts
 from connector.store.desk import Desk
 from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
+from connector.store.ledger import SqlLedger
+from connector.store.logbook import Logbook
+from connector.store.worklist import Worklist
 from connector.web.access import bearer_matches
 from connector.web.metrics import Disk, registry
 from connector.web.pages import Check, make_web
@@ -42,20 +53,61 @@ def dicom_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, reuse_port: b
 def http_door(
     settings: Settings,
     *,
+    ledger: SqlLedger,
     inbox: SqlInbox,
     desk: Desk,
     shelf: Shelf,
     checks: Mapping[str, Check],
     figures: LedgerFigures,
+    key: bytes,
 ) -> Starlette:
-    """STOW-RS, the rest-hook and our FHIR endpoint where they have a secret, health, metrics, console."""
+    """STOW-RS, the rest-hook and our FHIR endpoint where they have a secret, health, metrics; the console (`key`)."""
     doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk), *_fhir(settings, desk, shelf)]
+    token = settings.console_token.get_secret_value()
     return make_web(
-        desk=desk,
         checks=checks,
         doors=doors,
-        console_token=settings.console_token.get_secret_value(),
+        console_token=token,
         registry=registry(figures, Disk(settings.data_dir, settings.disk_reserve_mb * 2**20)),
+        console=make_console(_site(settings, ledger, checks, key), token=token, provider=_provider(settings)),
+    )
+
+
+def accounts_of(settings: Settings, ledger: SqlLedger) -> Accounts:
+    """Who signs in, with the times that the settings allow."""
+    return Accounts(
+        ledger.engine,
+        idle_seconds=settings.console_idle_minutes * 60,
+        longest_seconds=settings.console_session_hours * 3600,
+    )
+
+
+def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], key: bytes) -> Site:
+    return Site(
+        worklist=Worklist(ledger.engine),
+        logbook=Logbook(ledger.engine, ledger.trail),
+        acts=Acts(ledger),
+        accounts=accounts_of(settings, ledger),
+        cookies=Cookies(key, behind_https=settings.console_url.startswith("https://")),
+        studies=StudyFiles(ledger),
+        settings=in_force(settings),
+        checks=checks,
+        openid_name=urlsplit(settings.oidc_issuer).hostname or "",
+    )
+
+
+def _provider(settings: Settings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    return Provider(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=settings.oidc_client_secret.get_secret_value(),
+        scope=settings.oidc_scope,
+        name_claim=settings.oidc_name_claim,
+        role_claim=settings.oidc_role_claim,
+        roles_of_groups=settings.roles_of_groups,
+        back_url=settings.console_url.rstrip("/") + BACK if settings.console_url else "",
     )
 
 

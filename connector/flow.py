@@ -18,6 +18,8 @@ from connector.logs import get_logger
 from connector.ports import Destination, Document, ImagingSource, Predecessor, RecordSource, Writer, WriteRequest
 
 log = get_logger("flow")
+# Stands in the reason of a study that a person may release; the console offers that button where it reads this.
+RELEASE_HINT = "`connector release` the study"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +96,7 @@ class Flow:
         if contradicting and not released:
             raise ImpossibleInput(
                 f"the patient of the images and of the record contradict in {', '.join(contradicting)}: "
-                "compare both; if it is one person, `connector release` the study, else correct the identifier"
+                f"compare both; if it is one person, {RELEASE_HINT}, else correct the identifier"
             )
         return record
 

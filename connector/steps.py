@@ -127,6 +127,10 @@ class Steps:
         study = self._ledger.study(lease.ref)
         if study is None:
             raise LeaseLost(lease.job_id)
+        if study.is_rejected:
+            with self._ledger.transaction() as connection:
+                self._ledger.jobs.done(connection, lease)
+            return ()
         told = self._fetch_priors(study)
         before, study = study, self._ledger.study(lease.ref) or study
         subject = Subject(
@@ -208,6 +212,10 @@ class Steps:
         document = self._ledger.document(lease.ref)
         if document is None:
             raise LeaseLost(lease.job_id)
+        if self._ledger.is_rejected(document.study_instance_uid):
+            with self._ledger.transaction() as connection:
+                self._ledger.withhold(connection, lease)
+            return ()
         # A report that was parked and replayed late must not replace a newer one in the EHR; a PACS keeps both.
         if document.destination == "ehr" and self._ledger.is_superseded(lease.ref):
             note = "not sent: a newer assessment of the study has taken its place"

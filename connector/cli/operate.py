@@ -1,6 +1,7 @@
 """What an operator does: look at the state, release, replay, force a study complete, migrate, check the settings."""
 
 import getpass
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -99,6 +100,30 @@ def complete(study_instance_uid: str) -> None:
                 sentence(BadCase("UID", study_instance_uid, "no instance of this study was received: check the UID"))
             )
         click.echo(dumps({"complete": study_instance_uid}))
+
+
+@study.command("wrong-patient")
+@click.argument("study_instance_uid", metavar="UID")
+@click.option("--reason", required=True, help="Why; it stands in the logbook. No patient data.")
+def wrong_patient(study_instance_uid: str, reason: str) -> None:
+    """
+    Keep a study out: nothing more of it is assessed or sent. Prints what was delivered before, to be withdrawn there.
+
+    Example: connector study wrong-patient 1.2.840.113619.2.1 --reason "scanned under another ID"
+    """
+    from connector.store.acts import REJECT, Act, Acts  # noqa: PLC0415 - keeps --help fast
+
+    with opened() as operation:
+        asked = Act(REJECT, study_instance_uid, getpass.getuser(), reason, secrets.token_urlsafe(18))
+        done = Acts(operation.ledger).act(asked)
+        if not done.done:
+            raise CaseError(sentence(BadCase("UID", study_instance_uid, done.text)))
+        delivered = [
+            row
+            for row in operation.desk.documents(limit=10_000)
+            if row["study_instance_uid"] == study_instance_uid and row["delivered_at"] is not None
+        ]
+        click.echo(dumps({"wrong_patient": study_instance_uid, "delivered_before": delivered}, indent=2))
 
 
 @click.command()

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
+from connector.settings.console import ConsoleSettings
 from connector.settings.dicom import DicomSettings
 from connector.settings.ehr import EhrSettings
 from connector.settings.http import HttpSettings
@@ -14,7 +15,7 @@ from connector.settings.work import WorkSettings
 _SECRETS_DIR = Path("/run/secrets")  # where Docker, Podman and Kubernetes put them by custom
 
 
-class Settings(EhrSettings, HttpSettings, DicomSettings, WorkSettings):
+class Settings(ConsoleSettings, EhrSettings, HttpSettings, DicomSettings, WorkSettings):
     """The whole configuration; only `app.py` and what it is made of read it."""
 
     model_config = SettingsConfigDict(env_prefix="CONNECTOR_", extra="ignore")
@@ -54,4 +55,19 @@ def explain() -> list[tuple[str, str, str]]:
         shown = "(secret)" if isinstance(default, SecretStr) and default.get_secret_value() else default
         shown = "" if isinstance(default, SecretStr) or default is None else shown
         rows.append((f"CONNECTOR_{name.upper()}", str(shown), setting.description or ""))
+    return rows
+
+
+def in_force(settings: Settings) -> list[tuple[str, str, str]]:
+    """Variable, value in force and meaning of every setting, in order; a secret says only whether it is set."""
+    rows = []
+    for name, setting in Settings.model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            shown = "set (hidden)" if value.get_secret_value() else "not set"
+        elif name.endswith("_url") and isinstance(value, str) and "@" in value:
+            shown = "set (hidden: it holds a password)"
+        else:
+            shown = "" if value is None else str(value)
+        rows.append((f"CONNECTOR_{name.upper()}", shown, setting.description or ""))
     return rows

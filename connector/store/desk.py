@@ -135,10 +135,12 @@ class Desk:
         """Confirm that a study set aside for its identity belongs to the patient, and assess it."""
         with self._engine.begin() as connection:
             row = connection.execute(
-                sa.select(t.study.c.case_ref).where(t.study.c.study_instance_uid == study_instance_uid)
+                sa.select(t.study.c.case_ref, t.study.c.state).where(t.study.c.study_instance_uid == study_instance_uid)
             ).one_or_none()
             if row is None:
                 raise BadCase("ID", study_instance_uid, "no such study: `connector status` lists what is set aside")
+            if row.state == "rejected":
+                raise BadCase("ID", study_instance_uid, "is marked as a wrong patient's: take that back first")
             connection.execute(
                 sa.update(t.study)
                 .where(t.study.c.study_instance_uid == study_instance_uid)
@@ -146,7 +148,7 @@ class Desk:
             )
             self._ledger.tell(
                 connection, kind="identity_released", ref=study_instance_uid, case_ref=row.case_ref,
-                detail=f"released by {by}: identity confirmed by a person", actor=by,
+                detail="identity confirmed by a person", actor=by,
             )  # fmt: skip
             self._ledger.ask_assessment(connection, study_instance_uid, row.case_ref)
 
@@ -179,13 +181,15 @@ class Desk:
         """Patients not looked at since then, whose newest study came after `studied_after`."""
         newest = (
             sa.select(t.study.c.study_instance_uid)
-            .where(t.study.c.case_ref == t.patient.c.case_ref)
+            .where(t.study.c.case_ref == t.patient.c.case_ref, t.study.c.state != "rejected")
             .order_by(t.study.c.study_date.desc(), t.study.c.first_received_at.desc())
             .limit(1)
             .scalar_subquery()
         )
         recent = sa.exists().where(
-            t.study.c.case_ref == t.patient.c.case_ref, t.study.c.last_received_at > studied_after
+            t.study.c.case_ref == t.patient.c.case_ref,
+            t.study.c.last_received_at > studied_after,
+            t.study.c.state != "rejected",
         )
         with self._reading.connect() as connection:
             rows = connection.execute(

@@ -207,11 +207,12 @@ class SqlInbox:
             "traceparent": new_traceparent(),
         }
         if not insert_or_ignore(connection, t.study, row) and not receipt.is_prior:
-            # A late instance opens the study again: what follows supersedes, and no image is lost.
+            # A late instance opens the study again: what follows supersedes, and no image is lost. A study that a
+            # person marked as a wrong patient's stays out, whatever still comes.
             going_on = t.study.c.state == "receiving"
             connection.execute(
                 sa.update(t.study)
-                .where(t.study.c.study_instance_uid == receipt.study_instance_uid)
+                .where(t.study.c.study_instance_uid == receipt.study_instance_uid, t.study.c.state != "rejected")
                 .values(
                     last_received_at=at,
                     state="receiving",

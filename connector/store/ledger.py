@@ -31,6 +31,7 @@ class StudyRow:
     case_ref: str
     completed_at: float
     identity_released: bool
+    is_rejected: bool  # a person said that it is a wrong patient's
     is_latest: bool
     latest_study_instance_uid: str
     patient_id: str
@@ -82,20 +83,21 @@ class SqlLedger:
                     t.study.c.state == "receiving", t.study.c.last_received_at <= now - quiet_seconds, ~fed
                 )
             ).scalars()
-            return sum(self._complete(connection, uid, "quiet") for uid in list(quiet))
+            return sum(self.complete(connection, uid, "quiet") for uid in list(quiet))
 
     def complete_study(self, study_instance_uid: str, because: str, *, by: str | None = None) -> bool:
         """Complete a study on an explicit signal, or by a person; False when it is not known."""
         with self.engine.begin() as connection:
-            known = self._complete(connection, study_instance_uid, because)
+            known = self.complete(connection, study_instance_uid, because)
             if known and by:
                 self.tell(connection, kind="completed", ref=study_instance_uid, detail="by a person", actor=by)
             return known
 
-    def _complete(self, connection: sa.Connection, study_instance_uid: str, because: str) -> bool:
+    def complete(self, connection: sa.Connection, study_instance_uid: str, because: str) -> bool:
+        """Complete a study within a transaction; False when it is not known, or is a wrong patient's."""
         here = t.study.c.study_instance_uid == study_instance_uid
         row = connection.execute(sa.select(t.study).where(here)).one_or_none()
-        if row is None or row.state in ("tidying", "tidied"):
+        if row is None or row.state in ("rejected", "tidying", "tidied"):
             return False
         self._tell_received(connection, row)
         connection.execute(
@@ -135,7 +137,11 @@ class SqlLedger:
             order = (t.study.c.study_date, t.study.c.first_received_at, t.study.c.study_instance_uid)
             rows = connection.execute(
                 sa.select(t.study.c.study_instance_uid, t.study.c.state)
-                .where(t.study.c.patient_key == here.patient_key)
+                .where(
+                    t.study.c.patient_key == here.patient_key,
+                    # What a person marked as a wrong patient's is neither assessed nor compared with.
+                    sa.or_(t.study.c.state != "rejected", t.study.c.study_instance_uid == study_instance_uid),
+                )
                 .order_by(*order)
             ).all()
             of_patient = [row.study_instance_uid for row in rows]
@@ -149,6 +155,7 @@ class SqlLedger:
                 case_ref=here.case_ref,
                 completed_at=here.completed_at or here.last_received_at,
                 identity_released=here.identity_released_at is not None,
+                is_rejected=here.state == "rejected",
                 is_latest=study_instance_uid == latest,
                 latest_study_instance_uid=latest,
                 patient_id=patient_id,
@@ -193,7 +200,10 @@ class SqlLedger:
                 .join(t.study, t.study.c.study_instance_uid == t.assessment.c.study_instance_uid)
                 .join(here, here.c.patient_key == t.study.c.patient_key)
                 .where(
-                    sa.or_(t.study.c.study_instance_uid == study_instance_uid, t.study.c.study_date < here.c.study_date)
+                    sa.or_(
+                        t.study.c.study_instance_uid == study_instance_uid, t.study.c.study_date < here.c.study_date
+                    ),
+                    t.study.c.state != "rejected",
                 )
                 .order_by(t.study.c.study_date.desc(), t.assessment.c.assessed_at.desc())
             ).all()
@@ -285,6 +295,13 @@ class SqlLedger:
             series_instance_uid=row.series_instance_uid,
         )
 
+    def is_rejected(self, study_instance_uid: str) -> bool:
+        """Whether a person marked the study as a wrong patient's: nothing of it is sent any more."""
+        here = t.study.c.study_instance_uid == study_instance_uid
+        with self._reading.connect() as connection:
+            found = connection.execute(sa.select(t.study.c.state).where(here)).scalar_one_or_none()
+        return found == "rejected"
+
     def is_superseded(self, document_id: str) -> bool:
         """Whether a later assessment of the study has a document for the same place: the EHR keeps one, the newest."""
         older, newer = t.document.alias(), t.document.alias()
@@ -313,5 +330,14 @@ class SqlLedger:
                     t.document.c.took_seconds, self._now() - (lease.caused_at or lease.asked_at)
                 ),
             )
+        )
+        self.jobs.done(connection, lease)
+
+    def withhold(self, connection: sa.Connection, lease: Lease) -> None:
+        """Finish a delivery without sending: the study turned out to be a wrong patient's."""
+        connection.execute(
+            sa.update(t.document)
+            .where(t.document.c.id == lease.ref)
+            .values(note="not sent: the study is marked as a wrong patient's")
         )
         self.jobs.done(connection, lease)

@@ -37,13 +37,18 @@ study = sa.Table(
     sa.Column("case_ref", sa.String(64), nullable=False, index=True),
     sa.Column("patient_key", sa.Text, nullable=False),
     sa.Column("study_date", sa.String(8), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False, index=True),  # receiving, complete, prior, tidying, tidied
+    sa.Column(
+        "state", sa.String(16), nullable=False, index=True
+    ),  # receiving, complete, prior, rejected, tidying, tidied
     sa.Column("completed_because", sa.String(64)),
     sa.Column("first_received_at", sa.Float, nullable=False),
     sa.Column("last_received_at", sa.Float, nullable=False),
     sa.Column("completed_at", sa.Float),
     sa.Column("identity_released_at", sa.Float),
     sa.Column("traceparent", sa.String(55)),  # W3C Trace Context of its reception; renewed when it opens again
+    # The worklist reads these in order, a page at a time.
+    sa.Index("ix_study_last_received_at_study_instance_uid", "last_received_at", "study_instance_uid"),
+    sa.Index("ix_study_case_ref_last_received_at", "case_ref", "last_received_at"),
 )
 
 association = sa.Table(
@@ -144,12 +149,13 @@ event = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("at", sa.Float, nullable=False, index=True),
     sa.Column("kind", sa.String(32), nullable=False, index=True),
-    sa.Column("ref", sa.String(255), nullable=False),
-    sa.Column("case_ref", sa.String(64)),
+    sa.Column("ref", sa.String(255), nullable=False, index=True),
+    sa.Column("case_ref", sa.String(64), index=True),
     sa.Column("detail", sa.Text, nullable=False),
-    sa.Column("actor", sa.String(255)),  # who did it: an AE title, a user; empty: the service itself
+    sa.Column("actor", sa.String(255), index=True),  # who did it: an AE title, a user; empty: the service itself
     sa.Column("succeeded", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("forward_to", sa.String(32), index=True),  # audit repositories that still have to hear of it
+    sa.Column("action_key", sa.String(64), unique=True),  # of the form that a person sent: sent twice, done once
 )
 
 # What all workers must know of a neighbour: how an EHR is written, its subscription, and locks (named `lock:…`).
@@ -167,4 +173,30 @@ served = sa.Table(
     metadata,
     sa.Column("resource_id", sa.String(64), primary_key=True),
     sa.Column("case_ref", sa.String(64), nullable=False, index=True),
+)
+
+# A person who signs in with a password; those of an OpenID provider have no row here.
+account = sa.Table(
+    "account",
+    metadata,
+    sa.Column("name", sa.String(128), primary_key=True),
+    sa.Column("password_hash", sa.Text, nullable=False),  # argon2id
+    sa.Column("roles", sa.Text, nullable=False),  # with commas
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Column("disabled_at", sa.Float),
+    sa.Column("failures", sa.Integer, nullable=False),  # wrong passwords since the last right one
+    sa.Column("locked_until", sa.Float),
+)
+
+# A sign-in that may still be used; the browser holds the token, here is only its SHA-256.
+session = sa.Table(
+    "session",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(128), nullable=False, index=True),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("began_at", sa.Float, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False),
+    sa.Column("ended_at", sa.Float),
 )

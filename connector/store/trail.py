@@ -40,12 +40,14 @@ class Trail:
         case_ref: str | None = None,
         actor: str | None = None,
         succeeded: bool = True,
+        action_key: str | None = None,
     ) -> None:
         """
         Append one event in the transaction of the deed it tells of.
 
         `ref` is a Study or SOP Instance UID, a document or a record reference; `actor` an AE title or a user, None the
         service itself. Kinds in AUDITED, and whatever a person did, are due to every audit repository from now on.
+        `action_key` is that of the form a person sent: a second event with the same one is impossible.
         """
         is_audited = kind in AUDITED or actor is not None
         forward_to = ",".join(self._repositories) if is_audited and self._repositories else None
@@ -53,6 +55,7 @@ class Trail:
             sa.insert(t.event).values(
                 at=self._now(), kind=kind, ref=ref[:255], case_ref=case_ref, detail=detail,
                 actor=actor[:255] if actor else None, succeeded=succeeded, forward_to=forward_to,
+                action_key=action_key,
             )
         )  # fmt: skip
 

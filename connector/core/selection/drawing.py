@@ -5,7 +5,8 @@ from html import escape
 from connector.core.assessment import Selection
 
 WIDTH, MARGIN, BOX_HEIGHT, GAP = 760, 24, 54, 26
-FILL = {"yes": "#e3f1e3", "no": "#f3f3f3", "unknown": "#fdecc8"}
+# The classes let a page choose colours for dark and light; by itself the picture is as here.
+FILL = {"yes": "#e3f1e3", "no": "#f3f3f3", "unknown": "#fdecc8", "outcome": "#dde8f6"}
 EDGE = "#44515c"
 MOST_LETTERS = 92
 
@@ -16,16 +17,16 @@ def svg(selection: Selection) -> str:
 
     The same selection gives the same text.
     """
-    boxes = [(f"{node.node}  {node.answer.upper()}", str(node.source), FILL[node.answer]) for node in selection.pathway]
+    boxes = [(f"{node.node}  {node.answer.upper()}", str(node.source), node.answer) for node in selection.pathway]
     first = [option.modality for option in selection.options if option.rank == 1]
-    boxes.append((f"{selection.status}: {', '.join(first) or 'nothing preferred'}", _outcome(selection), "#dde8f6"))
+    boxes.append((f"{selection.status}: {', '.join(first) or 'nothing preferred'}", _outcome(selection), "outcome"))
     height = 2 * MARGIN + len(boxes) * (BOX_HEIGHT + GAP) - GAP
     drawn = [_box(place, *box) for place, box in enumerate(boxes)]
     drawn += [_arrow(place) for place in range(1, len(boxes))]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
         f'font-family="sans-serif" role="img" aria-label="Decision path">\n'
-        f'<rect width="{WIDTH}" height="{height}" fill="white"/>\n' + "\n".join(drawn) + "\n</svg>\n"
+        f'<rect class="ground" width="{WIDTH}" height="{height}" fill="white"/>\n' + "\n".join(drawn) + "\n</svg>\n"
     )
 
 
@@ -38,13 +39,13 @@ def _outcome(selection: Selection) -> str:
     return "a draft for the tumour board"
 
 
-def _box(place: int, title: str, below: str, fill: str) -> str:
+def _box(place: int, title: str, below: str, kind: str) -> str:
     top = _top(place)
     return (
-        f'<rect x="{MARGIN}" y="{top}" width="{WIDTH - 2 * MARGIN}" height="{BOX_HEIGHT}" rx="6" fill="{fill}" '
-        f'stroke="{EDGE}"/>\n'
+        f'<rect class="{kind}" x="{MARGIN}" y="{top}" width="{WIDTH - 2 * MARGIN}" height="{BOX_HEIGHT}" rx="6" '
+        f'fill="{FILL[kind]}" stroke="{EDGE}"/>\n'
         f'<text x="{MARGIN + 14}" y="{top + 22}" font-size="15">{_short(title)}</text>\n'
-        f'<text x="{MARGIN + 14}" y="{top + 42}" font-size="12" fill="{EDGE}">{_short(below)}</text>'
+        f'<text x="{MARGIN + 14}" y="{top + 42}" font-size="12" fill="{EDGE}" class="source">{_short(below)}</text>'
     )
 
 

@@ -1,0 +1,98 @@
+"""One case: whom it is of (for those who may know), what was found, what is proposed and why, and where it went."""
+
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connector.console.case_content import case_content
+from connector.console.people import Person
+from connector.console.resolving import offered
+from connector.console.site import Site, person_of, require
+from connector.report import words
+
+UNKNOWN_CASE = "There is no such case here: the reference may be mistyped, or its ledger is gone."
+_DOCUMENT_ROLES = "Documents name the patient: they open for a clinician or physicist who signed in by name."
+
+
+def routes(site: Site) -> list[Route]:
+    """The case page and its documents."""
+
+    async def case(request: Request) -> Response:
+        content = await run_in_threadpool(_content, site, request)
+        return await run_in_threadpool(site.page, request, "case.html", **content)
+
+    async def document(request: Request) -> Response:
+        person = person_of(request)
+        require(person.sees_identity, _DOCUMENT_ROLES)
+        case_ref, document_id = request.path_params["case_ref"], request.path_params["document_id"]
+        return await run_in_threadpool(_document, site, person, case_ref, document_id)
+
+    return [Route("/cases/{case_ref}", case), Route("/cases/{case_ref}/documents/{document_id}", document)]
+
+
+def found_case(site: Site, case_ref: str) -> dict[str, Any]:
+    """A case as the ledger knows it. Raises HTTPException 404."""
+    found = site.worklist.case(case_ref)
+    if found is None:
+        raise HTTPException(404, UNKNOWN_CASE)
+    return found
+
+
+def _content(site: Site, request: Request) -> dict[str, Any]:
+    person, case_ref = person_of(request), request.path_params["case_ref"]
+    found = found_case(site, case_ref)
+    chosen = request.query_params.get("assessment", "")
+    assessment = site.worklist.assessment(case_ref, chosen or None) if person.is_clinical else None
+    if chosen and person.is_clinical and assessment is None:
+        raise HTTPException(404, "This case has no such assessment: the newest stands on the case's page.")
+    if person.is_clinical:
+        site.logbook.note_look("viewed", actor=person.name, ref=f"case:{case_ref}", case_ref=case_ref)
+    newest = found["assessments"][0] if found["assessments"] else None
+    return {
+        "case": found,
+        "assessment": assessment,
+        "newest": newest,
+        "said": case_content(assessment["summary"]) if assessment else None,
+        "identity": _identity(site, person, found),
+        "acts": {study["study_instance_uid"]: offered(study, person) for study in found["studies"]},
+        "events": site.logbook.of_case(case_ref),
+    }
+
+
+def _identity(site: Site, person: Person, found: dict[str, Any]) -> list[tuple[str, str]] | None:
+    """Whom the newest study's images name; None for those who may not know. It is written down who saw it."""
+    if not person.sees_identity:
+        return None
+    kept = [study for study in found["studies"] if study["kept"] != "rejected"] or found["studies"]
+    identity = site.studies.identity(kept[0]["study_instance_uid"])
+    site.logbook.note_look(
+        "identity_shown", actor=person.name, ref=f"case:{found['case_ref']}", case_ref=found["case_ref"]
+    )
+    if identity is None:
+        return [("Patient", "the images of the newest study cannot be read")]
+    numbers = [f"{one.value} ({one.system})" if one.system else one.value for one in identity.identifiers]
+    return [
+        ("Patient", words.full_name(identity)),
+        ("Born", words.day(identity.birth_date)),
+        ("Sex", words.SEXES.get(identity.sex or "", "not known")),
+        ("Patient ID", ", ".join(numbers) or "not known"),
+    ]
+
+
+def _document(site: Site, person: Person, case_ref: str, document_id: str) -> Response:
+    known = {row["id"]: row for row in site.worklist.documents(case_ref)}
+    opened = site.studies.document(document_id) if document_id in known else None
+    if opened is None:
+        raise HTTPException(404, "There is no such document of this case, or its file is gone from the outbox.")
+    name, media_type, content = opened
+    site.logbook.note(
+        "document_opened", actor=person.name, ref=known[document_id]["identity"], case_ref=case_ref,
+        detail=known[document_id]["kind"],
+    )  # fmt: skip
+    # Shown by the browser only when it is a PDF; everything else is saved, whatever it may claim to be.
+    shown = "inline" if media_type == "application/pdf" else "attachment"
+    return Response(content, media_type=media_type, headers={"Content-Disposition": f'{shown}; filename="{name}"'})

@@ -1,0 +1,120 @@
+"""How times, states and names are worded on the pages; what the report words too is taken from there."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from markupsafe import Markup
+
+from connector.core.catalogue import in_words
+from connector.report import words
+
+STATES = {
+    "set_aside": ("Set aside", "bad"),
+    "failed": ("Failed", "bad"),
+    "undelivered": ("Not delivered", "bad"),
+    "receiving": ("Receiving", "busy"),
+    "assessing": ("Assessing", "busy"),
+    "delivering": ("Delivering", "busy"),
+    "done": ("Done", "good"),
+    "prior": ("Prior", "quiet"),
+    "wrong_patient": ("Wrong patient", "quiet"),
+}
+GROUPS = {
+    "": "All",
+    "needs_person": "Needs a person",
+    "working": "Under way",
+    "done": "Done",
+    "wrong_patient": "Wrong patient",
+    "prior": "Priors",
+}
+EVENTS = {
+    "assessed": "Assessed",
+    "committed": "Committed by the PACS",
+    "delivered": "Delivered",
+    "document_opened": "Document opened",
+    "completed": "Completed by a person",
+    "identity_released": "Identity confirmed",
+    "identity_shown": "Identity shown",
+    "instance_conflict": "Conflicting instance",
+    "not_committed": "Not committed",
+    "not_used": "Input not used",
+    "parked": "Stopped: refused or given up",
+    "replayed": "Tried again",
+    "restored": "Taken back: not a wrong patient's",
+    "set_aside": "Set aside",
+    "sign_in_failed": "Sign-in failed",
+    "signed_in": "Signed in",
+    "signed_out": "Signed out",
+    "viewed": "Case viewed",
+    "identity_rejected": "Marked as a wrong patient's",
+    "received": "Received",
+    "record_read": "Record read",
+    "priors_read": "Earlier studies read",
+    "tidied": "Files tidied away",
+}
+DOCUMENTS = {
+    "sr": "Measurement report (DICOM SR)",
+    "rtdose": "Dose map (RT Dose)",
+    "rrdsr": "Administration (Radiation Dose SR)",
+    "pdf": "Board report (PDF)",
+    "fhir": "Record drafts (FHIR transaction)",
+    "rejection": "Rejection note (DICOM KOS)",
+    "retraction": "Retraction (FHIR)",
+}
+PLACES = {"pacs": "PACS", "ehr": "EHR"}
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def short_ref(text: str) -> str:
+    """A study as the address bar may show it: no identifier of DICOM, yet the same for the same study."""
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def clock(at: float | None) -> Markup | str:
+    """A moment as a machine-readable element, in UTC."""
+    if at is None:
+        return "–"  # noqa: RUF001 - an en dash, as tables have it
+    moment = datetime.fromtimestamp(at, UTC)
+    return Markup('<time datetime="{}">{}</time>').format(
+        moment.strftime("%Y-%m-%dT%H:%M:%SZ"), moment.strftime("%Y-%m-%d %H:%M:%S")
+    )
+
+
+def age(seconds: float) -> str:
+    """How long ago, in the largest unit that fits."""
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def event_name(kind: str) -> str:
+    """An event in words."""
+    return EVENTS.get(kind, sentence(kind.replace("_", " ")))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "clock": clock,
+    "age": age,
+    "sentence": sentence,
+    "event_name": event_name,
+    "short_ref": short_ref,
+    "in_words": in_words,
+    "treatment": words.treatment,
+    "verdict": lambda code: words.VERDICTS.get(code, code),
+    "response": lambda code: words.RESPONSES.get(code, code),
+    "criteria": lambda code: words.CRITERIA.get(code, code),
+    "change": words.percent,
+    "state_name": lambda state: STATES.get(state, (state, "quiet"))[0],
+    "state_tone": lambda state: STATES.get(state, (state, "quiet"))[1],
+    "document_name": lambda kind: DOCUMENTS.get(kind, kind),
+    "place_name": lambda place: PLACES.get(place, place),
+    "tenths": words.tenths,
+}

@@ -1,0 +1,129 @@
+"""What a person decides: once, under a name, with a reason; the second one to act is told who was faster."""
+
+import pytest
+from console_case import Desk, form_of, set_aside
+from ledger_case import document, receipt
+
+from connector.console.wording import short_ref
+from connector.flow import RELEASE_HINT
+from connector.store.acts import REJECT, RELEASE, RESTORE, Act
+
+CONTRADICTS = f"the patient of the images and of the record contradict in sex: {RELEASE_HINT}"
+
+
+def _place(case_ref: str, study: str, act: str) -> str:
+    return f"/cases/{case_ref}/studies/{short_ref(study)}/{act}"
+
+
+def _send(client, place: str, reason: str = "compared on the phone", **changed: str):
+    fields = form_of(client.get(place).text) | {"reason": reason} | changed
+    return client.post(place, data=fields), fields
+
+
+def test_release_confirms_the_identity_and_asks_for_the_assessment(desk: Desk) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", CONTRADICTS)
+    answer, _ = _send(desk.browser("clara"), _place(case_ref, "1.2.3", "release"))
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/cases/{case_ref}?done=release")
+    study = desk.bench.ledger.study("1.2.3")
+    assert study.identity_released
+    (told,) = desk.events("identity_released")
+    assert (told["actor"], told["detail"], told["case_ref"]) == ("clara", "compared on the phone", case_ref)
+
+
+def test_a_form_sent_twice_acts_once_and_answers_the_same(desk: Desk) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", CONTRADICTS)
+    client, place = desk.browser("clara"), _place(case_ref, "1.2.3", "release")
+    first, fields = _send(client, place)
+    second = client.post(place, data=fields)
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert len(desk.events("identity_released")) == 1
+
+
+def test_the_second_person_is_told_who_was_faster_and_changes_nothing(desk: Desk) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", CONTRADICTS)
+    place = _place(case_ref, "1.2.3", "release")
+    one, other = desk.browser("clara"), desk.browser("olga")
+    fields = form_of(other.get(place).text) | {"reason": "also compared"}
+    _send(one, place)
+    answer = other.post(place, data=fields)
+    assert answer.status_code == 409
+    assert "clara released it" in answer.text
+    assert len(desk.events("identity_released")) == 1
+
+
+def test_a_page_that_is_older_than_the_last_change_decides_nothing(desk: Desk) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", CONTRADICTS)
+    client, place = desk.browser("clara"), _place(case_ref, "1.2.3", "release")
+    answer, _ = _send(client, place, seen="set_aside@1.000000")
+    assert answer.status_code == 409
+    assert not desk.bench.ledger.study("1.2.3").identity_released
+
+
+@pytest.mark.parametrize(("reason", "why"), [("", "none"), (" x ", "one letter"), ("y" * 501, "too long")])
+def test_a_decision_needs_a_reason(desk: Desk, reason, why) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", CONTRADICTS)
+    answer, _ = _send(desk.browser("clara"), _place(case_ref, "1.2.3", "release"), reason)
+    assert answer.status_code == 422, why
+    assert desk.events("identity_released") == []
+
+
+@pytest.mark.parametrize(
+    ("who", "act", "status"),
+    [("olga", "replay", 303), ("clara", "replay", 403), ("clara", "reject", 303), ("phil", "complete", 403)],
+)
+def test_who_may_decide_what(desk: Desk, who, act, status) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", "cannot be read")
+    client, place = desk.browser(who), _place(case_ref, "1.2.3", act)
+    page = client.get(place)
+    assert page.status_code == (200 if status == 303 else 403)
+    if status == 303:
+        assert client.post(place, data=form_of(page.text) | {"reason": "as agreed"}).status_code == 303
+
+
+def test_a_wrong_patients_study_stays_out_and_the_others_are_judged_again(desk: Desk) -> None:
+    bench = desk.bench
+    bench.inbox.receive(receipt("1.9.1", study="1.9", date="20260201"))
+    bench.ledger.complete_study("1.9", "test")
+    case_ref = set_aside(bench, "1.2.3", CONTRADICTS)
+    for job, _ in bench.ledger.jobs.take_due():
+        lease = bench.ledger.jobs.claim(job)
+        if lease:
+            with bench.ledger.transaction() as connection:
+                bench.ledger.jobs.done(connection, lease)
+    act = Act(REJECT, "1.2.3", "olga", "scanned under another ID", "key-1")
+    assert desk.site.acts.act(act).done
+    assert bench.ledger.study("1.2.3").is_rejected
+    assert bench.ledger.study("1.9").prior_paths == (), "what is left is compared without it"
+    assert [bench.ledger.jobs.claim(job).ref for job, _ in bench.ledger.jobs.take_due()] == ["1.9"]
+
+    bench.inbox.receive(receipt("1.2.3.2", study="1.2.3"))
+    bench.clock.seconds += 3600
+    bench.ledger.complete_quiet_studies(1)
+    assert bench.ledger.study("1.2.3").is_rejected, "a late image does not bring it back"
+    assert not bench.ledger.complete_study("1.2.3", "command")
+    assert not desk.site.acts.act(Act(RELEASE, "1.2.3", "clara", "mistaken", "key-2")).done
+    assert desk.site.worklist.case(case_ref)["studies"][1]["state"] == "wrong_patient"
+
+    assert desk.site.acts.act(Act(RESTORE, "1.2.3", "olga", "it was right after all", "key-3")).done
+    assert not bench.ledger.study("1.2.3").is_rejected
+    assert len(bench.ledger.study("1.9").prior_paths) == 2
+
+
+def test_what_was_not_yet_sent_of_a_wrong_patient_is_never_sent(desk: Desk) -> None:
+    from ledger_case import assessment  # noqa: PLC0415 - only here
+
+    bench = desk.bench
+    case_ref = set_aside(bench, "1.2.3", "x")
+    with bench.ledger.transaction() as connection:
+        bench.ledger.save(connection, assessment(case_ref, "1.2.3", "d"), {}, [document("2.25.1"), document("2.25.2")])
+    sent = next(bench.ledger.jobs.claim(job) for job, kind in bench.ledger.jobs.take_due() if kind == "deliver")
+    with bench.ledger.transaction() as connection:
+        bench.ledger.delivered(connection, sent, "")
+    page = desk.browser("olga").get(_place(case_ref, "1.2.3", "reject"))
+    assert "Delivered before" in page.text, "the person is told what must be withdrawn, and where"
+    assert desk.site.acts.act(Act(REJECT, "1.2.3", "olga", "wrong", "k")).done
+    bench.clock.seconds += 3600
+    assert bench.ledger.jobs.take_due() == []
+    rows = desk.site.worklist.documents(case_ref)
+    assert sorted((row["note"] or "")[:8] for row in rows) == ["", "not sent"]
+    assert bench.ledger.is_rejected("1.2.3")
