@@ -107,7 +107,7 @@ def routes(site: Site) -> list[Route]:
 
     both = ["GET", "POST"]
     return [
-        Route("/cases/{case_ref}/studies/{study}/{act:str}", _known(of_study), methods=both),
+        Route("/cases/{case_ref}/studies/{study}/{act}", _known(of_study), methods=both),
         Route("/steps/{job_id}/replay", of_step, methods=both),
     ]
 
