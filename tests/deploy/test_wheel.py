@@ -48,8 +48,8 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: Path) -> None:
     held = set(zipfile.ZipFile(wheel).namelist())
     there = {one for one in listed if (ROOT / one).exists()}
     assert there - held == set()
-    for needed in ("core/RULES.md", "console/templates/case.html", "console/static/console.css", "demo/data/liver.xz", "conformance_dicom.md.jinja",
-                   "store/migrations/versions/0001_first_shape.py"):  # fmt: skip
+    for needed in ("core/RULES.md", "console/templates/case.html", "console/static/console.css", "demo/data/liver.xz",
+                   "conformance_dicom.md.jinja", "store/migrations/versions/0001_first_shape.py"):  # fmt: skip
         assert f"connector/{needed}" in held
 
 
