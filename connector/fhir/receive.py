@@ -1,6 +1,7 @@
 """Looks for news in a patient's record; a poll is the truth, a subscription only a hint."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from connector.fhir.ehr import EhrClient
 from connector.fhir.read_record import is_read
@@ -8,32 +9,46 @@ from connector.fhir.resource import items, moment, origin_of, timing
 
 # A transaction becomes visible after its time stamp; what was seen twice is harmless, what was missed is not.
 OVERLAP = timedelta(minutes=10)
+LOOK_BACK_DAYS = 30  # where changes cannot be asked for
 
 
-def poll(client: EhrClient, patient_reference: str, since: str | None) -> tuple[list[str], str | None]:
+def poll(
+    client: EhrClient,
+    patient_reference: str,
+    since: str | None,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> tuple[list[str], str | None]:
     """
     Observations of the patient that are new or changed, and the new mark.
 
     `since` is the mark of the last poll, None for the first one, which only sets the mark. By `_lastUpdated` where the
-    server offers it, else by the day of the observation; there the correction of an older one is only seen when the
-    next study is assessed. Returned are references with version, each told once. Raises TryLater or Refused.
+    server offers it, else by the day of the observation, over so many days that a correction is usually seen too; an
+    older one is seen when the next study is assessed. Returned are references with version, each told once. Raises
+    TryLater or Refused.
     """
     by_update = client.capabilities().searches_by("Observation", "_lastUpdated")
     parameters = [("patient", patient_reference), ("_count", "100")]
     seen_until, seen = _parsed(since)
+    reach = OVERLAP if by_update else timedelta(days=LOOK_BACK_DAYS)
     if seen_until is not None:
+        tomorrow = now() + timedelta(days=1)
         if by_update:
-            parameters.append(("_lastUpdated", f"gt{(seen_until - OVERLAP).isoformat(timespec='seconds')}"))
+            ends = [
+                f"gt{(seen_until - reach).isoformat(timespec='seconds')}",
+                f"lt{tomorrow.isoformat(timespec='seconds')}",
+            ]
         else:
-            parameters.append(("date", f"ge{(seen_until - timedelta(days=1)).date().isoformat()}"))
+            ends = [f"ge{(seen_until - reach).date().isoformat()}", f"le{tomorrow.date().isoformat()}"]
+        wanted = ends if client.vendor().closed_ranges else ends[:1]
+        parameters += [("_lastUpdated" if by_update else "date", end) for end in wanted]
     found = [one for one in client.search("Observation", parameters) if is_read(one)]
     versions = {origin_of(one): _stamp(one, by_update=by_update) for one in found}
     known = [stamp for stamp in versions.values() if stamp]
     latest = max([*known, *([seen_until] if seen_until else [])], default=None)
     if latest is None:
         return [], since
-    horizon = latest - OVERLAP if by_update else latest - timedelta(days=1)
-    recent = sorted(origin for origin, stamp in versions.items() if stamp and stamp >= horizon)
+    recent = sorted(origin for origin, stamp in versions.items() if stamp and stamp >= latest - reach)
     changed = [] if since is None else sorted(origin for origin in versions if origin not in seen)
     return changed, "|".join([latest.isoformat(), *recent])
 

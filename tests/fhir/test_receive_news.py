@@ -1,5 +1,7 @@
 """How news arrive: a notice of any shape is a hint, a poll is the truth."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -8,6 +10,7 @@ from connector.fhir.capabilities import read_capabilities
 from connector.fhir.identity import FACT_SYSTEM
 from connector.fhir.receive import poll
 from connector.fhir.receive_hook import hook_route
+from connector.fhir.vendors import vendor_for
 
 PATH = "/fhir/notify/abc"
 BACKPORT = {"resourceType": "Bundle", "type": "history", "entry": [{"resource": {"resourceType": "Parameters"}}]}
@@ -54,8 +57,11 @@ def test_an_endless_body_is_cut_off(door):
 class Ehr:
     """Holds Observations, with or without a search by `_lastUpdated`."""
 
-    def __init__(self, *, by_update=True):
-        self.by_update, self.held, self.asked = by_update, [], []
+    def __init__(self, *, by_update=True, vendor="plain"):
+        self.by_update, self.held, self.asked, self.product = by_update, [], [], vendor
+
+    def vendor(self):
+        return vendor_for("", self.product)
 
     def capabilities(self):
         names = [{"name": "_lastUpdated"}] if self.by_update else []
@@ -63,7 +69,7 @@ class Ehr:
         return read_capabilities({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": [held]})
 
     def search(self, kind, parameters):
-        self.asked.append(dict(parameters))
+        self.asked.append(parameters)
         assert kind == "Observation"
         return self.held
 
@@ -100,8 +106,35 @@ def test_the_look_reaches_back_over_the_overlap():
     ehr.add("a", "1", "2026-04-07T12:00:00Z")
     _, mark = poll(ehr, "Patient/p1", None)
     poll(ehr, "Patient/p1", mark)
-    assert ehr.asked[1]["_lastUpdated"] == "gt2026-04-07T11:50:00+00:00"
-    assert ehr.asked[1]["patient"] == "Patient/p1"
+    assert ("_lastUpdated", "gt2026-04-07T11:50:00+00:00") in ehr.asked[1]
+    assert ("patient", "Patient/p1") in ehr.asked[1]
+
+
+@pytest.mark.parametrize(
+    ("by_update", "ends"),
+    [
+        (True, [("_lastUpdated", "gt2026-04-07T11:50:00+00:00"), ("_lastUpdated", "lt2026-04-09T12:00:00+00:00")]),
+        (False, [("date", "ge2026-03-08"), ("date", "le2026-04-09")]),
+    ],
+)
+def test_a_range_has_both_ends_where_the_product_wants_them(by_update, ends):
+    ehr = Ehr(by_update=by_update, vendor="oracle_health")
+    ehr.add("a", "1", "2026-04-07T12:00:00Z")
+    _, mark = poll(ehr, "Patient/p1", None)
+    poll(ehr, "Patient/p1", mark, now=lambda: datetime(2026, 4, 8, 12, tzinfo=UTC))
+    assert [one for one in ehr.asked[1] if one[0] in ("_lastUpdated", "date")] == ends
+
+
+@pytest.mark.parametrize(("days", "is_news"), [(30, True), (31, False)])
+def test_without_a_search_for_changes_the_correction_of_a_result_is_seen_for_a_month(days, is_news):
+    ehr = Ehr(by_update=False)
+    old = datetime(2026, 4, 7, 12, tzinfo=UTC) - timedelta(days=days)
+    ehr.add("old", "1", old.isoformat())
+    ehr.add("a", "1", "2026-04-07T12:00:00Z")
+    _, mark = poll(ehr, "Patient/p1", None)
+    ehr.add("old", "2", old.isoformat())
+    ehr.held = [one for one in ehr.held if one["effectiveDateTime"] >= "2026-03-08"]  # as the server would
+    assert bool(poll(ehr, "Patient/p1", mark)[0]) is is_news
 
 
 def test_one_that_became_visible_late_is_news():

@@ -62,14 +62,20 @@ def sekmet(folder: Path, *, token_lifetime: int = 300, algorithm: str = "RS384")
 
 
 @contextmanager
-def medplum(folder: Path, *, bare: bool = False) -> Iterator[FhirServer]:
-    """Medplum's router; `bare` declares no transaction."""
+def medplum(folder: Path, *, bare: bool = False, everything: bool = False) -> Iterator[FhirServer]:
+    """Medplum's router; `bare` declares no transaction, `everything` documents and messages too."""
     modules = PEERS / "node/node_modules"
     assert modules.exists(), "run tests/peers/setup_fhir first"
     own = PEERS / "venv/bin/node"
     node = own if own.exists() else shutil.which("node")
     port = free_port()
-    command = [node, HERE / "medplum_server.mjs", port, modules, *(["bare"] if bare else [])]
+    command = [
+        node,
+        HERE / "medplum_server.mjs",
+        port,
+        modules,
+        *(["bare"] if bare else ["everything"] if everything else []),
+    ]
     with _running(command, port, folder / "medplum.log"):
         yield FhirServer(f"http://127.0.0.1:{port}/fhir/R4")
 

@@ -1,6 +1,7 @@
 // A second, different FHIR R4 server: Medplum's router over memory, on loopback (after the customer's script).
 // Version ids are UUIDs, a stale If-Match is 412, there is no sign-in, no paging and no validation.
-// Usage: node medplum_server.mjs PORT MODULES [bare]   "bare" declares no transaction, so that writers go entry by entry.
+// Usage: node medplum_server.mjs PORT MODULES [bare|everything]
+// "bare" declares no transaction, so that writers go entry by entry; "everything" declares documents and messages too.
 import http from 'node:http';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -21,6 +22,7 @@ const types = [
   'Patient', 'Observation', 'Condition', 'Procedure', 'CarePlan', 'RiskAssessment', 'DetectedIssue', 'BodyStructure',
   'Device', 'Task', 'Provenance',
 ];
+if (mode === 'everything') types.push('DocumentReference', 'Communication');
 const statement = {
   resourceType: 'CapabilityStatement', status: 'active', date: '2026-01-01', kind: 'instance', fhirVersion: '4.0.1',
   format: ['json'], software: { name: 'medplum in memory' },
