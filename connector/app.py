@@ -34,6 +34,7 @@ from connector.neighbours import check_neighbours, ehr_client, pacs_destination,
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
+from connector.settings.routing import read_routing
 from connector.steps import Look, Priors, Steps
 from connector.store.accounts import Accounts
 from connector.store.desk import Desk
@@ -174,6 +175,7 @@ class App:
             look=self._look(),
             priors=self._priors(),
             quiet_seconds=settings.quiet_seconds,
+            routing=read_routing(settings.routing_file, quiet_seconds=settings.quiet_seconds),
             maximum_attempts=settings.maximum_attempts,
             poll_seconds=settings.ehr_poll_seconds,
             follow_days=settings.ehr_follow_days,
@@ -275,7 +277,9 @@ def check_all(settings: Settings) -> dict[str, str | None]:
         results = {name: check() for name, check in app.checks().items()}
     finally:
         app.close()
-    return {**results, **check_neighbours(settings)}
+    # Rules that cannot be read do not come so far: nothing starts with them.
+    routing = None if settings.routing_file else "not set: CONNECTOR_ROUTING_FILE, so every study is assessed"
+    return {**results, "routing": routing, **check_neighbours(settings)}
 
 
 class _AsPrior:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from connector import __version__
-from connector.core.assess import assess, input_digest
+from connector.core.assess import PARTS, assess, input_digest
 from connector.core.assessment import Assessment, Earlier
 from connector.core.case import CaseFacts, ImagingReading, RecordReading
 from connector.core.errors import ImpossibleInput, Refused, TryLater
@@ -100,9 +100,15 @@ class Flow:
             )
         return record
 
-    def assess(self, gathered: Gathered, *, today: date, previous: Earlier | None = None) -> Assessment:
-        """Run the clinical core on what was gathered; `previous` is what the last assessment of the patient said."""
-        return assess(gathered.case, today=today, connector_version=__version__, previous=previous)
+    def assess(
+        self, gathered: Gathered, *, today: date, previous: Earlier | None = None, parts: Sequence[str] = PARTS
+    ) -> Assessment:
+        """
+        Run the clinical core on what was gathered; `previous` is what the last assessment of the patient said.
+
+        `parts` are what the routing rules want of it.
+        """
+        return assess(gathered.case, today=today, connector_version=__version__, previous=previous, parts=parts)
 
     def write(
         self,
@@ -160,9 +166,9 @@ def assessment_day(asked_at: float) -> date:
     return datetime.fromtimestamp(asked_at, UTC).date()
 
 
-def digest_of(gathered: Gathered) -> tuple[str, str]:
+def digest_of(gathered: Gathered, parts: Sequence[str] = PARTS) -> tuple[str, str]:
     """The digest of all inputs and the rule set that would judge them."""
-    return input_digest(gathered.case), RULESET
+    return input_digest(gathered.case, parts), RULESET
 
 
 def deliver(document: Document, destinations: Mapping[str, Destination]) -> str:

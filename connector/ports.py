@@ -30,6 +30,9 @@ class Receipt:
     received_at: datetime
     modality: str = ""
     study_date: str = ""
+    series_description: str = ""
+    body_part: str = ""
+    procedure_codes: tuple[str, ...] = ()  # SCHEME:CODE
     association_id: str = ""  # the one told to `association_opened`; empty over HTTP
     is_prior: bool = False  # fetched by us to compare with, not sent to be assessed
 

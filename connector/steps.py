@@ -14,6 +14,8 @@ from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
 from connector.logs import get_logger
 from connector.ports import Destination
+from connector.routing import Routing, every_study
+from connector.store.completeness import Completeness
 from connector.store.desk import Desk
 from connector.store.jobs import Lease, LeaseLost, back_off_seconds
 from connector.store.ledger import SqlLedger, StudyRow
@@ -48,6 +50,7 @@ class Steps:
         look: Look | None,
         priors: Priors | None = None,
         quiet_seconds: float,
+        routing: Routing | None = None,
         maximum_attempts: int,
         poll_seconds: float = 60.0,
         follow_days: int = 365,
@@ -59,15 +62,15 @@ class Steps:
         self._destinations = destinations
         self._look = look
         self._priors = priors
-        self._quiet_seconds = quiet_seconds
+        self._completeness = Completeness(ledger, routing or every_study(quiet_seconds))
         self._maximum_attempts = maximum_attempts
         self._poll_seconds = poll_seconds
         self._follow_seconds = follow_days * 86400.0
         self._now = now
 
     def sweep(self) -> Sequence[tuple[str, str]]:
-        """Complete quiet studies and hand out what is due, as (job id, kind)."""
-        completed = self._ledger.complete_quiet_studies(self._quiet_seconds)
+        """Complete studies that are quiet or told complete, and hand out what is due, as (job id, kind)."""
+        completed = self._completeness.judge()
         if completed:
             log.info("studies_complete", count=completed)
         return self._ledger.jobs.take_due()
@@ -140,10 +143,10 @@ class Steps:
             prior_paths=study.prior_paths,
             identity_released=study.identity_released,
             is_latest_study=study.is_latest,
-            told=told,
+            told=(*study.told, *told),
         )
         gathered = self._flow.gather(subject)
-        digest, ruleset = digest_of(gathered)
+        digest, ruleset = digest_of(gathered, study.assess)
         if self._ledger.has_assessment(study.study_instance_uid, digest, ruleset):
             return self._finish_unchanged(lease, study, gathered)
         summary = self._ledger.earlier_summary(study.study_instance_uid)
@@ -151,6 +154,7 @@ class Steps:
             gathered,
             today=assessment_day(lease.asked_at),
             previous=read_earlier(summary) if summary is not None else None,
+            parts=study.assess,
         )
         documents = self._flow.write(
             gathered,

@@ -126,6 +126,18 @@ def wrong_patient(study_instance_uid: str, reason: str) -> None:
         click.echo(dumps({"wrong_patient": study_instance_uid, "delivered_before": delivered}, indent=2))
 
 
+@study.command()
+@click.argument("study_instance_uid", metavar="UID")
+def route(study_instance_uid: str) -> None:
+    """
+    Have the routing rules judge a kept-out or incomplete study again, after the rules changed; `all` for every one.
+
+    Example: connector study route all
+    """
+    with opened() as operation:
+        click.echo(dumps({"routed": operation.desk.route_again(study_instance_uid, by=getpass.getuser())}))
+
+
 @click.command()
 @click.option("--to", "revision", default="head", show_default=True, help="Revision; an older one takes changes back.")
 def migrate(revision: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from connector.cli.case_io import case_command, run_cases
+from connector.cli.routing import test_rules
 from connector.contract.reading import dumps
 from connector.contract.select import (
     drawing_of,
@@ -40,15 +41,18 @@ def select(case: str, *, lines: bool, debug: bool, graph: Path | None, what_if: 
     run_cases(run_plain if lines and not what_if else answer_and_draw, case, lines=lines, debug=debug)
 
 
-@click.command("rules")
+@click.group("rules", invoke_without_command=True)
+@click.pass_context
 @click.option("--explain", metavar="ID", help="Everything about one rule, as JSON.")
 @click.option("--facts", is_flag=True, help="The facts a case may give, as JSON.")
-def rules(*, explain: str | None, facts: bool) -> None:
+def rules(context: click.Context, *, explain: str | None, facts: bool) -> None:
     """
-    Print the catalogue of rules; its text is core/RULES.md.
+    Print the catalogue of clinical rules (its text is core/RULES.md), or try the routing rules of the site.
 
     Example: connector rules --explain F2-N1-LIMITED
     """
+    if context.invoked_subcommand is not None:
+        return
     if facts:
         click.echo(dumps(facts_catalogue(), indent=2))
     elif explain is not None:
@@ -58,3 +62,6 @@ def rules(*, explain: str | None, facts: bool) -> None:
         click.echo(dumps(found, indent=2))
     else:
         click.echo(rules_catalogue(), nl=False)
+
+
+rules.add_command(test_rules)

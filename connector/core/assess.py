@@ -1,6 +1,6 @@
 """The one decision: from the facts of a case to an assessment; the same case and day always give the same answer."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -31,14 +31,23 @@ from connector.core.versions import RULESET
 
 Facts = Mapping[str, Observed[FactValue]]
 MOST_BLOCKING = 6
+PARTS = ("response", "dose", "selection")
 WITHOUT_PROGRESSION = frozenset({Response.CR, Response.PR, Response.SD, Response.NON_CR_NON_PD})
 
 
-def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Earlier | None = None) -> Assessment:
+def assess(
+    case: CaseFacts,
+    *,
+    today: date,
+    connector_version: str,
+    previous: Earlier | None = None,
+    parts: Sequence[str] = PARTS,
+) -> Assessment:
     """
     Judge response, absorbed dose and selection of one case, and say what changed since the `previous` assessment.
 
-    Each part that cannot be judged says what it needs in `needs`; none keeps the others from speaking.
+    Each part that cannot be judged says what it needs in `needs`; none keeps the others from speaking. A site may ask
+    for some `parts` only: the others are left out, and the result says so.
     """
     assessed = _assessed_time_point(case)
     started = _Start.of(case, assessed)
@@ -65,14 +74,19 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
         assessed_on=today,
         connector_version=connector_version,
         ruleset=RULESET,
-        input_digest=input_digest(case),
+        input_digest=input_digest(case, parts),
         inputs=tuple(sorted(_origins(case))),
         time_points=case.time_points,
-        response=response,
-        selection=selection,
-        dose=dose,
-        needs=(*response_needs, *dose_needs, *_selection_needs(selection)),
+        response=response if "response" in parts else None,
+        selection=selection if "selection" in parts else None,
+        dose=dose if "dose" in parts else None,
+        needs=(
+            *(response_needs if "response" in parts else ()),
+            *(dose_needs if "dose" in parts else ()),
+            *(_selection_needs(selection) if "selection" in parts else ()),
+        ),
         warnings=(
+            *(f"{part} is left out: the routing rule of this study does not ask for it" for part in _left_out(parts)),
             *started.doubts,
             *(f"record and images differ in {name}: left out until a person decides" for name in disputed),
             *_stated_otherwise(computed, case.facts),
@@ -92,17 +106,23 @@ def assess(case: CaseFacts, *, today: date, connector_version: str, previous: Ea
     )
 
 
-def input_digest(case: CaseFacts) -> str:
+def _left_out(parts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(part for part in PARTS if part not in parts)
+
+
+def input_digest(case: CaseFacts, parts: Sequence[str] = PARTS) -> str:
     """
     Hash everything that enters the decision, with the rule set and the constants.
 
     `case_ref` is left out, so that the digest does not change with the key that makes it opaque.
     """
     digest = sha256()
-    parts = (RULESET, DEFAULT_PROFILE, case.study_instance_uid, case.time_points, case.facts, case.skipped)
-    for part in (*parts, case.activity, case.regions, case.series, case.treatments, case.labs):
+    first = (RULESET, DEFAULT_PROFILE, case.study_instance_uid, case.time_points, case.facts, case.skipped)
+    for part in (*first, case.activity, case.regions, case.series, case.treatments, case.labs):
         digest.update(canonical(part).encode("utf-8"))
         digest.update(b"\x00")
+    if _left_out(parts):
+        digest.update(canonical(_left_out(parts)).encode("utf-8"))
     return digest.hexdigest()
 
 

@@ -4,6 +4,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -26,10 +27,14 @@ _FIELDS = {
     0x00080060: "modality",
     0x00100020: "patient_id",
     0x00100021: "issuer_of_patient_id",
+    0x0008103E: "series_description",
+    0x00180015: "body_part",
     0x0020000D: "study_instance_uid",
     0x0020000E: "series_instance_uid",
 }
 _LAST_TAG = 0x0020000E
+_FOR_ROUTING = frozenset({0x0008103E, 0x00180015})  # no study is refused for one of these
+_PROCEDURE_CODES, _CODE_VALUE, _CODE_SCHEME = 0x00081032, 0x00080100, 0x00080102
 _UIDS = ("sop_class_uid", "sop_instance_uid", "study_instance_uid", "series_instance_uid")
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -58,6 +63,9 @@ class Head:
     issuer_of_patient_id: str = ""
     modality: str = ""
     study_date: str = ""
+    series_description: str = ""
+    body_part: str = ""
+    procedure_codes: tuple[str, ...] = ()  # SCHEME:CODE
 
 
 def is_uid(text: str) -> bool:
@@ -81,9 +89,14 @@ def read_head(dataset: Octets, transfer_syntax_uid: str) -> Head:
     little = transfer_syntax_uid != _EXPLICIT_BIG
     scanner = _Scanner(dataset, explicit=transfer_syntax_uid != _IMPLICIT_LITTLE, little=little)
     raw: dict[int, bytes] = {}
+    codes: tuple[str, ...] = ()
     try:
         for tag, start, length in scanner.elements():
-            if tag in _FIELDS or tag == _CHARACTER_SET:
+            if tag == _PROCEDURE_CODES:
+                codes = tuple(_codes(scanner, start, length))
+            elif tag in _FIELDS or tag == _CHARACTER_SET:
+                if length > _LARGEST_VALUE and tag in _FOR_ROUTING:
+                    continue
                 if length > _LARGEST_VALUE:
                     raise ImpossibleInput(f"({tag >> 16:04X},{tag & 0xFFFF:04X}) is {length} bytes long: not DICOM")
                 raw[tag] = bytes(dataset[start : start + length])
@@ -94,7 +107,20 @@ def read_head(dataset: Octets, transfer_syntax_uid: str) -> Head:
     for name in _UIDS:
         if not is_uid(texts.get(name, "")):
             raise ImpossibleInput(f"{name} is missing or not a UID: the sender must correct the object")
-    return Head(**texts)
+    return Head(**texts, procedure_codes=codes)
+
+
+def _codes(scanner: "_Scanner", start: int, length: int) -> Iterator[str]:
+    """The codes of a code sequence as SCHEME:CODE (PS3.3, section 8.8), ASCII as they must be."""
+    value = ""
+    # No study is refused because a rule could not read its codes.
+    with suppress(struct.error, IndexError, ImpossibleInput):
+        for tag, at, size in scanner.within(start, start + length):
+            if tag in {_CODE_VALUE, _CODE_SCHEME}:
+                text = _text(scanner.octets(at, size), ["ascii"])
+                if tag == _CODE_SCHEME:
+                    yield f"{text}:{value}"
+                value = text
 
 
 def _inflate(dataset: Octets) -> bytes:
@@ -142,11 +168,34 @@ class _Scanner:
                 return
             if length == _UNDEFINED:
                 position = self._skip_sequence(start, explicit=self._explicit and vr != b"UN")
+                if tag == _PROCEDURE_CODES and vr != b"UN":
+                    yield tag, start, position - start
                 continue
             position = start + length
             if position > self._size:
                 raise struct.error
             yield tag, start, length
+
+    def within(self, position: int, end: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the elements of a sequence's items, as if they stood in one row; sequences in them are skipped."""
+        while position < end:
+            tag, vr, start, length = self._header(position, explicit=self._explicit)
+            position = start
+            if tag in {_ITEM, _ITEM_END, _SEQUENCE_END}:
+                continue
+            if length == _UNDEFINED:
+                position = self._skip_sequence(start, explicit=self._explicit and vr != b"UN")
+                continue
+            position = start + length
+            if position > self._size:
+                raise struct.error
+            yield tag, start, length
+
+    def octets(self, start: int, length: int) -> bytes:
+        """Some of the data set."""
+        if length > _LARGEST_VALUE:
+            raise ImpossibleInput(f"a code is {length} bytes long: not DICOM")
+        return bytes(self._dataset[start : start + length])
 
     def _header(self, position: int, *, explicit: bool) -> tuple[int, bytes, int, int]:
         """Tag, VR (empty when implicit), start and length of the value of the element at a position."""

@@ -116,6 +116,9 @@ class Intake:
             received_at=datetime.now(UTC),
             modality=head.modality,
             study_date=head.study_date,
+            series_description=head.series_description,
+            body_part=head.body_part,
+            procedure_codes=head.procedure_codes,
             association_id=association_id,
             is_prior=is_prior,
         )

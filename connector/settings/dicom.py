@@ -27,6 +27,10 @@ class DicomSettings(BaseSettings):
     quiet_seconds: float = Field(
         default=30.0, ge=0, description="Seconds without a new instance after which a study counts as complete."
     )
+    routing_file: Path | None = Field(
+        default=None,
+        description="TOML file of routing rules (which study gets which assessment); empty: every study is assessed.",
+    )
     offer_storage_commitment: bool = Field(
         default=False,
         description="Promise senders to keep what they sent; only where the data folder is kept as an archive.",

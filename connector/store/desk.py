@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from connector.core.errors import BadCase
 from connector.store import tables as t
+from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import SqlLedger
@@ -52,6 +53,9 @@ class Desk:
             events = connection.execute(sa.select(t.event).order_by(t.event.c.id.desc()).limit(limit)).all()
             way = connection.execute(sa.select(t.note).where(t.note.c.name == "ehr_way")).one_or_none()
             instances = connection.execute(sa.select(sa.func.count()).select_from(t.instance)).scalar_one()
+            incomplete, kept_out = (
+                not_assessed(connection, state, self._now(), limit) for state in ("incomplete", "kept_out")
+            )
             delivered = connection.execute(
                 sa.select(t.document.c.kind, sa.func.count())
                 .where(t.document.c.delivered_at.is_not(None))
@@ -73,7 +77,9 @@ class Desk:
                     "age_seconds": round(self._now() - row.changed_at, 1),
                 }
                 for row in waiting
-            ],
+            ]
+            + incomplete,
+            "kept_out": kept_out,
             "events": [
                 {
                     "at": row.at,
@@ -111,6 +117,17 @@ class Desk:
     ) -> None:
         """Write down what a person did at a door: `viewed`, `signed_in`, `sign_in_failed` and their like."""
         self._ledger.trail.note(kind=kind, ref=ref, actor=actor, detail=detail, case_ref=case_ref, succeeded=succeeded)
+
+    def route_again(self, study_instance_uid: str, *, by: str | None = None) -> int:
+        """Have kept-out or incomplete studies judged by the routing rules again: one, or `all`. Raises BadCase."""
+        with self._engine.begin() as connection:
+            count = route_again(connection, study_instance_uid)
+            if not count and study_instance_uid != "all":
+                raise BadCase("UID", study_instance_uid, "is not kept out or incomplete: see `connector status`")
+            self._ledger.tell(
+                connection, kind="routed_again", ref=study_instance_uid, detail=f"{count} studies", actor=by
+            )
+        return count
 
     def replay(self, ref: str, *, by: str | None = None) -> int:
         """Make parked or set-aside jobs due again: by job id, document id, Study Instance UID, or `all`."""

@@ -143,6 +143,7 @@ class SqlInbox:
                 }
                 for receipt in stored.values():
                     self._touch_study(connection, receipt)
+                self._touch_series(connection, (receipt for receipt, _ in batch))
                 self._open_priors(connection, (receipt for receipt, _ in batch))
                 self._note_associations(connection, (receipt for receipt, _ in batch))
         except (SQLAlchemyError, OSError) as fault:
@@ -219,6 +220,24 @@ class SqlInbox:
                     traceparent=sa.case((going_on, t.study.c.traceparent), else_=new_traceparent()),
                 )
             )
+
+    def _touch_series(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
+        for uid, receipt in {receipt.series_instance_uid: receipt for receipt in receipts}.items():
+            row = {
+                "series_instance_uid": uid,
+                "study_instance_uid": receipt.study_instance_uid,
+                "modality": receipt.modality,
+                "body_part": receipt.body_part[:64],
+                "description": receipt.series_description,
+                "procedure_codes": "\n".join(receipt.procedure_codes),
+                "last_received_at": self._now(),
+            }
+            if not insert_or_ignore(connection, t.series, row):
+                connection.execute(
+                    sa.update(t.series)
+                    .where(t.series.c.series_instance_uid == uid)
+                    .values(last_received_at=row["last_received_at"])
+                )
 
     def _open_priors(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         """A study that we had fetched as a prior is now sent to be assessed."""

@@ -12,13 +12,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.core.assess import PARTS
 from connector.core.assessment import Assessment
 from connector.core.errors import Refused
 from connector.durable import write_durably
 from connector.ports import Document, Predecessor
+from connector.routing import Rule, every_study
 from connector.store import tables as t
+from connector.store.completeness import Completeness
 from connector.store.engine import for_reading
-from connector.store.inbox import ALIVE_SECONDS, insert_or_ignore
+from connector.store.inbox import insert_or_ignore
 from connector.store.jobs import Jobs, Lease
 from connector.store.trail import Trail
 
@@ -38,7 +41,9 @@ class StudyRow:
     issuer_of_patient_id: str
     studies_here: tuple[str, ...]  # of the patient, sent to be assessed and not tidied away
     paths: tuple[Path, ...]  # of this study
-    prior_paths: tuple[Path, ...]  # of the patient's earlier studies
+    prior_paths: tuple[Path, ...]  # of the patient's earlier studies that are not kept out
+    assess: tuple[str, ...] = PARTS  # what the routing rule wants of an assessment
+    told: tuple[str, ...] = ()  # what a reader of the result should know of how the study came
 
 
 class SqlLedger:
@@ -59,7 +64,7 @@ class SqlLedger:
         self.trail = Trail(engine, repositories=audit_repositories, now=now)
         self.tell = self.trail.audit
         self._outbox_dir = outbox_dir
-        self._now = now
+        self.now = now
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -71,19 +76,7 @@ class SqlLedger:
 
     def complete_quiet_studies(self, quiet_seconds: float) -> int:
         """Complete studies that were quiet long enough and that no live association feeds; returns how many."""
-        now = self._now()
-        fed = sa.exists().where(
-            t.association_study.c.study_instance_uid == t.study.c.study_instance_uid,
-            t.association_study.c.association_id == t.association.c.association_id,
-            t.association.c.alive_at > now - ALIVE_SECONDS,
-        )
-        with self.engine.begin() as connection:
-            quiet = connection.execute(
-                sa.select(t.study.c.study_instance_uid).where(
-                    t.study.c.state == "receiving", t.study.c.last_received_at <= now - quiet_seconds, ~fed
-                )
-            ).scalars()
-            return sum(self.complete(connection, uid, "quiet") for uid in list(quiet))
+        return Completeness(self, every_study(quiet_seconds)).judge()
 
     def complete_study(self, study_instance_uid: str, because: str, *, by: str | None = None) -> bool:
         """Complete a study on an explicit signal, or by a person; False when it is not known."""
@@ -93,16 +86,24 @@ class SqlLedger:
                 self.tell(connection, kind="completed", ref=study_instance_uid, detail="by a person", actor=by)
             return known
 
-    def complete(self, connection: sa.Connection, study_instance_uid: str, because: str) -> bool:
-        """Complete a study within a transaction; False when it is not known, or is a wrong patient's."""
+    def complete(
+        self, connection: sa.Connection, study_instance_uid: str, because: str, *, rule: Rule | None = None,
+        told: str = "",
+    ) -> bool:  # fmt: skip
+        """Complete a study in a transaction, as a routing rule says; False when it is not known, or a wrong patient's."""
         here = t.study.c.study_instance_uid == study_instance_uid
         row = connection.execute(sa.select(t.study).where(here)).one_or_none()
         if row is None or row.state in ("rejected", "tidying", "tidied"):
             return False
         self._tell_received(connection, row)
         connection.execute(
-            sa.update(t.study).where(here).values(state="complete", completed_because=because, completed_at=self._now())
-        )
+            sa.update(t.study)
+            .where(here)
+            .values(
+                state="complete", completed_because=because[:64], completed_at=self.now(), told=told or None,
+                rule=rule.name if rule else None, assess=",".join(rule.assess) if rule else None,
+            )
+        )  # fmt: skip
         self.jobs.ask(
             connection, kind="assess", ref=study_instance_uid, serial=f"assess:{row.case_ref}",
             caused_at=row.last_received_at, traceparent=row.traceparent,
@@ -147,9 +148,11 @@ class SqlLedger:
             of_patient = [row.study_instance_uid for row in rows]
             sent = tuple(row.study_instance_uid for row in rows if row.state != "prior")
             held = tuple(row.study_instance_uid for row in rows if row.state not in ("prior", "tidying", "tidied"))
-            latest = sent[-1] if sent else study_instance_uid
+            kept_out = {row.study_instance_uid for row in rows if row.state == "kept_out"} - {study_instance_uid}
+            latest = next((uid for uid in reversed(sent) if uid not in kept_out), study_instance_uid)
             issuer, _, patient_id = here.patient_key.partition("\x1f")
-            place = of_patient.index(study_instance_uid)
+            before = of_patient[: of_patient.index(study_instance_uid)]
+            told = [f"earlier study {uid} is kept out by the routing rules" for uid in before if uid in kept_out]
             return StudyRow(
                 study_instance_uid=study_instance_uid,
                 case_ref=here.case_ref,
@@ -162,7 +165,9 @@ class SqlLedger:
                 issuer_of_patient_id=issuer,
                 studies_here=held,
                 paths=self._paths(connection, [study_instance_uid]),
-                prior_paths=self._paths(connection, of_patient[:place]),
+                prior_paths=self._paths(connection, [uid for uid in before if uid not in kept_out]),
+                assess=tuple(here.assess.split(",")) if here.assess else PARTS,
+                told=(*([here.told] if here.told else []), *told),
             )
 
     @staticmethod
@@ -241,7 +246,7 @@ class SqlLedger:
             "study_instance_uid": assessment.study_instance_uid,
             "input_digest": assessment.input_digest,
             "ruleset": assessment.ruleset,
-            "assessed_at": self._now(),
+            "assessed_at": self.now(),
             "summary": summary if isinstance(summary, str) else json.dumps(summary),
         }
         connection.execute(sa.insert(t.assessment).values(row))
@@ -323,11 +328,11 @@ class SqlLedger:
             sa.update(t.document)
             .where(t.document.c.id == lease.ref)
             .values(
-                delivered_at=self._now(),
+                delivered_at=self.now(),
                 note=note or None,
                 # A second delivery, because the PACS had lost it, does not tell how long the first one took.
                 took_seconds=sa.func.coalesce(
-                    t.document.c.took_seconds, self._now() - (lease.caused_at or lease.asked_at)
+                    t.document.c.took_seconds, self.now() - (lease.caused_at or lease.asked_at)
                 ),
             )
         )

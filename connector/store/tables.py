@@ -45,10 +45,45 @@ study = sa.Table(
     sa.Column("last_received_at", sa.Float, nullable=False),
     sa.Column("completed_at", sa.Float),
     sa.Column("identity_released_at", sa.Float),
+    sa.Column("rule", sa.String(64)),  # the routing rule that it was completed by
+    sa.Column("assess", sa.String(64)),  # the parts of an assessment that it gets, with commas; NULL: all
+    sa.Column("told", sa.Text),  # why it is kept out or incomplete, or was completed all the same
     sa.Column("traceparent", sa.String(55)),  # W3C Trace Context of its reception; renewed when it opens again
     # The worklist reads these in order, a page at a time.
     sa.Index("ix_study_last_received_at_study_instance_uid", "last_received_at", "study_instance_uid"),
     sa.Index("ix_study_case_ref_last_received_at", "case_ref", "last_received_at"),
+)
+
+# What the routing rules and the quiet time of a series go by.
+series = sa.Table(
+    "series",
+    metadata,
+    sa.Column("series_instance_uid", UID, primary_key=True),
+    sa.Column("study_instance_uid", UID, nullable=False, index=True),
+    sa.Column("modality", sa.String(16), nullable=False),
+    sa.Column("body_part", sa.String(64), nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("procedure_codes", sa.Text, nullable=False),  # SCHEME:CODE, one a line
+    sa.Column("last_received_at", sa.Float, nullable=False),
+)
+
+# What others tell us of a study's acquisition (mpps), of instances that can be had (ian), or order from us (ups).
+procedure_step = sa.Table(
+    "procedure_step",
+    metadata,
+    sa.Column("uid", UID, primary_key=True),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # the Procedure Step State or Performed Procedure Step Status
+    sa.Column("study_instance_uid", UID, nullable=False, index=True),
+    sa.Column("attributes", sa.Text, nullable=False),  # the object as DICOM JSON
+    sa.Column("awaited", sa.Text, nullable=False),  # SOP Instance UIDs that belong to it, one a line
+    sa.Column("owner", sa.String(255), nullable=False),  # calling AE title or client
+    sa.Column("transaction_uid", UID),  # the lock of who performs a ups
+    sa.Column("ours", sa.Boolean, nullable=False, server_default=sa.false()),  # we perform it
+    sa.Column("reason", sa.Text),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("changed_at", sa.Float, nullable=False),
+    sa.Column("settled_at", sa.Float, index=True),  # nothing more is to be done because of it
 )
 
 association = sa.Table(

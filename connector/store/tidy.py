@@ -221,6 +221,7 @@ def why_open(connection: sa.Connection, case_ref: str) -> str:
     asked = sa.and_(t.document.c.destination == "pacs", t.document.c.note.contains("commitment asked"))
     reasons: tuple[tuple[str, sa.ColumnElement[bool]], ...] = (
         ("a study is being received", sa.and_(t.study.c.case_ref == case_ref, t.study.c.state == "receiving")),
+        ("a study lacks a series", sa.and_(t.study.c.case_ref == case_ref, t.study.c.state == "incomplete")),
         ("a step waits for a person", sa.and_(jobs_of(case_ref), t.job.c.state.in_(["set_aside", "parked"]))),
         ("a step is not done", sa.and_(jobs_of(case_ref), t.job.c.state != "done")),
         ("a document is not delivered", sa.and_(here, t.document.c.delivered_at.is_(None), ~step)),
@@ -237,7 +238,9 @@ def why_open(connection: sa.Connection, case_ref: str) -> str:
 
 
 def _instances(
-    connection: sa.Connection, case_ref: str, states: Sequence[str] = ("complete", "prior", "tidying", "rejected")
+    connection: sa.Connection,
+    case_ref: str,
+    states: Sequence[str] = ("complete", "prior", "kept_out", "tidying", "rejected"),
 ) -> list[tuple[str, str]]:
     rows = connection.execute(
         sa.select(t.instance.c.sop_instance_uid, t.instance.c.path)
@@ -259,7 +262,9 @@ def _document_files(connection: sa.Connection, case_ref: str) -> list[tuple[str,
 def _holds_files(connection: sa.Connection, case_ref: str) -> bool:
     """Whether a file is left, or a person's word that a study is a wrong patient's: then its rows stay too."""
     untidied = sa.select(sa.literal(1)).where(t.study.c.case_ref == case_ref, t.study.c.state != "tidied")
-    files = _instances(connection, case_ref, ("complete", "prior", "receiving", *_TIDIED, "rejected"))
+    files = _instances(
+        connection, case_ref, ("complete", "prior", "kept_out", "incomplete", "receiving", *_TIDIED, "rejected")
+    )
     return bool(files or _document_files(connection, case_ref) or connection.execute(untidied.limit(1)).first())
 
 
@@ -271,7 +276,7 @@ def _mark(connection: sa.Connection, case_ref: str) -> None:
     """The first stroke. Raises _Reopened."""
     here = t.study.c.case_ref == case_ref
     connection.execute(
-        sa.update(t.study).where(here, t.study.c.state.in_(["complete", "prior"])).values(state="tidying")
+        sa.update(t.study).where(here, t.study.c.state.in_(["complete", "prior", "kept_out"])).values(state="tidying")
     )
     opened = sa.select(sa.literal(1)).where(here, t.study.c.state == "receiving")
     if connection.execute(opened.limit(1)).first() is not None:
@@ -289,7 +294,8 @@ def _deletions(case_ref: str) -> Iterator[sa.Delete]:
     yield sa.delete(t.job).where(jobs_of(case_ref))
     yield sa.delete(t.document).where(t.document.c.assessment_id.in_(_assessments(case_ref)))
     yield sa.delete(t.instance).where(t.instance.c.study_instance_uid.in_(studies))
-    yield sa.delete(t.association_study).where(t.association_study.c.study_instance_uid.in_(studies))
+    for table in (t.association_study, t.series, t.procedure_step):
+        yield sa.delete(table).where(table.c.study_instance_uid.in_(studies))
     # What other rooms keep by case goes with it.
     for table in (t.assessment, t.patient, t.served, t.study):
         yield sa.delete(table).where(table.c.case_ref == case_ref)
