@@ -55,7 +55,7 @@ def offered(study: dict[str, Any], person: Person) -> list[Offer]:
             found.append(RELEASE if RELEASE_HINT in (study["reason"] or "") else REPLAY)
         elif study["job_state"] == "parked":
             found.append(REPLAY)
-        elif study["kept"] == "receiving":
+        elif study["kept"] in ("receiving", "incomplete", "kept_out"):
             found.append(COMPLETE)
         if study["kept"] != "prior":
             found.append(REJECT)

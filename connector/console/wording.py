@@ -18,7 +18,9 @@ STATES = {
     "assessing": ("Assessing", "busy"),
     "delivering": ("Delivering", "busy"),
     "done": ("Done", "good"),
+    "incomplete": ("Lacks a series", "bad"),
     "prior": ("Prior", "quiet"),
+    "kept_out": ("Kept out", "quiet"),
     "wrong_patient": ("Wrong patient", "quiet"),
 }
 GROUPS = {
@@ -28,6 +30,7 @@ GROUPS = {
     "done": "Done",
     "wrong_patient": "Wrong patient",
     "prior": "Priors",
+    "kept_out": "Kept out by a rule",
 }
 EVENTS = {
     "assessed": "Assessed",
@@ -53,6 +56,19 @@ EVENTS = {
     "record_read": "Record read",
     "priors_read": "Earlier studies read",
     "tidied": "Files tidied away",
+    "kept_out": "Kept out by the routing rules",
+    "incomplete": "Lacks a required series",
+    "forced": "Completed without a required series",
+    "routed_again": "Routing rules asked again",
+    "mpps_in_progress": "Acquisition began",
+    "mpps_completed": "Acquisition completed",
+    "mpps_discontinued": "Acquisition discontinued",
+    "ian_available": "Instances available",
+    "ian_unavailable": "Instances not available",
+    "ups_scheduled": "Assessment ordered",
+    "ups_in_progress": "Order begun",
+    "ups_completed": "Order completed",
+    "ups_canceled": "Order ended",
 }
 DOCUMENTS = {
     "sr": "Measurement report (DICOM SR)",

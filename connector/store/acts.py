@@ -91,7 +91,7 @@ class Acts:
         job = connection.execute(sa.select(t.job).where(t.job.c.kind == "assess", t.job.c.ref == act.ref)).one_or_none()
         may = {
             RELEASE: job is not None and job.state == "set_aside" and self._as_seen(act, job.state, job.changed_at),
-            COMPLETE: study.state == "receiving",
+            COMPLETE: study.state in ("receiving", "incomplete", "kept_out"),
             REJECT: study.state != REJECTED,
             RESTORE: study.state == REJECTED,
         }[act.kind]

@@ -90,7 +90,7 @@ class SqlLedger:
         self, connection: sa.Connection, study_instance_uid: str, because: str, *, rule: Rule | None = None,
         told: str = "",
     ) -> bool:  # fmt: skip
-        """Complete a study in a transaction, as a routing rule says; False when it is not known, or a wrong patient's."""
+        """Complete a study in a transaction, as a rule says; False when it is not known, or a wrong patient's."""
         here = t.study.c.study_instance_uid == study_instance_uid
         row = connection.execute(sa.select(t.study).where(here)).one_or_none()
         if row is None or row.state in ("rejected", "tidying", "tidied"):

@@ -13,14 +13,16 @@ from connector.store.engine import for_reading
 PAGE_ROWS = 50
 # One state a study, the most pressing first; groups are what a person filters by.
 STATES = (
-    "set_aside", "failed", "undelivered", "receiving", "assessing", "delivering", "done", "prior", "wrong_patient",
+    "set_aside", "failed", "undelivered", "incomplete", "receiving", "assessing", "delivering", "done", "prior",
+    "kept_out", "wrong_patient",
 )  # fmt: skip
 GROUPS = {
-    "needs_person": ("set_aside", "failed", "undelivered"),
+    "needs_person": ("set_aside", "failed", "undelivered", "incomplete"),
     "working": ("receiving", "assessing", "delivering"),
     "done": ("done",),
     "wrong_patient": ("wrong_patient",),
     "prior": ("prior",),
+    "kept_out": ("kept_out",),
 }
 ORDERS = ("newest", "oldest", "case")
 _COUNTS_HOLD_SECONDS = 2.0
@@ -40,6 +42,8 @@ def _delivery(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
 STATE = sa.case(
     (t.study.c.state == "rejected", "wrong_patient"),
     (t.study.c.state == "prior", "prior"),
+    (t.study.c.state == "kept_out", "kept_out"),
+    (t.study.c.state == "incomplete", "incomplete"),
     (_assess.c.state == "set_aside", "set_aside"),
     (_assess.c.state == "parked", "failed"),
     (_delivery(t.job.c.state.in_(["parked", "set_aside"])), "undelivered"),
@@ -47,6 +51,9 @@ STATE = sa.case(
     (_assess.c.state.in_(["due", "leased"]), "assessing"),
     (_delivery(t.job.c.state != "done"), "delivering"),
     else_="done",
+)
+_REASON = sa.case((t.study.c.state.in_(["kept_out", "incomplete"]), t.study.c.told), else_=_assess.c.reason).label(
+    "reason"
 )
 _WITH_STEP = sa.outerjoin(
     t.study, _assess, sa.and_(_assess.c.kind == "assess", _assess.c.ref == t.study.c.study_instance_uid)
@@ -60,7 +67,7 @@ _ACTIVE = sa.union(
     sa.select(t.document.c.study_instance_uid)
     .join(t.job, sa.and_(t.job.c.kind == "deliver", t.job.c.ref == t.document.c.id))
     .where(t.job.c.state.in_(_UNDER_WAY)),
-    sa.select(t.study.c.study_instance_uid).where(t.study.c.state == "receiving"),
+    sa.select(t.study.c.study_instance_uid).where(t.study.c.state.in_(["receiving", "incomplete"])),
 )
 _STATES_OF_ACTIVE = frozenset(GROUPS["needs_person"] + GROUPS["working"])
 
@@ -108,10 +115,9 @@ class Worklist:
             counted = dict.fromkeys(STATES, 0)
             for row in rows:
                 counted[row.state] += row.number
-            rest = {"complete": "done", "receiving": "receiving", "prior": "prior", "rejected": "wrong_patient",
-                    "tidying": "done", "tidied": "done"}  # fmt: skip
+            rest = {"complete": "done", "rejected": "wrong_patient", "tidying": "done", "tidied": "done"}
             for name, number in kept:
-                counted[rest[name]] += number - sum(row.number for row in rows if row.kept == name)
+                counted[rest.get(name, name)] += number - sum(row.number for row in rows if row.kept == name)
             self._counted = (self._now(), counted)
         return counted
 
@@ -119,7 +125,7 @@ class Worklist:
         """One page of the list, read by key from where the last one ended: page 200 is as fast as page 1."""
         columns = (
             t.study.c.study_instance_uid, t.study.c.case_ref, t.study.c.first_received_at, t.study.c.last_received_at,
-            t.study.c.completed_at, STATE.label("state"), _assess.c.reason,
+            t.study.c.completed_at, STATE.label("state"), _REASON,
             _assess.c.changed_at, _assess.c.attempts,
         )  # fmt: skip
         query = sa.select(*columns).select_from(_WITH_STEP)
@@ -174,7 +180,7 @@ class Worklist:
                 sa.select(
                     t.study.c.study_instance_uid, t.study.c.first_received_at, t.study.c.last_received_at,
                     t.study.c.identity_released_at, t.study.c.state.label("kept"), STATE.label("state"),
-                    _assess.c.reason, _assess.c.id.label("job_id"), _assess.c.state.label("job_state"),
+                    _REASON, _assess.c.id.label("job_id"), _assess.c.state.label("job_state"),
                     _assess.c.changed_at, _assess.c.attempts,
                 )
                 .select_from(_WITH_STEP)
@@ -271,7 +277,7 @@ def _is_newest_of_case() -> sa.ColumnElement[bool]:
 def _in_states(states: Sequence[str], *, whole_case: bool) -> sa.ColumnElement[bool]:
     """Studies, or cases of which any study, is in one of the states; "done" is said of a case's newest study."""
     if not _STATES_OF_ACTIVE.issuperset(states):
-        kept = {"wrong_patient": "rejected", "prior": "prior"}.get(states[0])
+        kept = {"wrong_patient": "rejected", "prior": "prior", "kept_out": "kept_out"}.get(states[0])
         if kept is None:
             return STATE.in_(states)
         among, chosen = t.study.c.state == kept, t.study.c.state == kept

@@ -9,6 +9,7 @@ from ledger_case import Bench, receipt
 from connector.routing import Required, Routing, Rule, SeriesPattern
 from connector.store import tables as t
 from connector.store.completeness import Completeness
+from connector.store.worklist import Wanted, Worklist
 
 CT = Rule(name="CT", pattern=SeriesPattern(modality=("CT",)), quiet_seconds=60, assess=("response",))
 WITH_SEG = replace(
@@ -132,3 +133,18 @@ def test_a_series_from_before_the_table_of_series_is_known_by_its_modality(bench
     with bench.engine.begin() as connection:
         connection.execute(sa.update(t.study).values(last_received_at=bench.clock.seconds - 60))
     assert Completeness(bench.ledger, routing(CT)).judge() == 1
+
+
+def test_the_worklist_tells_kept_out_and_incomplete_studies_with_their_reason(bench: Bench) -> None:
+    for uid, patient in (("1", "P1"), ("2", "P2")):
+        bench.inbox.receive(receipt(f"{uid}.1", study=uid, patient=patient, path=f"/in/{uid}"))
+    with bench.engine.begin() as connection:
+        for uid, state in (("1", "kept_out"), ("2", "incomplete")):
+            here = t.study.c.study_instance_uid == uid
+            connection.execute(sa.update(t.study).where(here).values(state=state, told=f"why {state}"))
+    worklist = Worklist(bench.engine, now=bench.clock)
+    counts = worklist.counts()
+    assert (counts["kept_out"], counts["incomplete"], counts["done"]) == (1, 1, 0)
+    for group, uid, state in (("kept_out", "1", "kept_out"), ("needs_person", "2", "incomplete")):
+        (row,) = worklist.page(Wanted(view="studies", state=group)).rows
+        assert (row["study_instance_uid"], row["state"], row["reason"]) == (uid, state, f"why {state}")
