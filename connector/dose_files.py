@@ -17,12 +17,14 @@ from connector.core.assessment import Assessment, DoseReport
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.kernel_map import kernel_deposition
 from connector.core.dosimetry.map_findings import Situation
+from connector.core.dosimetry.planar import planar_shunt
 from connector.core.dosimetry.voxel_map import SURROGATES, local_deposition
 from connector.core.dosimetry.work_up import work_up
 from connector.core.errors import BadCase
 from connector.core.versions import RULESET
 from connector.dicom.headers import read_headers, studied_on
 from connector.dicom.read_dose_inputs import DoseInputs, read_dose_inputs
+from connector.dicom.read_planar import read_planar
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
 from connector.ports import WriteRequest
@@ -42,6 +44,7 @@ class DoseMapRequest:
     regions: tuple[Path, ...]
     method: str
     out: Path
+    ct: Path | None = None
     scale_to_gbq: Decimal | None = None
     administered_at: datetime | None = None
     constants: str = "seed"
@@ -60,8 +63,8 @@ def map_dose(request: DoseMapRequest) -> dict[str, Any]:
 
     The same input gives the same bytes. Raises ImpossibleInput and BadCase, and then `out` is untouched.
     """
-    _check_places(request.activity, request.regions)
-    inputs = read_dose_inputs(request.activity, request.regions, request.administered_at)
+    _check_places(request.activity, request.regions, request.ct)
+    inputs = read_dose_inputs(request.activity, request.regions, request.administered_at, ct_dir=request.ct)
     nuclide = inputs.activity.nuclide
     constants = constants_for(request.constants, nuclide_name="Y-90" if nuclide in SURROGATES else nuclide)
     options = region_options(
@@ -82,27 +85,45 @@ def map_dose(request: DoseMapRequest) -> dict[str, Any]:
     return answer(dose, files={kind: str(request.out / name) for kind, name in files.items()}, warnings=inputs.warnings)
 
 
-def _check_places(activity: Path, regions: Sequence[Path]) -> None:
+def _check_places(activity: Path, regions: Sequence[Path], ct: Path | None) -> None:
     if not activity.is_dir():
         raise BadCase("--activity", str(activity), "is not a folder: name the folder of one PET or NM series")
+    if ct is not None and not ct.is_dir():
+        raise BadCase("--ct", str(ct), "is not a folder: name the folder of the CT the regions were drawn on")
     for path in regions:
         if not path.is_file():
             raise BadCase("--regions", str(path), "is not a file: name a segmentation or a structure set")
 
 
 def measure_work_up(
-    activity: Path, regions: Sequence[Path], *, perfused: str | None, asked: Mapping[str, str | Decimal | None]
+    activity: Path,
+    regions: Sequence[Path],
+    *,
+    perfused: str | None,
+    ct: Path | None,
+    asked: Mapping[str, str | Decimal | None],
 ) -> dict[str, Any]:
     """Measure a work-up scan and give what `connector dose from-images` prints. Raises ImpossibleInput and BadCase."""
-    _check_places(activity, regions)
-    inputs = read_dose_inputs(activity, regions)
+    _check_places(activity, regions, ct)
+    inputs = read_dose_inputs(activity, regions, ct_dir=ct)
     return dose_from_images.answer(
         work_up(inputs.activity, inputs.regions, perfused=perfused),
         nuclide=inputs.activity.nuclide,
         origins=[*inputs.activity.sop_instance_uids, *(region.origin for region in inputs.regions)],
         asked=asked,
+        lung_mass_kg=inputs.anatomy.lung_mass_kg if inputs.anatomy else None,
         warnings=[*inputs.warnings, *inputs.activity.warnings],
     )
+
+
+def measure_planar_shunt(images: Sequence[Path], regions: Path) -> dict[str, Any]:
+    """Measure two planar views and give what `connector dose shunt` prints. Raises ImpossibleInput and BadCase."""
+    for path in (*images, regions):
+        if not path.is_file():
+            raise BadCase("--regions" if path == regions else "--planar", str(path), "is not a file: name one")
+    inputs = read_planar(images, regions)
+    found = planar_shunt(anterior=inputs.anterior, posterior=inputs.posterior)
+    return dose_from_images.planar_answer(found, origins=inputs.origins, warnings=inputs.warnings)
 
 
 def _write(request: DoseMapRequest, inputs: DoseInputs, dose: DoseReport) -> None:
@@ -124,7 +145,8 @@ def _write(request: DoseMapRequest, inputs: DoseInputs, dose: DoseReport) -> Non
             DoseMapWriter().stream(to_write, dose, file)
         (report,) = ReportWriter().write(to_write)
         (made / REPORT).write_bytes(report.content)
-        (made / PICTURE).write_bytes(dose_picture(dose, inputs.activity, inputs.regions))
+        image = inputs.anatomy.image if inputs.anatomy else None
+        (made / PICTURE).write_bytes(dose_picture(dose, inputs.activity, inputs.regions, image))
         for name in (RT_DOSE, REPORT, PICTURE):
             shutil.move(made / name, request.out / name)
 

@@ -85,6 +85,8 @@ class Flow:
                 series=record.series if record else {},
                 treatments=record.treatments if record else (),
                 labs=record.labs if record else (),
+                lung_mass=imaging.lung_mass,
+                warnings=imaging.warnings,
             ),
         )
 
@@ -129,6 +131,7 @@ class Flow:
             is_latest_study=is_latest_study,
             activity=gathered.case.activity,
             regions=gathered.case.regions,
+            anatomy=gathered.imaging.anatomy,
         )
         return [document for writer in self._writers for document in writer.write(request)]
 

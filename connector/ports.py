@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.core.assessment import Assessment
-from connector.core.case import ActivityMap, Identifier, ImagingReading, PatientIdentity, RecordReading, Region
+from connector.core.case import (
+    ActivityMap,
+    AnatomyImage,
+    Identifier,
+    ImagingReading,
+    PatientIdentity,
+    RecordReading,
+    Region,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +118,8 @@ class WriteRequest:
     """
     What a writer is given besides the assessment; `paths` are the instances of the assessed study.
 
-    `activity` and `regions` are what the assessment's dose was computed from, for pictures.
+    `activity` and `regions` are what the assessment's dose was computed from, `anatomy` is the CT around them, for
+    pictures.
     """
 
     assessment: Assessment
@@ -121,6 +130,7 @@ class WriteRequest:
     is_latest_study: bool = True
     activity: ActivityMap | None = None
     regions: Sequence[Region] = ()
+    anatomy: AnatomyImage | None = None
 
 
 class Writer(Protocol):

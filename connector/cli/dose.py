@@ -62,6 +62,9 @@ def fit(case: str, **how: Any) -> None:
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for dose.dcm, dose_sr.dcm, dose.png."
 )
+@click.option(
+    "--ct", type=click.Path(path_type=Path), help="Folder of the CT the regions were drawn on, for the picture."
+)
 @click.option("--scale-to-gbq", help="Activity in the perfused liver at administration; counts and Tc-99m need it.")
 @click.option("--administered-at", help="Time of administration (ISO 8601), where the header lacks it or is wrong.")
 @click.option("--constants", default=DEFAULT_PROFILE, show_default=True, help=f"One of {', '.join(YTTRIUM_PROFILES)}.")
@@ -114,11 +117,16 @@ def map_(scale_to_gbq: str | None, administered_at: str | None, **given: Any) ->
     type=click.Path(path_type=Path),
     help="Segmentation or structure set with liver, lungs and lesions; may be repeated.",
 )
+@click.option(
+    "--ct", type=click.Path(path_type=Path), help="Folder of the CT the regions were drawn on: weighs the lungs."
+)
 @click.option("--perfused", metavar="REGION", help="Name of the region that is the perfused territory.")
 @click.option("--device", type=click.Choice(["resin", "glass"]), help="Goes into the case.")
 @click.option("--prescribed-dose-gy", help="Goes into the case.")
 @click.option("--prescribed-to", type=click.Choice(["normal_liver", "tumour"]), help="Goes into the case.")
-def from_images(activity: Path, regions: tuple[Path, ...], perfused: str | None, **asked: str | None) -> None:
+def from_images(
+    activity: Path, regions: tuple[Path, ...], ct: Path | None, perfused: str | None, **asked: str | None
+) -> None:
     """
     Lung shunt, tumour-to-normal ratio, volumes and masses of a work-up scan, as a case for `dose plan`.
 
@@ -135,11 +143,41 @@ def from_images(activity: Path, regions: tuple[Path, ...], perfused: str | None,
             **asked,
             "prescribed_dose_gy": prescribed and dose_map.positive("--prescribed-dose-gy", prescribed),
         }
-        click.echo(dumps(measure_work_up(activity, regions, perfused=perfused, asked=plan_fields), indent=2))
+        click.echo(dumps(measure_work_up(activity, regions, perfused=perfused, ct=ct, asked=plan_fields), indent=2))
     except BadCase as fault:
         raise CaseError(sentence(fault)) from None
     except ConnectorError as fault:
         raise CaseError(f"--activity {activity}: {fault}") from None
+
+
+@dose.command("shunt")
+@click.option(
+    "--planar",
+    required=True,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="NM image with the anterior and posterior view; twice when each has a file.",
+)
+@click.option(
+    "--regions",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Segmentation on the views: lungs, liver and, if drawn, background.",
+)
+def shunt(planar: tuple[Path, ...], regions: Path) -> None:
+    """
+    Lung shunt of planar views, by geometric means of counts less their background.
+
+    Example: connector dose shunt --planar maa.dcm --regions organs.dcm
+    """
+    from connector.dose_files import measure_planar_shunt  # noqa: PLC0415 - the DICOM room loads slowly
+
+    try:
+        click.echo(dumps(measure_planar_shunt(planar, regions), indent=2))
+    except BadCase as fault:
+        raise CaseError(sentence(fault)) from None
+    except ConnectorError as fault:
+        raise CaseError(f"--planar {planar[0]}: {fault}") from None
 
 
 def _moment(text: str) -> datetime:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from connector.contract.reading import versions
+from connector.core.dosimetry.planar import SOURCE as PLANAR_SOURCE
+from connector.core.dosimetry.planar import PlanarShunt
 from connector.core.dosimetry.work_up import SOURCE, TOMOGRAPHIC, WorkUp
 
 _NEEDED = ("device", "prescribed_dose_gy", "prescribed_to", "lung_shunt_fraction", "tumour_to_normal_ratio",
@@ -29,6 +31,7 @@ class FromImages(BaseModel):
     lung_volume_ml: float | None
     tumour_mass_kg: float | None
     normal_liver_mass_kg: float
+    lung_mass_kg: float | None = Field(default=None, description="By the CT's density; null without a CT.")
     perfused_mass_kg: float
     density_kg_l: float
     extrahepatic_fraction: float | None = Field(description="Counts outside liver and lungs over all counts, 0..1.")
@@ -47,16 +50,18 @@ def answer(
     nuclide: str,
     origins: Sequence[str],
     asked: Mapping[str, str | Decimal | None],
+    lung_mass_kg: Decimal | None = None,
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What the command prints; `asked` holds the fields of the plan that images do not tell (device, prescription)."""
     tumour_mass = None if found.tumour_volume_ml is None else found.mass_kg(found.tumour_volume_ml)
-    measured = {
+    measured: dict[str, Decimal | None] = {
         "lung_shunt_fraction": found.lung_shunt_fraction,
         "tumour_to_normal_ratio": found.tumour_to_normal_ratio,
         "tumour_mass_kg": tumour_mass,
         "normal_liver_mass_kg": found.mass_kg(found.normal_liver_volume_ml),
     }
+    measured |= {} if lung_mass_kg is None else {"lung_mass_kg": lung_mass_kg}
     given = {name: value for name, value in {**asked, **measured}.items() if value is not None}
     case = {name: str(value) if isinstance(value, Decimal) else value for name, value in given.items()}
     made = FromImages(
@@ -82,8 +87,38 @@ def answer(
     return made.model_dump()
 
 
+class PlanarShuntAnswer(BaseModel):
+    """Result of `connector dose shunt`; counts are less their background."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lung_shunt_fraction: float = Field(description="Geometric means of lung over those of lung and liver, 0..1.")
+    lung_shunt_method: Literal["planar"]
+    lung_counts: dict[str, float]
+    liver_counts: dict[str, float]
+    origins: list[str] = Field(description="SOP Instance UIDs of the views and of the regions.")
+    warnings: list[str]
+    sources: list[str]
+    versions: dict[str, str]
+
+
+def planar_answer(found: PlanarShunt, *, origins: Sequence[str], warnings: Sequence[str]) -> dict[str, Any]:
+    """What the command prints of two planar views."""
+    made = PlanarShuntAnswer(
+        lung_shunt_fraction=float(found.lung_shunt_fraction),
+        lung_shunt_method="planar",
+        lung_counts={"anterior": float(found.lung.anterior), "posterior": float(found.lung.posterior)},
+        liver_counts={"anterior": float(found.liver.anterior), "posterior": float(found.liver.posterior)},
+        origins=list(origins),
+        warnings=list(dict.fromkeys([*warnings, *found.warnings])),
+        sources=[str(PLANAR_SOURCE)],
+        versions=versions(),
+    )
+    return made.model_dump()
+
+
 def _number(value: Decimal | None) -> Any:
     return None if value is None else float(value)
 
 
-SCHEMAS = {"dose-from-images": FromImages}
+SCHEMAS = {"dose-from-images": FromImages, "dose-shunt": PlanarShuntAnswer}

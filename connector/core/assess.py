@@ -15,7 +15,7 @@ from connector.core.dosimetry.constants import DEFAULT_PROFILE, constants_for
 from connector.core.dosimetry.map_findings import situation_of
 from connector.core.dosimetry.map_report import RegionOptions
 from connector.core.dosimetry.voxel_map import local_deposition
-from connector.core.dosimetry.work_up import work_up_facts
+from connector.core.dosimetry.work_up import WorkUpFacts, work_up_facts
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
@@ -60,7 +60,8 @@ def assess(
     computed = marker_facts(case.series, courses, case.facts, treated_on=started.on)
     computed |= days_since_last_local(case.facts, today)
     seen = imaging_facts(assessed, today=today) if assessed else {}
-    seen |= work_up_facts(case.activity, case.regions, assessed) if assessed else {}
+    measured = work_up_facts(case.activity, case.regions, assessed, case.lung_mass) if assessed else WorkUpFacts({})
+    seen |= measured.facts
     seen |= viable_facts(assessed, viable, treated) if assessed else {}
     if assessed is not None and progression is not None:
         seen["radiological_progression"] = Observed(progression, assessed.study_instance_uid, assessed.studied_on)
@@ -88,6 +89,8 @@ def assess(
         warnings=(
             *(f"{part} is left out: the routing rule of this study does not ask for it" for part in _left_out(parts)),
             *started.doubts,
+            *case.warnings,
+            *measured.warnings,
             *(f"record and images differ in {name}: left out until a person decides" for name in disputed),
             *_stated_otherwise(computed, case.facts),
             *(f"not used: {skipped.where}: {skipped.reason}" for skipped in case.skipped),
@@ -118,7 +121,7 @@ def input_digest(case: CaseFacts, parts: Sequence[str] = PARTS) -> str:
     """
     digest = sha256()
     first = (RULESET, DEFAULT_PROFILE, case.study_instance_uid, case.time_points, case.facts, case.skipped)
-    for part in (*first, case.activity, case.regions, case.series, case.treatments, case.labs):
+    for part in (*first, case.activity, case.regions, case.series, case.treatments, case.labs, case.lung_mass):
         digest.update(canonical(part).encode("utf-8"))
         digest.update(b"\x00")
     if _left_out(parts):

@@ -189,7 +189,7 @@ class Region:
     A named region as a mask on a geometry, from a segmentation or a structure set.
 
     The geometry may be a crop of the image's grid around the region; regions of an `ImagingReading` with activity lie
-    on the activity's lattice of voxels.
+    on the activity's lattice of voxels, and `outside_fraction` is what of them was drawn beyond it (0..1).
     """
 
     name: str
@@ -199,6 +199,16 @@ class Region:
     origin: str
     number: int
     tracking_uid: str | None = None
+    outside_fraction: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnatomyImage:
+    """CT values in Hounsfield units around the regions; the geometry is a part of the series' own grid."""
+
+    hounsfield: NDArray[np.float32]
+    geometry: VolumeGeometry
+    series_instance_uid: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -210,6 +220,9 @@ class ImagingReading:
     activity: ActivityMap | None = None
     regions: tuple[Region, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    anatomy: AnatomyImage | None = None
+    lung_mass: Observed[Decimal] | None = None  # in kg, by CT density
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,3 +277,5 @@ class CaseFacts:
     series: Mapping[str, tuple[Observed[Decimal], ...]] = field(default_factory=dict)
     treatments: tuple[Observed[str], ...] = ()
     labs: tuple[LabResult, ...] = ()
+    lung_mass: Observed[Decimal] | None = None  # in kg, by CT density
+    warnings: tuple[str, ...] = ()  # of the images

@@ -15,6 +15,7 @@ from connector.core.geometry.volumes import volume_ml
 from connector.core.matching import same_patient
 from connector.dicom.headers import Header, identity, names_of, read_headers
 from connector.dicom.read_activity import ACTIVITY_CLASSES, activity_of
+from connector.dicom.read_anatomy import Anatomy, read_anatomy
 from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, read_segmentation
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
 
@@ -27,15 +28,21 @@ class DoseInputs:
     regions: tuple[Region, ...]
     identity: PatientIdentity
     warnings: tuple[str, ...]
+    anatomy: Anatomy | None = None
 
 
 def read_dose_inputs(
-    activity_dir: Path, region_paths: Sequence[Path], administered_at: datetime | None = None
+    activity_dir: Path,
+    region_paths: Sequence[Path],
+    administered_at: datetime | None = None,
+    *,
+    ct_dir: Path | None = None,
 ) -> DoseInputs:
     """
     Read the one PET or NM series under a folder, and segmentations or structure sets of the same patient.
 
-    Regions on other grids are carried to the activity's grid (nearest voxel); what that loses is told in the warnings.
+    With `ct_dir` the CT around the regions is read too, and the lungs are weighed on it. Regions on other grids are
+    carried to the activity's grid (nearest voxel); what that loses is told in the warnings.
     Raises ImpossibleInput for no or several series, two patients, regions in another frame of reference, or a region
     file that cannot be used.
     """
@@ -63,7 +70,20 @@ def read_dose_inputs(
         warnings += told
         regions += found
     placed, told = on_grid(regions, activity.geometry)
-    return DoseInputs(activity, placed, identities[0], tuple(warnings + told))
+    anatomy = None if ct_dir is None else _anatomy(ct_dir, regions, identities)
+    more = () if anatomy is None else anatomy.warnings
+    return DoseInputs(activity, placed, identities[0], (*warnings, *told, *more), anatomy)
+
+
+def _anatomy(folder: Path, regions: Sequence[Region], identities: Sequence[PatientIdentity]) -> Anatomy:
+    """Read the CT under a folder. Raises ImpossibleInput when there is none in the regions' frame, or of another."""
+    headers, _ = read_headers([path for path in sorted(folder.rglob("*")) if path.is_file()])
+    if not same_patient([*identities, *(identity(header.dataset) for header in headers)]):
+        raise ImpossibleInput("the CT and the activity are not of one patient: check the files")
+    found = read_anatomy(headers, regions)
+    if found is None:
+        raise ImpossibleInput("no CT lies in the frame of reference of the regions: name the CT they were drawn on")
+    return found
 
 
 def _region_header(path: Path) -> Header:
@@ -102,7 +122,8 @@ def on_grid(regions: Sequence[Region], geometry: VolumeGeometry) -> tuple[tuple[
         if crop is not None:
             start = crop.box[0].start, crop.box[1].start, crop.box[2].start
             shape = crop.mask.shape[0], crop.mask.shape[1], crop.mask.shape[2]
-            placed.append(replace(region, mask=crop.mask, geometry=subgrid(geometry, start=start, shape=shape)))
+            grid = subgrid(geometry, start=start, shape=shape)
+            placed.append(replace(region, mask=crop.mask, geometry=grid, outside_fraction=outside_fraction))
         else:
             told.append(f"{region.name}: nothing of it is left on the grid of the activity, it is not reported")
     return tuple(placed), told

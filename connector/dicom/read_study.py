@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 from connector.core.case import (
@@ -15,7 +16,7 @@ from connector.core.case import (
     TimePoint,
 )
 from connector.core.errors import ImpossibleInput
-from connector.core.evidence import Skipped
+from connector.core.evidence import Observed, Skipped
 from connector.core.geometry.volumes import liver_burden
 from connector.core.matching import same_patient
 from connector.core.nuclides import NUCLIDES
@@ -28,6 +29,7 @@ from connector.dicom.read_activity import (
     is_aggregated_albumin,
     nuclide_of,
 )
+from connector.dicom.read_anatomy import Anatomy, read_anatomy
 from connector.dicom.read_dose_inputs import on_grid
 from connector.dicom.read_lesions import lesions_of_segments
 from connector.dicom.read_measurements import Measurements, joined, read_measurements
@@ -90,6 +92,7 @@ class DicomImaging:
         points = [_read_study(study, assessed=study is assessed) for study in (*priors, assessed)]
         activity = _activity(assessed)
         regions = _regions(assessed, activity)
+        anatomy = _anatomy(assessed) if activity is not None else None
         for study in (*priors, assessed):
             skipped += study.skipped
         files = names_of(paths)
@@ -100,6 +103,9 @@ class DicomImaging:
             activity=activity,
             regions=regions,
             skipped=tuple(replace(each, where=names.get(each.where, each.where)) for each in skipped),
+            anatomy=anatomy.image if anatomy else None,
+            lung_mass=_lung_mass(anatomy, assessed),
+            warnings=anatomy.warnings if anatomy else (),
         )
 
 
@@ -331,3 +337,18 @@ def _regions(study: _Study, activity: ActivityMap | None) -> tuple[Region, ...]:
         placed += carried
         study.skipped += [Skipped(region.origin, each) for each in told if not carried or "outside" in each]
     return tuple(placed)
+
+
+def _anatomy(study: _Study) -> Anatomy | None:
+    """The CT around the regions of the study, as they were drawn; a CT that cannot be read is a line in `skipped`."""
+    try:
+        return read_anatomy(study.headers, [*(segment.region for segment in study.segments), *study.regions])
+    except ImpossibleInput as fault:
+        study.skipped.append(Skipped(study.uid, f"the CT of the study is not used: {fault}"))
+        return None
+
+
+def _lung_mass(anatomy: Anatomy | None, study: _Study) -> Observed[Decimal] | None:
+    if anatomy is None or anatomy.lung_mass_kg is None:
+        return None
+    return Observed(anatomy.lung_mass_kg, anatomy.image.series_instance_uid, study.studied_on)

@@ -67,7 +67,9 @@ def draw(request: WriteRequest) -> bytes:
     if assessment.response is not None:
         inputs["response_picture"] = spider(assessment.response, file_format=SVG).decode("utf-8")
     if assessment.dose is not None and request.activity is not None:
-        inputs["dose_picture"] = _as_text(dose_picture(assessment.dose, request.activity, request.regions))
+        seen = assessment.dose, request.activity, request.regions, request.anatomy
+        picture = dose_picture(*seen, arithmetic=False)
+        inputs["dose_picture"] = _as_text(picture)
     return typst.compile(
         _template(),
         format="pdf",

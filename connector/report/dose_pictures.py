@@ -1,4 +1,4 @@
-"""One picture of a dose map for people: isodose lines over the activity in two cuts, and the dose-volume curves."""
+"""One picture of a dose map for people: isodoses over the CT in two cuts, dose-volume curves, and the arithmetic."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from connector.core.assessment import DoseReport
-from connector.core.case import ActivityMap, Region, VolumeGeometry
+from connector.core.case import ActivityMap, AnatomyImage, Region, VolumeGeometry
 from connector.core.dosimetry.dvh import dose_volumes, joined_box
 from connector.core.geometry.crops import Crop, crop_on_grid
+from connector.core.geometry.grids import indices_at, places_mm
 
 ISODOSES_GY = (10.0, 20.0, 40.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0)
 # Readable by people who see no red and green (Okabe and Ito, and plasma for the ordered isodoses).
-REGION_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+REGION_COLOURS = ("#56B4E9", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#0072B2", "#777777")
+# Soft tissue, in Hounsfield units; what lies outside the CT is air.
+CT_WINDOW_HU = (-140.0, 220.0)
+AIR_HU = -1000.0
+CT_STEP_MM = 0.8
+WASH_OPACITY = 0.33
+MOST_LINES = 4
 CURVE_POINTS = 400
 MARGIN_MM = 30.0
 SCALE_BAR_MM = 20.0
@@ -35,40 +43,82 @@ class _Scene:
 
     dose: DoseReport
     activity: ActivityMap
+    anatomy: AnatomyImage | None
     crops: Sequence[Crop | None]
     place: tuple[int, int, int]
     window: tuple[slice, ...]
     levels: Sequence[float]
 
 
-def dose_picture(dose: DoseReport, activity: ActivityMap, regions: Sequence[Region]) -> bytes:
+def dose_picture(
+    dose: DoseReport,
+    activity: ActivityMap,
+    regions: Sequence[Region],
+    anatomy: AnatomyImage | None = None,
+    *,
+    arithmetic: bool = True,
+) -> bytes:
     """
-    Draw a PNG: axial and coronal cut through the hottest place of the first lesion (else of all), and the DVH.
+    Draw a PNG: axial and coronal cut through the hottest place of the first lesion (else of all), the DVH, the sums.
 
-    Grey is the activity, dark where there is much. The same input gives the same bytes.
+    The dose lies over the CT when there is one in the same frame of reference; else over the activity, dark where there
+    is much. `arithmetic` writes the sums below, which a page with a table of its own leaves out. The same input gives
+    the same bytes.
     """
-    figure = Figure(figsize=(15, 5.4), dpi=110, layout="constrained")
-    axial, coronal, curves = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
+    figure = Figure(figsize=(15, 6.6 if arithmetic else 5.4), dpi=110, layout="constrained")
+    rows = [["axial", "coronal", "curves"], *([["lines"] * 3] if arithmetic else [])]
+    axes = figure.subplot_mosaic(rows, width_ratios=(1, 1, 1.1), height_ratios=(1, 0.16)[: len(rows)])
     crops = [crop_on_grid(region.mask, region.geometry, dose.geometry)[0] for region in regions]
+    if anatomy is not None and anatomy.geometry.frame_of_reference_uid != dose.geometry.frame_of_reference_uid:
+        anatomy = None
     scene = _Scene(
         dose=dose,
         activity=activity,
+        anatomy=anatomy,
         crops=crops,
         place=_hottest(dose.dose_gy, _first_of_interest(regions, crops)),
         window=_window(crops, dose),
         levels=[level for level in ISODOSES_GY if level < float(dose.dose_gy.max())],
     )
-    _cut(axial, AXIAL, scene)
-    _cut(coronal, CORONAL, scene)
-    _curves(curves, dose, regions, crops)
+    _cut(axes["axial"], AXIAL, scene)
+    _cut(axes["coronal"], CORONAL, scene)
+    _curves(axes["curves"], dose, regions, crops)
+    if arithmetic:
+        axes["lines"].set_axis_off()
+        lines = "\n".join(_arithmetic(dose))
+        axes["lines"].text(0, 1, lines, va="top", fontsize=9, color="#333333", linespacing=1.5)
     figure.legend(
-        handles=_isodose_handles(scene.levels), loc="outside lower left", ncols=len(ISODOSES_GY), frameon=False
+        handles=_isodose_handles(scene.levels), loc="outside upper left", ncols=len(ISODOSES_GY), frameon=False
     )
     method = dose.method.replace("_", " ")
-    figure.suptitle(f"{dose.nuclide} absorbed dose, {method}: draft, not for treatment", fontsize=12)
+    under = "CT" if anatomy is not None else "activity"
+    title = f"{dose.nuclide} absorbed dose ({method}) over {under}: draft, not for treatment"
+    figure.suptitle(title, fontsize=12, x=0.99, ha="right")
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _arithmetic(dose: DoseReport) -> list[str]:
+    """How the doses came about, with the numbers: D = k A / m for the map and for its first regions."""
+    energy = float(dose.constants.get("energy_per_activity_j_gbq", "nan"))
+    density = float(dose.constants.get("tissue_density_kg_l", "nan"))
+    how = (
+        f"D = k c / density; k = {energy:g} J/GBq ({dose.constants.get('profile', 'profile not named')}), "
+        f"density {density:g} kg/L; c at administration, {dose.decay_hours:.2f} h before the reference time "
+        f"({dose.decay_reference}); scale {dose.scale:.4g}"
+    )
+    lines = [how]
+    for region in dose.regions[:MOST_LINES]:
+        mass = region.volume_ml / 1000 * density
+        interval = ""
+        if region.mean_interval_gy is not None:
+            interval = f" ({region.mean_interval_gy[0]:.1f} to {region.mean_interval_gy[1]:.1f} Gy)"
+        lines.append(
+            f"{region.name}: {region.mean_gy * mass / energy:.4g} GBq x {energy:g} J/GBq / {mass:.4g} kg "
+            f"= {region.mean_gy:.1f} Gy{interval}"
+        )
+    return lines
 
 
 def _first_of_interest(regions: Sequence[Region], crops: Sequence[Crop | None]) -> Crop | None:
@@ -107,19 +157,56 @@ def _cut(axes: Axes, across: int, scene: _Scene) -> None:
     shown_gy = scene.dose.dose_gy[at]
     down, right = (axis for axis in range(3) if axis != across)
     aspect = geometry.spacing_mm[down] / geometry.spacing_mm[right]
-    axes.imshow(
-        scene.activity.concentration_bq_per_ml[at], cmap="gray_r", aspect=aspect, vmin=0, interpolation="nearest"
-    )
+    _background(axes, across, at, aspect, scene)
     if min(shown_gy.shape) > 1:
         _lines(axes, across, at, scene)
     if _is_head_up(geometry, down):
         axes.invert_yaxis()
     _letters(axes, geometry, down, right)
-    _scale_bar(axes, geometry, right)
+    _scale_bar(axes, geometry, right, "black" if scene.anatomy is None else "white")
     name = "axial" if across == AXIAL else "coronal"
     axes.set_title(f"{name}, {_position(geometry, across, scene.place)}", fontsize=10)
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def _background(axes: Axes, across: int, at: tuple[int | slice, ...], aspect: float, scene: _Scene) -> None:
+    """The CT with the dose as a wash of colour, or the activity."""
+    if scene.anatomy is None:
+        values = scene.activity.concentration_bq_per_ml[at]
+        axes.imshow(values, cmap="gray_r", aspect=aspect, vmin=0, interpolation="nearest")
+        return
+    dose_gy = scene.dose.dose_gy[at]
+    rows, columns = dose_gy.shape
+    low, high = CT_WINDOW_HU
+    axes.imshow(
+        _ct_in_cut(scene.anatomy, across, scene), cmap="gray", vmin=low, vmax=high, aspect=aspect,
+        extent=(-0.5, columns - 0.5, rows - 0.5, -0.5), interpolation="bilinear",
+    )  # fmt: skip
+    lowest, highest = (scene.levels[0], scene.levels[-1]) if scene.levels else (1.0, 1.0)
+    shown = np.clip((dose_gy - lowest / 2) / (lowest / 2), 0, 1) * WASH_OPACITY
+    axes.imshow(
+        dose_gy, cmap="plasma", vmin=0, vmax=max(highest, lowest + 1), alpha=shown, aspect=aspect,
+        interpolation="bilinear",
+    )  # fmt: skip
+
+
+def _ct_in_cut(anatomy: AnatomyImage, across: int, scene: _Scene) -> NDArray[np.float32]:
+    """CT values at fine steps of the cut's window, by linear interpolation."""
+    geometry = scene.dose.geometry
+    axes = [axis for axis in range(3) if axis != across]
+    fine = []
+    for axis in axes:
+        side = scene.window[axis]
+        count = max(int((side.stop - side.start) * geometry.spacing_mm[axis] / CT_STEP_MM), 1)
+        fine.append(side.start - 0.5 + (np.arange(count) + 0.5) * (side.stop - side.start) / count)
+    down, right = np.meshgrid(*fine, indexing="ij")
+    indices = np.empty((down.size, 3))
+    indices[:, across] = scene.place[across]
+    indices[:, axes[0]], indices[:, axes[1]] = down.ravel(), right.ravel()
+    found = indices_at(anatomy.geometry, places_mm(geometry, indices))
+    values = map_coordinates(anatomy.hounsfield, found.T, order=1, mode="constant", cval=AIR_HU)
+    return np.asarray(values.reshape(down.shape))
 
 
 def _lines(axes: Axes, across: int, at: tuple[int | slice, ...], scene: _Scene) -> None:
@@ -133,8 +220,9 @@ def _lines(axes: Axes, across: int, at: tuple[int | slice, ...], scene: _Scene) 
     if levels:
         colours = _isodose_colours(scene.levels)
         drawn = axes.contour(dose_gy, levels=levels, colors=[colours[level] for level in levels], linewidths=1.4)
-        # A white rim keeps dark lines visible on dark activity.
-        drawn.set(path_effects=[withStroke(linewidth=2.6, foreground="white")])
+        # A rim keeps lines visible: white on dark activity, black on a CT.
+        rim = "white" if scene.anatomy is None else "black"
+        drawn.set(path_effects=[withStroke(linewidth=2.4, foreground=rim)])
 
 
 def _outlined(crop: Crop, across: int, scene: _Scene) -> NDArray[np.bool_]:
@@ -199,12 +287,12 @@ def _isodose_handles(levels: Sequence[float]) -> list[Line2D]:
     return [Line2D([], [], color=colours[level], label=f"{level:g} Gy") for level in levels]
 
 
-def _scale_bar(axes: Axes, geometry: VolumeGeometry, right: int) -> None:
+def _scale_bar(axes: Axes, geometry: VolumeGeometry, right: int, colour: str) -> None:
     """A bar of 20 mm at the lower left."""
     _, width = sorted(axes.get_xlim())
     length = SCALE_BAR_MM / geometry.spacing_mm[right] / width
-    axes.plot([0.04, 0.04 + length], [0.05, 0.05], transform=axes.transAxes, color="black", linewidth=3)
-    axes.text(0.04, 0.07, f"{SCALE_BAR_MM:g} mm", transform=axes.transAxes, fontsize=8)
+    axes.plot([0.04, 0.04 + length], [0.05, 0.05], transform=axes.transAxes, color=colour, linewidth=3)
+    axes.text(0.04, 0.07, f"{SCALE_BAR_MM:g} mm", transform=axes.transAxes, fontsize=8, color=colour)
 
 
 def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region], crops: Sequence[Crop | None]) -> None:
@@ -215,9 +303,8 @@ def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region], crops: Sequ
         levels = np.linspace(0, volume.max_gy, CURVE_POINTS)
         shares = [100 * volume.volume_fraction_at(float(level)) for level in levels]
         label = f"{region.name}: mean {volume.mean_gy:.1f} Gy, D70 {volume.dose_to_hottest_gy(70):.1f} Gy"
-        axes.plot(
-            [*levels, volume.max_gy], [*shares, 0], color=REGION_COLOURS[number % len(REGION_COLOURS)], label=label
-        )
+        colour = REGION_COLOURS[number % len(REGION_COLOURS)]
+        axes.plot([*levels, volume.max_gy], [*shares, 0], color=colour, label=label, linewidth=1.8)
     axes.set_xlabel("absorbed dose at least [Gy]")
     axes.set_ylabel("volume [%]")
     axes.set_xlim(left=0)
@@ -225,4 +312,5 @@ def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region], crops: Sequ
     axes.grid(visible=True, alpha=0.3)
     axes.set_title("dose-volume curves", fontsize=10)
     if axes.lines:
-        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), frameon=False)
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)

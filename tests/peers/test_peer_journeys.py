@@ -17,6 +17,7 @@ from connector.demo.case import DemoCase, build
 from connector.dicom.identity import OUR_MANUFACTURER
 
 REPORT, RT_DOSE = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.481.2"
+MEAN_DOSE = "128533"  # DCM
 SERVERS = {"sekmet": sekmet, "medplum": medplum}
 
 
@@ -107,6 +108,14 @@ def test_a_later_study_with_a_pet_supersedes_and_brings_a_dose_map(hospital: Hos
     hospital.service.wait_until_idle(studies=3, seconds=120)
     assert len(hospital.reports(REPORT)) == 3, "each study has its own report"
     assert len(hospital.reports(RT_DOSE)) == 1
+    (_, _, latest) = (dcmread(next((study / "ct").iterdir())).StudyInstanceUID for study in hospital.case.studies)
+    assert hospital.reports(RT_DOSE)[0]["StudyInstanceUID"] == latest
+    doses = [
+        each["valueQuantity"] for each in hospital.resources("Observation")
+        if any(coding.get("code") == MEAN_DOSE for coding in each["code"].get("coding", ()))
+    ]  # fmt: skip
+    assert len(doses) == 5, "liver, normal liver and three lesions"
+    assert all(dose["code"] == "Gy" and dose["value"] > 0 for dose in doses)
     plans = {plan["status"]: plan for plan in hospital.resources("CarePlan")}
     assert set(plans) == {"draft", "revoked"}
     assert plans["draft"]["replaces"], "the new plan names the one it supersedes"

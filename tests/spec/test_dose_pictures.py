@@ -7,6 +7,7 @@ import pytest
 from dosimetry_phantoms import activity_of, grid, region
 from matplotlib.figure import Figure
 
+from connector.core.case import AnatomyImage
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.voxel_map import local_deposition
 from connector.core.geometry.crops import crop_of
@@ -41,7 +42,45 @@ def size_of(png):
 )
 def test_a_picture_is_made(masks, why):
     png = dose_pictures.dose_picture(*scene(masks=masks))
-    assert size_of(png) == (1650, 594), why
+    assert size_of(png) == (1650, 726), why
+    bare = dose_pictures.dose_picture(*scene(masks=masks), arithmetic=False)
+    assert size_of(bare) == (1650, 594), "without the sums it is less high"
+
+
+def test_over_a_ct_of_the_same_frame_of_reference():
+    report, activity, regions = scene()
+    place = report.geometry
+    values = np.full((40, 60, 60), 50, np.float32)
+    near = replace(place, shape=values.shape, spacing_mm=(1.0, 1.0, 1.0))
+    over = dose_pictures.dose_picture(report, activity, regions, AnatomyImage(values, near, "1.9"))
+    away = AnatomyImage(values, replace(near, frame_of_reference_uid="1.9.9"), "1.9")
+    assert over != dose_pictures.dose_picture(report, activity, regions)
+    assert dose_pictures.dose_picture(report, activity, regions, away) == dose_pictures.dose_picture(
+        report, activity, regions
+    ), "another frame of reference is not laid under the dose"
+
+
+def test_the_ct_is_looked_up_at_the_places_of_the_cut():
+    """A CT whose values are the x of its voxels: the cut shows x, whatever the two grids' steps."""
+    report, activity, _ = scene()
+    place = report.geometry
+    x = np.arange(-20, 120, dtype=np.float32)
+    near = replace(place, shape=(60, 90, len(x)), spacing_mm=(1.0, 1.0, 1.0), origin_mm=(-20.0, -20.0, -10.0))
+    anatomy = AnatomyImage(np.broadcast_to(x, near.shape).copy(), near, "1.9")
+    window = tuple(slice(0, size) for size in place.shape)
+    cut = dose_pictures._ct_in_cut(
+        anatomy, 0, dose_pictures._Scene(report, activity, anatomy, [], (5, 6, 6), window, [])
+    )
+    width = place.shape[2] * place.spacing_mm[2]
+    assert cut[0, 0] == pytest.approx(-place.spacing_mm[2] / 2 + width / cut.shape[1] / 2, abs=1e-3)
+    assert cut[0, -1] - cut[0, 0] == pytest.approx(width * (1 - 1 / cut.shape[1]), rel=1e-4)
+
+
+def test_the_arithmetic_is_energy_over_mass():
+    report, _, _ = scene()
+    first, region = dose_pictures._arithmetic(report)[:2]
+    assert "k = 49.67 J/GBq (seed)" in first
+    assert f"= {report.regions[0].mean_gy:.1f} Gy" in region
 
 
 def test_the_same_picture_has_the_same_bytes():

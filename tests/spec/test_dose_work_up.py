@@ -1,6 +1,7 @@
 """A work-up scan: shunt and ratio from counts in masks, what is left out, the facts, and the case for a plan."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from connector.core.case import TimePoint
 from connector.core.catalogue import FACTS
 from connector.core.dosimetry.work_up import work_up, work_up_facts
 from connector.core.errors import ImpossibleInput
+from connector.core.evidence import Observed
 
 SHAPE = (16, 12, 12)
 VOXEL_ML = Decimal("0.048")
@@ -132,7 +134,8 @@ POINT = TimePoint(study_instance_uid="1.2.3", studied_on=date(2026, 1, 2), modal
 
 def test_the_facts_of_a_work_up():
     activity = scan()
-    facts = work_up_facts(activity, regions(activity), POINT)
+    told = work_up_facts(activity, regions(activity), POINT)
+    facts = told.facts
     assert set(facts) == {
         "lung_shunt_fraction", "tn_ratio", "tumour_volume_ml", "liver_volume_total_ml", "target_liver_mass_kg",
         "tumour_mass_kg", "normal_liver_mass_kg",
@@ -142,12 +145,13 @@ def test_the_facts_of_a_work_up():
     assert facts["normal_liver_mass_kg"].value == 376 * VOXEL_ML / 1000 * Decimal("1.03")
     assert {fact.origin for fact in facts.values()} == {"1.2.3.4"}
     assert {fact.observed_on for fact in facts.values()} == {date(2026, 1, 2)}
+    assert told.warnings == ("work-up scan: no perfused territory was named: the whole liver is taken as perfused",)
 
 
 def test_volumes_of_the_segmentation_are_preferred():
     activity = scan()
     point = TimePoint("1.2.3", date(2026, 1, 2), "CT", (), Decimal(1500), Decimal(200))
-    facts = work_up_facts(activity, regions(activity), point)
+    facts = work_up_facts(activity, regions(activity), point).facts
     assert facts["tumour_volume_ml"].value == 200
     assert facts["normal_liver_mass_kg"].value == Decimal("1.339")
 
@@ -163,12 +167,34 @@ def test_volumes_of_the_segmentation_are_preferred():
     ids=["no scan", "after treatment", "no liver", "no counts"],
 )
 def test_no_facts(activity, drawn):
-    assert work_up_facts(activity, regions(activity or scan(), **drawn), POINT) == {}
+    assert work_up_facts(activity, regions(activity or scan(), **drawn), POINT).facts == {}
+
+
+def test_a_scan_that_cannot_be_measured_says_why():
+    cold = scan(lung=0, normal=0, tumour=0)
+    assert "no counts in the liver" in work_up_facts(cold, regions(cold), POINT).warnings[0]
+    bare = work_up_facts(scan(), regions(scan(), liver=None), POINT)
+    assert "no liver among the regions" in bare.warnings[0]
+    assert work_up_facts(scan(nuclide="Y-90"), regions(scan()), POINT).warnings == ()
+
+
+def test_the_mass_of_the_lungs_is_a_fact_of_any_scan():
+    weighed = Observed(Decimal("0.91"), "1.7", date(2026, 1, 2))
+    for activity in (None, scan(), scan(nuclide="Y-90")):
+        facts = work_up_facts(activity, regions(activity or scan()), POINT, weighed).facts
+        assert facts["lung_mass_kg"] == weighed
+
+
+@pytest.mark.parametrize(("outside", "told"), [(0.15, False), (0.16, True)])
+def test_lungs_that_are_cut_off_make_the_shunt_too_low(outside, told):
+    activity = scan()
+    drawn = [replace(each, outside_fraction=outside) if each.kind == "lung" else each for each in regions(activity)]
+    assert any("of the lungs are in the field of view" in text for text in work_up(activity, drawn).warnings) is told
 
 
 def test_what_is_not_known_is_no_fact():
     activity = scan()
-    facts = work_up_facts(activity, regions(activity, tumour=None, lung=None), POINT)
+    facts = work_up_facts(activity, regions(activity, tumour=None, lung=None), POINT).facts
     assert set(facts) == {"liver_volume_total_ml", "target_liver_mass_kg"}
 
 

@@ -1,6 +1,6 @@
 """What a work-up scan tells before treatment: lung shunt, tumour-to-normal ratio, volumes and masses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -78,7 +78,7 @@ def work_up(activity: ActivityMap, regions: Sequence[Region], *, perfused: str |
     if lungs is not None and (lungs[0].any() or lungs[-1].any()):
         warnings.append("the lungs reach the end of the scan: what lies beyond is not counted and the shunt may be low")
     stray = _extrahepatic(counts, liver if lungs is None else liver | lungs)
-    warnings += shunt_cautions(lung_in_view_fraction=None, extrahepatic_fraction=stray)
+    warnings += shunt_cautions(lung_in_view_fraction=_lung_in_view(regions), extrahepatic_fraction=stray)
 
     def volume(mask: Mask) -> Decimal:
         return volume_ml(int(np.count_nonzero(mask)), grid)
@@ -151,26 +151,51 @@ def _ratio(counts: NDArray[np.float32], tumour: Mask, normal: Mask, warnings: li
     return _fraction(in_tumour / in_normal)
 
 
+def _lung_in_view(regions: Sequence[Region]) -> float | None:
+    """Fraction of the drawn lungs that lies in the scan, 0..1; None without lungs."""
+    kept = drawn = 0.0
+    for region in regions:
+        if region.kind == "lung":
+            inside = float(np.count_nonzero(region.mask)) * region.geometry.voxel_volume_ml
+            kept, drawn = kept + inside, drawn + inside / max(1 - region.outside_fraction, 1e-6)
+    return kept / drawn if drawn else None
+
+
 def _extrahepatic(counts: NDArray[np.float32], known: Mask) -> float:
     """Fraction of all counts that lie outside liver and lungs, 0..1."""
     total = float(counts.sum(dtype=np.float64, where=counts > 0))
     return float(counts.sum(dtype=np.float64, where=(counts > 0) & ~known)) / total if total > 0 else 0.0
 
 
-def work_up_facts(
-    activity: ActivityMap | None, regions: Sequence[Region], point: TimePoint
-) -> dict[str, Observed[FactValue]]:
-    """
-    Facts of a surrogate scan in the assessed study, under the catalogue's names; empty for any other scan.
+@dataclass(frozen=True, slots=True)
+class WorkUpFacts:
+    """Facts under the catalogue's names, and what makes them doubtful."""
 
-    A scan without liver says nothing. Volumes that the study's segmentation gives on its own, finer grid are preferred.
+    facts: Mapping[str, Observed[FactValue]]
+    warnings: tuple[str, ...] = ()
+
+
+def work_up_facts(
+    activity: ActivityMap | None,
+    regions: Sequence[Region],
+    point: TimePoint,
+    lung_mass: Observed[Decimal] | None = None,
+) -> WorkUpFacts:
     """
-    if activity is None or activity.nuclide not in SURROGATES or not any(each.kind == "liver" for each in regions):
-        return {}
+    Facts of a surrogate scan in the assessed study; none for any other scan but the mass of the lungs.
+
+    A scan without liver says nothing, and that is told. Volumes that the study's segmentation gives on its own, finer
+    grid are preferred.
+    """
+    weighed: dict[str, Observed[FactValue]] = {}
+    if lung_mass is not None:
+        weighed["lung_mass_kg"] = Observed(lung_mass.value, lung_mass.origin, lung_mass.observed_on)
+    if activity is None or activity.nuclide not in SURROGATES:
+        return WorkUpFacts(weighed)
     try:
         found = work_up(activity, regions)
-    except ImpossibleInput:
-        return {}
+    except ImpossibleInput as fault:
+        return WorkUpFacts(weighed, (f"work-up scan: {fault}",))
     liver = point.liver_volume_ml or found.liver_volume_ml
     tumour = point.liver_tumour_volume_ml if point.liver_volume_ml else found.tumour_volume_ml
     values: dict[str, Decimal | None] = {
@@ -183,8 +208,9 @@ def work_up_facts(
         "normal_liver_mass_kg": None if tumour is None else found.mass_kg(liver - tumour),
     }
     origin = next(iter(activity.sop_instance_uids), activity.series_instance_uid)
-    return {
+    facts = {
         name: Observed(value, origin, point.studied_on)
         for name, value in values.items()
         if value is not None and (value > 0 or name not in {"tn_ratio", "normal_liver_mass_kg"})
     }
+    return WorkUpFacts({**weighed, **facts}, tuple(f"work-up scan: {text}" for text in found.warnings))
