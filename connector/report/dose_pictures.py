@@ -66,8 +66,11 @@ def dose_picture(
     the same bytes.
     """
     figure = Figure(figsize=(15, 6.6 if arithmetic else 5.4), dpi=110, layout="constrained")
-    rows = [["axial", "coronal", "curves"], *([["lines"] * 3] if arithmetic else [])]
-    axes = figure.subplot_mosaic(rows, width_ratios=(1, 1, 1.1), height_ratios=(1, 0.16)[: len(rows)])
+    axes = figure.subplot_mosaic(
+        "ACD;LLL" if arithmetic else "ACD",
+        width_ratios=(1, 1, 1.1),
+        height_ratios=(1, 0.16) if arithmetic else (1,),
+    )
     crops = [crop_on_grid(region.mask, region.geometry, dose.geometry)[0] for region in regions]
     if anatomy is not None and anatomy.geometry.frame_of_reference_uid != dose.geometry.frame_of_reference_uid:
         anatomy = None
@@ -80,13 +83,13 @@ def dose_picture(
         window=_window(crops, dose),
         levels=[level for level in ISODOSES_GY if level < float(dose.dose_gy.max())],
     )
-    _cut(axes["axial"], AXIAL, scene)
-    _cut(axes["coronal"], CORONAL, scene)
-    _curves(axes["curves"], dose, regions, crops)
+    _cut(axes["A"], AXIAL, scene)
+    _cut(axes["C"], CORONAL, scene)
+    _curves(axes["D"], dose, regions, crops)
     if arithmetic:
-        axes["lines"].set_axis_off()
+        axes["L"].set_axis_off()
         lines = "\n".join(_arithmetic(dose))
-        axes["lines"].text(0, 1, lines, va="top", fontsize=9, color="#333333", linespacing=1.5)
+        axes["L"].text(0, 1, lines, va="top", fontsize=9, color="#333333", linespacing=1.5)
     figure.legend(
         handles=_isodose_handles(scene.levels), loc="outside upper left", ncols=len(ISODOSES_GY), frameon=False
     )
