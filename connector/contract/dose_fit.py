@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from connector.contract.dose_fit_tissue import TissueCase, tissue_answer
 from connector.contract.dose_plan_answer import constants_answer
 from connector.contract.reading import CaseModel, Exact, parse, versions
 from connector.core.dosimetry import kinetics, systemic
@@ -27,7 +28,7 @@ class Sample(CaseModel):
     value: Annotated[Exact, Field(json_schema_extra=ZERO_OR_MORE)]
 
 
-class FitCase(CaseModel):
+class FitCase(TissueCase):
     """A time course; `weights` multiply the squared misfits, one for each sample."""
 
     nuclide: Nuclide
@@ -137,6 +138,14 @@ def _fit(case: FitCase) -> dict[str, Any]:
         weights=None if case.weights is None else [float(weight) for weight in case.weights],
     )
     dose, warnings = _dose(case, fitted)
+    administered = case.administered_activity_mbq
+    meaning, doubts = tissue_answer(
+        case,
+        fitted,
+        dose,
+        nuclide=case.nuclide,
+        administered_gbq=None if administered is None else float(administered) / 1000,
+    )
     return {
         "time_integrated_activity": fitted.time_integrated,
         "unit": "h" if fractions else "MBq h",
@@ -156,8 +165,9 @@ def _fit(case: FitCase) -> dict[str, Any]:
         },
         "extrapolated_fraction": fitted.extrapolated_fraction,
         "absorbed_dose_gy": dose,
+        **meaning,
         "constants": constants_answer(constants_for(nuclide_name=case.nuclide).as_text()),
-        "warnings": [*fitted.warnings, *warnings],
+        "warnings": [*fitted.warnings, *warnings, *doubts],
         "versions": versions(),
     }
 

@@ -1,0 +1,157 @@
+"""What a fitted dose means: the BED of any sum of exponentials, limits of kidney and marrow, and what came before."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from connector.contract.dose_fit import run
+from connector.core.dosimetry.kinetics import Phase
+from connector.core.dosimetry.radiobiology import KIDNEY, LIVER, UNKNOWN_TISSUE, bed_gy
+from connector.core.dosimetry.tolerance import protracted_bed_gy
+from connector.core.errors import BadCase
+
+HOURS = (4, 24, 72, 168)
+
+
+def course(half_life_h, first=100.0, hours=HOURS):
+    return [{"hours": each, "value": f"{first * 2 ** (-each / half_life_h):.9f}"} for each in hours]
+
+
+def kidney(dose_gy=10.0, **more):
+    """Lu-177 in a kidney of 150 g with 50 h: the activity is chosen for the dose."""
+    joule = 19.636336094975785 * np.log(2) / 159.528  # J per GBq h
+    area_mbq_h = dose_gy * 0.150 / joule * 1000
+    case = {
+        "nuclide": "Lu-177", "quantity": "activity_mbq", "model": "mono", "mass_g": 150, "tissue": "kidney",
+        "samples": course(50, first=area_mbq_h * np.log(2) / 50), "administered_activity_mbq": 7400,
+    }  # fmt: skip
+    return run({**case, **more})
+
+
+def test_one_phase_is_the_formula_of_one_phase():
+    phases = [Phase(3.0, np.log(2) / 50)]
+    expected = bed_gy(20, alpha_beta_gy=2.5, repair_half_time_h=2.5, effective_half_life_h=50)
+    assert protracted_bed_gy(20, phases, tissue=LIVER) == pytest.approx(expected)
+    assert protracted_bed_gy(20, phases, tissue=UNKNOWN_TISSUE) is None
+    assert protracted_bed_gy(20, [], tissue=LIVER) is None
+
+
+def test_two_phases_agree_with_the_double_integral():
+    """Uptake of 2 h and clearance of 60 h; Lea and Catcheside integrated numerically over 1500 h."""
+    slow, fast = np.log(2) / 60, np.log(2) / 2
+    dose = 15.0
+    scale = dose / (1 / slow - 1 / fast)
+    repair = np.log(2) / KIDNEY.repair_half_time_h
+
+    def rate(t):
+        return scale * (np.exp(-slow * t) - np.exp(-fast * t))
+
+    def unrepaired(t):
+        return rate(t) * quad(lambda s: rate(s) * np.exp(-repair * (t - s)), max(t - 60, 0), t, limit=200)[0]
+
+    double = quad(unrepaired, 0, 1500, limit=400)[0]
+    expected = dose + 2 / KIDNEY.alpha_beta_gy * double
+    found = protracted_bed_gy(dose, [Phase(7.0, slow), Phase(-7.0, fast)], tissue=KIDNEY)
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_kidneys_of_a_treatment():
+    answer = kidney(10.0)
+    assert answer["absorbed_dose_gy"] == pytest.approx(10, rel=1e-5)
+    bed = 10 * (1 + 10 * 2.8 / (2.8 + 50) / 2.6)
+    assert answer["biologically_effective_dose_gy"] == pytest.approx(bed, rel=1e-4)
+    by_name = {each["name"]: each for each in answer["limits"]}
+    assert by_name["kidney_dose"]["limit_gy"] == 23
+    assert by_name["kidney_dose"]["activity_gbq"] == pytest.approx(7.4 * 2.3, rel=1e-5)
+    assert by_name["kidney_bed"]["limit_gy"] == 28, "risk factors are not known: the stricter"
+    assert answer["controlling_limit"] == "kidney_bed"
+    assert any("confirmation" in text for text in answer["warnings"])
+
+
+@pytest.mark.parametrize(("previous", "kept"), [("13.00", True), ("13.01", False)])
+def test_what_was_given_before_counts(previous, kept):
+    answer = kidney(9.9999, previous_absorbed_dose_gy=previous, kidney_risk_factors=False)
+    by_name = {each["name"]: each for each in answer["limits"]}
+    assert by_name["kidney_dose"]["kept"] is kept
+    assert by_name["kidney_bed"]["limit_gy"] == 40
+    assert answer["cumulative"]["radionuclide_sum_gy"] == pytest.approx(9.9999 + float(previous), rel=1e-5)
+
+
+def test_marrow_that_has_had_its_dose_gets_none():
+    answer = kidney(1.0, tissue="marrow", previous_absorbed_dose_gy=3)
+    (limit,) = answer["limits"]
+    assert (limit["name"], limit["limit_gy"], limit["kept"], limit["activity_gbq"]) == ("marrow_dose", 2, False, 0)
+    assert answer["biologically_effective_dose_gy"] is None
+    without = kidney(1.0, tissue="marrow", administered_activity_mbq=None)
+    assert without["limits"][0]["activity_gbq"] is None
+
+
+@pytest.mark.parametrize(("dose_gy", "met"), [(79.9, False), (80.1, True)])
+def test_a_lesion_of_radioiodine_against_80_gy(dose_gy, met):
+    joule = 30.730 * np.log(2) / 192.4968
+    area = dose_gy * 0.010 / joule * 1000
+    answer = run(
+        {"nuclide": "I-131", "quantity": "activity_mbq", "model": "mono", "mass_g": 10, "tissue": "lesion",
+         "samples": course(80, first=area * np.log(2) / 80)}
+    )  # fmt: skip
+    assert answer["findings"][0]["met"] is met
+    assert answer["limits"] == []
+
+
+def test_external_radiotherapy_is_noted_beside_and_not_added():
+    answer = kidney(10.0, ebrt_dose_gy=12)
+    assert answer["cumulative"]["ebrt_gy"] == 12
+    assert answer["cumulative"]["radionuclide_sum_gy"] == pytest.approx(10, rel=1e-5)
+    assert any("side by side" in text for text in answer["warnings"])
+
+
+def test_a_dose_has_an_interval_when_the_fit_has_a_spare_point():
+    noisy = course(50, first=100.0)
+    noisy[1]["value"] = "75"
+    known = {"mass_uncertainty_fraction": "0.1", "calibration_uncertainty_fraction": "0.05"}
+    answer = kidney(samples=noisy, **known)
+    by_fit = answer["fit"]["time_integrated_activity_standard_uncertainty"] / answer["time_integrated_activity"]
+    low, high = answer["interval_gy"]
+    assert (high - low) / 4 / answer["absorbed_dose_gy"] == pytest.approx(np.sqrt(by_fit**2 + 0.1**2 + 0.05**2))
+    point = kidney(samples=[{"hours": 60, "value": 50}], model="single_point")
+    assert point["interval_gy"] is None
+    assert point["biologically_effective_dose_gy"] is None
+    assert any("tells no dose rate" in text for text in point["warnings"])
+    assert point["retained_at_48_h"] is None
+
+
+def test_retention_at_48_h_of_a_whole_body():
+    """60 % with 8 h and 40 % with 60 h: 23.91 % at 48 h."""
+    hours = (2, 6, 24, 48, 72, 120)
+    samples = [
+        {
+            "hours": each,
+            "value": str(Decimal(0.6 * 2 ** (-each / 8) + 0.4 * 2 ** (-each / 60)).quantize(Decimal("1E-9"))),
+        }
+        for each in hours
+    ]
+    answer = run({"nuclide": "I-131", "quantity": "retained_fraction", "model": "bi", "samples": samples})
+    assert answer["retained_at_48_h"] == pytest.approx(0.23911467099940698, rel=1e-6)
+    assert answer["cumulative"] is None
+
+
+def test_limits_wait_for_a_mass():
+    assert any("mass_g is missing" in text for text in kidney(mass_g=None)["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"previous_absorbed_dose_gy": "-1"}, "previous_absorbed_dose_gy"),
+        ({"ebrt_dose_gy": "-0.1"}, "ebrt_dose_gy"),
+        ({"mass_uncertainty_fraction": 1}, "mass_uncertainty_fraction"),
+        ({"calibration_uncertainty_fraction": "-0.1"}, "calibration_uncertainty_fraction"),
+        ({"tissue": "spleen"}, "tissue"),
+    ],
+)
+def test_refused(change, field):
+    with pytest.raises(BadCase) as fault:
+        kidney(**change)
+    assert fault.value.field == field
