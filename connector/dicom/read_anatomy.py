@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import product
 
@@ -10,6 +11,7 @@ import numpy as np
 from connector.core.case import AnatomyImage, Region
 from connector.core.dosimetry.shunt import LEAST_COVERAGE_FRACTION, lung_mass_kg
 from connector.core.errors import ImpossibleInput
+from connector.core.evidence import Observed
 from connector.core.geometry.crops import crop_on_grid
 from connector.core.geometry.grids import bounding_box, indices_at, places_mm, plane_normal, subgrid
 from connector.dicom.headers import Header
@@ -28,6 +30,12 @@ class Anatomy:
     image: AnatomyImage
     lung_mass_kg: Decimal | None
     warnings: tuple[str, ...]
+
+    def lung_mass(self, on: date) -> Observed[Decimal] | None:
+        """The mass of the lungs in kg with its origin, the CT series; None when they were not drawn."""
+        if self.lung_mass_kg is None:
+            return None
+        return Observed(self.lung_mass_kg, self.image.series_instance_uid, on)
 
 
 def read_anatomy(headers: Sequence[Header], regions: Sequence[Region]) -> Anatomy | None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 from connector.core.case import (
@@ -16,7 +15,7 @@ from connector.core.case import (
     TimePoint,
 )
 from connector.core.errors import ImpossibleInput
-from connector.core.evidence import Observed, Skipped
+from connector.core.evidence import Skipped
 from connector.core.geometry.volumes import liver_burden
 from connector.core.matching import same_patient
 from connector.core.nuclides import NUCLIDES
@@ -104,7 +103,7 @@ class DicomImaging:
             regions=regions,
             skipped=tuple(replace(each, where=names.get(each.where, each.where)) for each in skipped),
             anatomy=anatomy.image if anatomy else None,
-            lung_mass=_lung_mass(anatomy, assessed),
+            lung_mass=anatomy.lung_mass(assessed.studied_on) if anatomy else None,
             warnings=anatomy.warnings if anatomy else (),
         )
 
@@ -346,9 +345,3 @@ def _anatomy(study: _Study) -> Anatomy | None:
     except ImpossibleInput as fault:
         study.skipped.append(Skipped(study.uid, f"the CT of the study is not used: {fault}"))
         return None
-
-
-def _lung_mass(anatomy: Anatomy | None, study: _Study) -> Observed[Decimal] | None:
-    if anatomy is None or anatomy.lung_mass_kg is None:
-        return None
-    return Observed(anatomy.lung_mass_kg, anatomy.image.series_instance_uid, study.studied_on)
