@@ -4,7 +4,7 @@ import hmac
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -28,6 +28,7 @@ from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
 from connector.fhir.serve import resource_ids
+from connector.fhir.subscribe import Wanted, Watch
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
 from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
@@ -173,6 +174,7 @@ class App:
             ),
             destinations=self.destinations,
             look=self._look(),
+            watch=self._watch(),
             priors=self._priors(),
             quiet_seconds=settings.quiet_seconds,
             routing=read_routing(settings.routing_file, quiet_seconds=settings.quiet_seconds),
@@ -202,6 +204,7 @@ class App:
             inbox=self.inbox,
             desk=self.desk,
             shelf=shelf,
+            memory=self.memory,
             checks=self.checks(),
             figures=figures,
             key=shared_key(self.settings, "console"),
@@ -251,6 +254,13 @@ class App:
             return f"{came.failed} earlier objects did not come from the PACS" if came.failed else ""
 
         return fetch
+
+    def _watch(self) -> Callable[[], None] | None:
+        settings, secret = self.settings, self.settings.hook_secret.get_secret_value()
+        if self._ehr is None or not (settings.ehr_hook_url and secret):
+            return None
+        wanted = Wanted(settings.ehr_hook_url, secret, settings.ehr_subscription_topic)
+        return Watch(self._ehr, self.memory, wanted, look_now=self.desk.look_now).when_due
 
     def _look(self) -> Look | None:
         client = self._ehr

@@ -12,9 +12,11 @@ from connector.console.signing import Cookies
 from connector.console.site import Site
 from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
+from connector.fhir.notices import Heard
 from connector.fhir.receive_hook import hook_route
 from connector.fhir.serve_door import Shelf, serve_routes
 from connector.neighbours import server_tls
+from connector.ports import Memory
 from connector.settings import Settings, in_force
 from connector.shown import StudyFiles
 from connector.store.accounts import Accounts
@@ -57,12 +59,13 @@ def http_door(
     inbox: SqlInbox,
     desk: Desk,
     shelf: Shelf,
+    memory: Memory,
     checks: Mapping[str, Check],
     figures: LedgerFigures,
     key: bytes,
 ) -> Starlette:
     """STOW-RS, the rest-hook and our FHIR endpoint where they have a secret, health, metrics; the console (`key`)."""
-    doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk), *_fhir(settings, desk, shelf)]
+    doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk, memory), *_fhir(settings, desk, shelf)]
     token = settings.console_token.get_secret_value()
     return make_web(
         checks=checks,
@@ -125,9 +128,15 @@ def _stow(settings: Settings, inbox: SqlInbox) -> list[BaseRoute]:
     ]
 
 
-def _hook(settings: Settings, desk: Desk) -> list[BaseRoute]:
+def _hook(settings: Settings, desk: Desk, memory: Memory) -> list[BaseRoute]:
     secret = settings.hook_secret.get_secret_value()
-    return [hook_route(secret=secret, hint=desk.look_now)] if secret else []
+    heard = Heard(memory)
+
+    def hint(body: bytes) -> None:
+        if heard.notice(body):
+            desk.look_now()
+
+    return [hook_route(secret=secret, hint=hint)] if secret else []
 
 
 def _fhir(settings: Settings, desk: Desk, shelf: Shelf) -> list[BaseRoute]:

@@ -49,6 +49,7 @@ class Steps:
         destinations: Mapping[str, Destination],
         look: Look | None,
         priors: Priors | None = None,
+        watch: Callable[[], None] | None = None,
         quiet_seconds: float,
         routing: Routing | None = None,
         maximum_attempts: int,
@@ -61,6 +62,7 @@ class Steps:
         self._flow = flow
         self._destinations = destinations
         self._look = look
+        self._watch = watch
         self._priors = priors
         self._completeness = Completeness(ledger, routing or every_study(quiet_seconds))
         self._maximum_attempts = maximum_attempts
@@ -106,6 +108,8 @@ class Steps:
 
     def look_for_observations(self) -> int:
         """Look once for every followed patient whose turn it is; returns how many changed."""
+        if self._watch is not None:
+            self._watch()
         if self._look is None:
             return 0
         now = self._now()

@@ -10,10 +10,12 @@ from connector.fhir.ehr import STATEMENT_SECONDS
 from connector.fhir.ehr_token import ASSERTION_SECONDS
 from connector.fhir.ladder import DENIED_SECONDS, WHOLE, Rung
 from connector.fhir.read_record import READ_TYPES
+from connector.fhir.receive import LOOK_BACK_DAYS
 from connector.fhir.receive_hook import SECRET_HEADER
 from connector.fhir.reconcile import OPEN_STATUS, RETIRED_STATUS
 from connector.fhir.serve import SERVED_KINDS
 from connector.fhir.serve_statement import searched_by
+from connector.fhir.subscribe import HEARTBEAT_SECONDS, SILENT_HEARTBEATS
 from connector.fhir.vendors import vendors
 from connector.fhir.write_observations import UNVERIFIED
 
@@ -61,7 +63,7 @@ SYSTEMS = (
     (identity.DICOM_UID_SYSTEM, "DICOM UIDs, as `urn:oid:`"),
 )
 _SEARCH_OF_NEWS = ("_lastUpdated", "date")  # the second where the first is not offered
-_SEARCH_TYPES = {"identifier": "token", "code": "token", "_lastUpdated": "date", "date": "date"}
+_SEARCH_TYPES = {"url": "uri", "identifier": "token", "code": "token", "_lastUpdated": "date", "date": "date"}
 _SECURITY_SERVICES = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 
 
@@ -69,6 +71,9 @@ def needs() -> list[Need]:
     """Every resource type with what is asked of it, by name."""
     found = [
         Need("Patient", ("read", "search-type"), ("identifier",), "finds the one patient and follows merges"),
+        Need(
+            "Subscription", ("create", "read", "search-type", "update"), ("url",), "tells of news, where it is offered"
+        ),
         Need("Medication", ("read",), (), "tells what an order gives, where orders refer to it"),
     ]
     written = {kind for kind, _, _ in WRITTEN}
@@ -159,6 +164,9 @@ def statement() -> Json:
             for vendor in vendors().values() for one in vendor.differences
         ],
         "served": [{"type": kind, "search": ", ".join(searched_by(kind))} for kind in SERVED_KINDS],
+        "heartbeat_seconds": HEARTBEAT_SECONDS,
+        "silent_seconds": SILENT_HEARTBEATS * HEARTBEAT_SECONDS,
+        "look_back_days": LOOK_BACK_DAYS,
         "denied_hours": int(DENIED_SECONDS // 3600),
         "statement_hours": int(STATEMENT_SECONDS // 3600),
         "assertion_seconds": ASSERTION_SECONDS,

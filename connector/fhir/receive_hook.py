@@ -12,24 +12,25 @@ SECRET_HEADER = "X-Connector-Secret"  # noqa: S105 - the name of the header, not
 _LARGEST_BODY_BYTES = 1024 * 1024
 
 
-def hook_route(*, secret: str, hint: Callable[[], None]) -> Route:
+def hook_route(*, secret: str, hint: Callable[[bytes], None]) -> Route:
     """
     Make the route `POST /fhir/notify/{subscription}`.
 
     The secret comes in the header `X-Connector-Secret` or as a bearer token, as set in the Subscription's
-    `channel.header`. The body is not used: a rest-hook may send nothing, the resource, or a notification Bundle of the
-    R5 backport, and what counts is read from the record itself.
+    `channel.header`. Of the body only the numbers of a notification Bundle (R5 backport) are used: a rest-hook may send
+    nothing or the resource as well, and what counts is read from the record itself.
     """
 
     async def notify(request: Request) -> Response:
         if not _authentic(request, secret):
             return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
         try:
-            if not await _is_bounded(request):
-                return Response(status_code=413)
+            body = await _bounded(request)
         except ClientDisconnect:
             return Response(status_code=400)
-        await run_in_threadpool(hint)
+        if body is None:
+            return Response(status_code=413)
+        await run_in_threadpool(hint, body)
         return Response(status_code=200)
 
     return Route("/fhir/notify/{subscription}", notify, methods=["POST"])
@@ -40,10 +41,10 @@ def _authentic(request: Request, secret: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8"), secret.encode("utf-8"))
 
 
-async def _is_bounded(request: Request) -> bool:
-    received = 0
+async def _bounded(request: Request) -> bytes | None:
+    received = bytearray()
     async for chunk in request.stream():
-        received += len(chunk)
-        if received > _LARGEST_BODY_BYTES:
-            return False
-    return True
+        received += chunk
+        if len(received) > _LARGEST_BODY_BYTES:
+            return None
+    return bytes(received)

@@ -33,6 +33,15 @@ class EhrSettings(BaseSettings):
         default="", description="Reference of the tumour board in the EHR (Organization/17) that owns the Tasks."
     )
     ehr_poll_seconds: float = Field(default=60.0, gt=0, description="Seconds between two looks for new Observations.")
+    ehr_hook_url: str = Field(
+        default="",
+        description="Address under which the EHR reaches our HTTP door (https://connector.hospital.example); with it"
+        " and CONNECTOR_HOOK_SECRET a Subscription is made and watched where the EHR offers one.",
+    )
+    ehr_subscription_topic: str = Field(
+        default="",
+        description="Canonical URL of a topic on Observations (Subscriptions R5 Backport); empty: by R4 criteria.",
+    )
     ehr_follow_days: int = Field(
         default=365, ge=1, description="Days after a study for which new Observations are looked for."
     )

@@ -52,6 +52,9 @@ class Desk:
             ).all()
             events = connection.execute(sa.select(t.event).order_by(t.event.c.id.desc()).limit(limit)).all()
             way = connection.execute(sa.select(t.note).where(t.note.c.name == "ehr_way")).one_or_none()
+            subscribed = connection.execute(
+                sa.select(t.note.c.value).where(t.note.c.name == "ehr_subscription")
+            ).scalar_one_or_none()
             instances = connection.execute(sa.select(sa.func.count()).select_from(t.instance)).scalar_one()
             incomplete, kept_out = (
                 not_assessed(connection, state, self._now(), limit) for state in ("incomplete", "kept_out")
@@ -66,6 +69,7 @@ class Desk:
             "studies": {row[0]: row[1] for row in studies},
             "jobs": {f"{kind}.{state}": count for kind, state, count in jobs},
             "delivered": {row[0]: row[1] for row in delivered},
+            "subscription": None if subscribed is None else json.loads(subscribed),
             "ehr": None if way is None else {**json.loads(way.value), "since": way.changed_at},
             "waiting": [
                 {

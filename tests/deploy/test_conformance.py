@@ -173,6 +173,10 @@ def test_nothing_is_stated_that_is_never_asked(asked: Listening) -> None:
     elsewhere = {
         ("Observation", "date"),  # only of servers without _lastUpdated: tests/fhir/test_receive_news.py holds it
         ("DocumentReference", "identifier"),  # only where a report is made
+        (
+            "Subscription",
+            "url",
+        ),  # only where a hook's address is set: tests/peers/test_peer_fhir_subscription.py holds it
         ("Communication", "identifier"),  # only where no Task can be made: tests/fhir/test_ladder.py holds it
     }
     assert stated - asked.searches <= elsewhere
