@@ -22,7 +22,7 @@ def test_a_note_is_kept_until_it_is_dropped(memory, bench):
 
 def test_only_news_are_told(memory, bench):
     for value, news in (("one", True), ("one", False), ("two", True)):
-        assert memory.remember("ehr_subscription", value, told=f"chosen: {value}") is news
+        assert memory.remember("ehr_denied", value, told=f"chosen: {value}") is news
     assert [event["detail"] for event in bench.desk.status()["events"]] == ["chosen: two", "chosen: one"]
 
 
