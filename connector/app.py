@@ -34,6 +34,7 @@ from connector.flow import Flow
 from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.report.board_report import BoardReport, ReportFile
+from connector.report.response_sheet import PictureFiles
 from connector.settings import Settings
 from connector.settings.routing import read_routing
 from connector.steps import Look, Priors, Steps
@@ -62,8 +63,12 @@ def _writers(settings: Settings, report: BoardReport) -> Sequence[Writer]:
     )
 
 
-def file_flow(bundle: Any, patient_issuers: str) -> Flow:
-    """Make a flow over files, for `connector process`. Raises BadCase when the issuers cannot be read."""
+def file_flow(bundle: Any, patient_issuers: str, *, pictures: bool = False) -> Flow:
+    """
+    Make a flow over files, for `connector process`, with the `pictures` as files when asked for.
+
+    Raises BadCase when the issuers cannot be read.
+    """
     try:
         settings = Settings(patient_issuers=patient_issuers)
     except ValueError as fault:
@@ -74,7 +79,7 @@ def file_flow(bundle: Any, patient_issuers: str) -> Flow:
     return Flow(
         imaging=DicomImaging(),
         record=BundleRecordSource(bundle),
-        writers=(*_writers(settings, report), ReportFile(report)),
+        writers=(*_writers(settings, report), ReportFile(report), *([PictureFiles()] if pictures else [])),
         issuers=settings.issuers,
     )
 

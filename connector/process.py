@@ -61,7 +61,7 @@ def _place(document: Document) -> str:
     if document.destination == "ehr":
         return "ehr/bundle.json"
     if document.destination == "file":
-        return "report.pdf"
+        return f"pictures/{document.identity}" if document.kind == "picture" else "report.pdf"
     return f"pacs/{document.kind}-{document.identity}.{_SUFFIX[document.kind]}"
 
 
@@ -91,9 +91,11 @@ def _write_all(out: Path, documents: Sequence[Document], summary: dict[str, Any]
         for name in ("pacs", "ehr"):
             (made / name).mkdir(parents=True)
         for document in documents:
-            (made / _place(document)).write_bytes(document.content)
-            for resource, place, _ in _resources(document):
-                (made / place).write_text(json.dumps(resource, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            place = made / _place(document)
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(document.content)
+            for resource, name, _ in _resources(document):
+                (made / name).write_text(json.dumps(resource, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (made / "summary.json").write_text(dumps(summary, indent=2) + "\n", encoding="utf-8")
         if out.exists():
             shutil.rmtree(out)

@@ -18,7 +18,8 @@ from connector.core.errors import BadCase, ConnectorError
 @click.option("--fhir", "bundle", required=True, type=click.Path(path_type=Path), help="FHIR R4 Bundle as JSON.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the result.")
 @click.option("--today", type=click.DateTime(["%Y-%m-%d"]), help="The day to assess for; default: the latest study's.")
-def process(dicom_dir: Path, bundle: Path, out: Path, today: datetime | None) -> None:
+@click.option("--pictures", is_flag=True, help="Also write the response pictures, as PNG and SVG, to pictures/.")
+def process(dicom_dir: Path, bundle: Path, out: Path, *, today: datetime | None, pictures: bool) -> None:
     """
     Do the whole job on files: read a study and a record, assess, and write what the service would send.
 
@@ -32,7 +33,8 @@ def process(dicom_dir: Path, bundle: Path, out: Path, today: datetime | None) ->
 
     console = Console(stderr=True)
     try:
-        flow = file_flow(_bundle(bundle), os.environ.get("CONNECTOR_PATIENT_ISSUERS", ""))
+        issuers = os.environ.get("CONNECTOR_PATIENT_ISSUERS", "")
+        flow = file_flow(_bundle(bundle), issuers, pictures=pictures)
         with console.status("Reading, assessing, writing"):
             summary = process_files(flow, dicom_dir=dicom_dir, out=out, today=today.date() if today else None)
     except BadCase as fault:

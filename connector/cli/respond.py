@@ -1,25 +1,57 @@
 """The commands on tumour response: judge a case, and export it for a trial."""
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import click
 
 from connector.cli.case_io import case_argument, case_command, debug_option, run_cases
 from connector.contract.reading import exact_line
-from connector.contract.respond import run
+from connector.contract.respond import judged_lesions, run
 from connector.contract.respond_sdtm import export as sdtm_tables
 
 
 @click.command()
+@click.option(
+    "--pictures",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the pictures of one case of lesions, as PNG and SVG: spider, waterfall, swimmer.",
+)
 @case_command
-def respond(case: str, *, lines: bool, debug: bool) -> None:
+def respond(case: str, *, lines: bool, debug: bool, pictures: Path | None) -> None:
     """
     Judge tumour response from a JSON case: RECIST 1.1 or mRECIST.
 
     Example: echo '{"criteria": "recist-1.1", "table": {"target": "PR", "non_target": "NE", "new_lesion": "none"}}' |
     connector respond -
     """
-    run_cases(run, case, lines=lines, debug=debug, line_of=exact_line)
+    if pictures is None:
+        run_cases(run, case, lines=lines, debug=debug, line_of=exact_line)
+        return
+    if lines:
+        raise click.UsageError("--pictures draws one case: leave --lines out")
+    run_cases(partial(_with_pictures, folder=pictures), case, lines=False, debug=debug)
+
+
+def _with_pictures(parsed: object, *, folder: Path) -> dict[str, object]:
+    """Answer a case and draw it; the answer names the files."""
+    from connector.report.response_pictures import changes_of  # noqa: PLC0415 - drawing loads slowly
+    from connector.report.response_sheet import response_files  # noqa: PLC0415 - as above
+
+    answer = run(parsed)
+    judged, report = judged_lesions(parsed)
+    started = {"treatment": judged.treatment_start, "new therapy": judged.new_therapy_date}
+    treatments = [(name, on) for name, on in started.items() if on is not None]
+    files = response_files(report, changes=changes_of(judged), treatments=treatments)
+    return {**answer, "pictures": _saved(files, folder)}
+
+
+def _saved(files: Mapping[str, bytes], folder: Path) -> list[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return [str(folder / name) for name in files]
 
 
 @click.group()

@@ -15,6 +15,7 @@ from connector.contract.respond_result import (
     sums_result,
     table_result,
 )
+from connector.core.assessment import ResponseReport
 from connector.core.case import LesionRole
 from connector.core.errors import BadCase
 from connector.core.response import assess_response, criteria_of
@@ -193,6 +194,18 @@ def _run_lesions(case: dict[str, Any]) -> dict[str, Any]:
         readers = Readers(read.readers.primary, read.readers.policy, read.readers.adjudicated)
         return readers_result(assess_readers(judged, readers), readers)
     return course_result(assess_response(judged), judged.visits)
+
+
+def judged_lesions(case: Any) -> tuple[ResponseCase, ResponseReport]:
+    """Judge a parsed case of lesions; of several readers, the one whose answer stands. Raises BadCase."""
+    if isinstance(case, dict) and "lesions" not in case:
+        raise BadCase("lesions", None, "only a case of lesions has this: give lesions and visits")
+    read = parse(LesionsCase, case)
+    judged = case_of_lesions(read)
+    if read.readers is None:
+        return judged, assess_response(judged)
+    found = assess_readers(judged, Readers(read.readers.primary, read.readers.policy, read.readers.adjudicated))
+    return found.cases[found.answer_of], found.reports[found.answer_of]
 
 
 def _run_sums(case: dict[str, Any]) -> dict[str, Any]:

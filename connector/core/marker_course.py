@@ -32,24 +32,23 @@ UNSETTLED = "the interval holds neither a certain rise nor a certain fall: no tr
 
 def marker_courses(series: Series, facts: Facts) -> dict[Marker, Kinetics]:
     """Fit every marker that has dated values. Thyroglobulin is left out while antibodies are positive."""
-    antibodies = facts.get("tg_antibodies_positive")
     return {
-        marker: kinetics(marker, _values(marker, series[name], antibodies))
+        marker: kinetics(marker, marker_values(name, series, facts))
         for name, marker in NAMED.items()
         if series.get(name)
     }
 
 
-def _values(
-    marker: Marker, series: Sequence[Observed[Decimal]], antibodies: Observed[FactValue] | None
-) -> list[MarkerValue]:
+def marker_values(name: str, series: Series, facts: Facts) -> list[MarkerValue]:
+    """Return the dated values of a marker by the name of its fact, as a fit wants them."""
     # A series of thyroglobulin holds only values whose TSH of the day says that they are not stimulated.
-    is_thyroglobulin = marker is Marker.THYROGLOBULIN
+    antibodies = facts.get("tg_antibodies_positive")
+    is_thyroglobulin = NAMED[name] is Marker.THYROGLOBULIN
     positive = bool(antibodies.value) if is_thyroglobulin and antibodies is not None else None
     stimulated = False if is_thyroglobulin else None
     return [
         MarkerValue(one.observed_on, float(one.value), stimulated=stimulated, antibodies_positive=positive)
-        for one in series
+        for one in series[name]
         if one.observed_on is not None
     ]
 

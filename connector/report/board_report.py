@@ -17,7 +17,7 @@ from connector.ports import Document, WriteRequest
 from connector.report.board_content import board_content
 from connector.report.dose_pictures import dose_picture
 from connector.report.fonts import fonts
-from connector.report.response_pictures import SVG, spider
+from connector.report.response_sheet import response_sheet
 
 # Archived for decades and read aloud by screen readers: ISO 19005-2, level a, and ISO 14289-1.
 STANDARDS: list["typst.PDFStandard"] = ["a-2a", "ua-1"]
@@ -65,7 +65,7 @@ def draw(request: WriteRequest) -> bytes:
     assessment = request.assessment
     inputs = {"content": json.dumps(board_content(request), ensure_ascii=False)}
     if assessment.response is not None:
-        inputs["response_picture"] = spider(assessment.response, file_format=SVG).decode("utf-8")
+        inputs["response_picture"] = response_sheet(request, assessment.response).decode("utf-8")
     if assessment.dose is not None and request.activity is not None:
         seen = assessment.dose, request.activity, request.regions, request.anatomy
         picture = dose_picture(*seen, arithmetic=False)

@@ -115,7 +115,7 @@ def response(assessment: Assessment) -> Content:
         "why": [f"Why {last.overall_response}: {'; '.join(last.reasons)}."] if last.reasons else [],
         "course": _course(report),
         "flags": words.cut(_flags(report), MOST_FLAGS, "remarks"),
-        "picture": _spider_in_words(report),
+        "picture": _sheet_in_words(report),
     }
 
 
@@ -167,12 +167,16 @@ def _course(response: ResponseReport) -> str:
     return f"{', '.join(said)}."
 
 
-def _spider_in_words(response: ResponseReport) -> str:
+def _sheet_in_words(response: ResponseReport) -> str:
     course = ", ".join(
         f"{visit.on}: {visit.sum_mm if visit.sum_mm is not None else 'not complete'} ({visit.overall_response})"
         for visit in response.visits
     )
-    return f"Line chart of the sum of diameters in mm over time with the limits of PR and PD. {course}."
+    return (
+        "Line chart of the sum of diameters in mm over time with the limits of PR and PD; below it, as far as known, "
+        "the overall response over time with the starts of treatments, the change of each target, and a tumour marker "
+        f"on a logarithmic scale. {course}."
+    )
 
 
 def _undecided(assessment: Assessment) -> str:

@@ -1,34 +1,62 @@
-"""Pictures of tumour response for people: the sum over time, each lesion, the course, and the markers."""
+"""Pictures of tumour response for people: each alone as SVG or PNG, and one sheet of them for the board report."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from io import BytesIO
-from itertools import pairwise
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from connector.core.assessment import ResponseReport, VisitResponse
+from connector.core.assessment import ResponseReport
 from connector.core.response.case import Lesion, ResponseCase, Visit
-from connector.core.response.markers import Kinetics, MarkerValue, Trend, usable_values
-from connector.core.response.recist_1_1 import LEAST_GROWTH_MM
+from connector.core.response.markers import Kinetics, MarkerValue
+from connector.report.response_axes import (
+    QUIET,
+    Lane,
+    LesionChange,
+    Started,
+    draw_marker,
+    draw_spider,
+    draw_swimmer,
+    draw_waterfall,
+    fit_in_words,
+)
 
-# Readable by people who see no red and green (Okabe and Ito).
-COLOURS = {
-    "CR": "#009E73",
-    "PR": "#56B4E9",
-    "SD": "#E69F00",
-    "NON-CR/NON-PD": "#E69F00",
-    "PD": "#D55E00",
-    "NE": "#BBBBBB",
-    "NA": "#DDDDDD",
-}
-INK, QUIET = "#222222", "#777777"
 PNG, SVG = "png", "svg"
 DRAFT = "draft for the tumour board"
+CRITERIA = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
+_ALONE, _IN_SHEET = 8.0, 5.0  # sizes of labels in points
+_SHEET_WIDTH_IN = 3.62  # 92 mm, the column of the report
+
+_SHEET_STYLE: dict[Any, float] = {
+    "font.size": _IN_SHEET,
+    "axes.linewidth": 0.5,
+    "axes.labelpad": 1.5,
+    "hatch.linewidth": 0.4,
+    "xtick.major.size": 2,
+    "xtick.major.pad": 1.5,
+    "ytick.major.size": 2,
+    "ytick.major.pad": 1.5,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerSeries:
+    """A tumour marker with its fit and the unit of its values."""
+
+    values: Sequence[MarkerValue]
+    fit: Kinetics
+    unit: str
+
+
+def _figure(height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, height), dpi=110, layout="constrained")
+    return figure, figure.subplots()
 
 
 def spider(report: ResponseReport, *, file_format: str = PNG) -> bytes:
@@ -37,98 +65,44 @@ def spider(report: ResponseReport, *, file_format: str = PNG) -> bytes:
 
     A visit whose sum is not complete breaks the line: nothing is drawn across it. The same input gives the same bytes.
     """
-    figure = Figure(figsize=(8, 4.8), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    days = _days(report.visits)
-    for run in _unbroken(days, report.visits):
-        axes.plot([day for day, _ in run], [size for _, size in run], color=INK, linewidth=1.8, marker="o", zorder=3)
-    _limits(axes, days, report)
-    highest = axes.get_ylim()[1]
-    for day, visit in zip(days[1:], report.visits[1:], strict=True):
-        where = highest * 0.02 if visit.sum_mm is None else float(visit.sum_mm) + highest * 0.03
-        box = {"boxstyle": "round,pad=0.2", "facecolor": COLOURS[visit.overall_response], "edgecolor": "none"}
-        axes.text(day, where, visit.overall_response, ha="center", va="bottom", fontsize=8, bbox=box, zorder=4)
-    axes.set_ylim(0, highest * 1.12)
-    axes.set_xlim(-0.05 * max(days[-1], 1), 1.05 * max(days[-1], 1))
+    figure, axes = _figure(4.8)
+    draw_spider(axes, report, size=_ALONE)
     axes.set_xlabel("days since baseline")
-    axes.set_ylabel("sum of viable diameters, mm" if report.criteria == "mrecist" else "sum of diameters, mm")
-    figure.suptitle(f"Target lesions, {report.criteria}: {DRAFT}", fontsize=11)
-    if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower left", ncols=4, frameon=False, fontsize=8)
+    figure.suptitle(f"Target lesions, {CRITERIA[report.criteria]}: {DRAFT}", fontsize=11)
+    _legend(figure, axes)
     return _written(figure, file_format)
 
 
-def _days(visits: Sequence[VisitResponse]) -> list[int]:
-    return [(visit.on - visits[0].on).days for visit in visits]
+def _legend(figure: Figure, axes: Axes, *, size: float = _ALONE, columns: int = 4) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=columns, frameon=False,
+                      fontsize=size)  # fmt: skip
 
 
-def _unbroken(days: Sequence[int], visits: Sequence[VisitResponse]) -> Iterable[list[tuple[int, float]]]:
-    run: list[tuple[int, float]] = []
-    for day, visit in zip(days, visits, strict=True):
-        if visit.sum_mm is not None:
-            run.append((day, float(visit.sum_mm)))
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
-
-
-def _limits(axes: Axes, days: Sequence[int], report: ResponseReport) -> None:
-    baseline = report.visits[0].sum_mm
-    if baseline is None:
-        return
-    axes.axhline(
-        0.7 * float(baseline), color=COLOURS["PR"], linestyle="--", label="PR at and below (-30 % of baseline)"
-    )
-    least_mm = (
-        0.0 if report.criteria == "mrecist" and report.policies["mrecist_5_mm"] == "false" else float(LEAST_GROWTH_MM)
-    )
-    nadirs = [float(visit.nadir_mm) for visit in report.visits[1:] if visit.nadir_mm is not None]
-    growth = "+20 % of nadir" + (f" and +{least_mm:g} mm" if least_mm else "")
-    for number, (since, until, nadir) in enumerate(zip(days, days[1:], nadirs, strict=False)):
-        limit = max(1.2 * nadir, nadir + least_mm)
-        # A leading underscore keeps the same line out of the legend a second time.
-        name = (f"PD at and above ({growth})", "smallest sum so far (nadir)") if number == 0 else ("_", "_")
-        axes.hlines(limit, since, until, color=COLOURS["PD"], linestyle="--", label=name[0])
-        axes.hlines(nadir, since, until, color=QUIET, linestyle=":", label=name[1])
-
-
-def waterfall(case: ResponseCase, *, file_format: str = PNG) -> bytes:
+def waterfall(changes: Sequence[LesionChange], *, on: date, file_format: str = PNG) -> bytes:
     """
-    Draw the change of each target from baseline to the last visit, the largest growth first, as PNG or SVG bytes.
+    Draw the change of each target from baseline to a visit, the largest growth first, as PNG or SVG bytes.
 
     A lesion that was not evaluable at that visit has no bar, and says so.
     """
-    last = case.visits[-1]
-    bars = [(lesion, _change_percent(lesion, case.visits[0], last)) for lesion in case.targets]
-    bars.sort(key=lambda bar: (bar[1] is None, -(bar[1] or 0.0), bar[0].id))
-    figure = Figure(figsize=(8, 4.8), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    for place, (lesion, change) in enumerate(bars):
-        if change is None:
-            axes.text(place, 2, "not\nevaluable", ha="center", va="bottom", fontsize=8, color=QUIET)
-            continue
-        colour = COLOURS["PD"] if change > 0 else COLOURS["PR"]
-        axes.bar(place, change, color=colour, hatch="//" if lesion.lymph_node else None, edgecolor="white")
-        axes.text(place, change + math.copysign(2, change), f"{change:+.0f} %", ha="center", fontsize=8,
-                  va="bottom" if change >= 0 else "top")  # fmt: skip
-    axes.axhline(0, color=INK, linewidth=0.8)
-    axes.axhline(-30, color=COLOURS["PR"], linestyle="--", linewidth=1)
-    axes.axhline(20, color=COLOURS["PD"], linestyle="--", linewidth=1)
-    axes.set_xticks(
-        range(len(bars)), [f"{lesion.id}\n{lesion.site.replace('_', ' ')}" for lesion, _ in bars], fontsize=8
-    )
-    axes.set_ylabel("change of diameter from baseline, %")
-    axes.set_xlim(-0.6, max(len(bars), 1) - 0.4)
-    axes.margins(y=0.15)
-    node = Patch(facecolor="white", edgecolor=QUIET, hatch="//", label="lymph node (short axis)")
-    figure.legend(handles=[node], loc="outside lower left", frameon=False, fontsize=8)
-    figure.suptitle(f"Each target at {last.on.isoformat()}: {DRAFT}", fontsize=11)
-    axes.set_title(
-        "the lines at -30 % and +20 % are for reading; response is judged on the sum", fontsize=8, color=QUIET
-    )
+    figure, axes = _figure(4.8)
+    draw_waterfall(axes, changes, size=_ALONE)
+    grown = Patch(facecolor="white", edgecolor=QUIET, hatch="xx", label="grown")
+    shrunk = Patch(facecolor="white", edgecolor=QUIET, hatch="//", label="shrunk")
+    figure.legend(handles=[grown, shrunk], loc="outside lower left", ncols=2, frameon=False, fontsize=_ALONE)
+    figure.suptitle(f"Each target at {on.isoformat()}: {DRAFT}", fontsize=11)
+    note = "the lines at \N{MINUS SIGN}30 % and +20 % are for reading; response is judged on the sum"
+    axes.set_title(note, fontsize=8, color=QUIET)
     return _written(figure, file_format)
+
+
+def changes_of(case: ResponseCase) -> list[LesionChange]:
+    """The change of every target from the first visit to the last; a node by its short axis."""
+    first, last = case.visits[0], case.visits[-1]
+    return [
+        LesionChange(lesion.id, lesion.site, lesion.lymph_node, _change_percent(lesion, first, last))
+        for lesion in case.targets
+    ]
 
 
 def _change_percent(lesion: Lesion, baseline: Visit, last: Visit) -> float | None:
@@ -136,73 +110,64 @@ def _change_percent(lesion: Lesion, baseline: Visit, last: Visit) -> float | Non
     return None if not before or now is None else float((now - before) * 100 / before)
 
 
-def swimmer(
-    lanes: Sequence[tuple[str, ResponseReport]], *, treatment_start: date | None = None, file_format: str = PNG
+def swimmer(lanes: Sequence[Lane], *, treatments: Sequence[Started] = (), file_format: str = PNG) -> bytes:
+    """Draw the overall response over time, one lane a report, with the starts of treatments, as PNG or SVG bytes."""
+    figure, axes = _figure(1.9 + 0.6 * (len(lanes) + len({name for name, _ in treatments})))
+    draw_swimmer(axes, lanes, treatments, size=_ALONE)
+    axes.set_xlabel("days since baseline")
+    figure.suptitle(f"Overall response and treatments: {DRAFT}", fontsize=11)
+    return _written(figure, file_format)
+
+
+def marker_kinetics(series: MarkerSeries, *, file_format: str = PNG) -> bytes:
+    """Draw a tumour marker on a logarithmic scale with its fit, as PNG or SVG bytes."""
+    figure, axes = _figure(4.8)
+    draw_marker(axes, series.values, series.fit, unit=series.unit, size=_ALONE)
+    axes.set_xlabel("days since the first value")
+    axes.set_title("; ".join((fit_in_words(series.fit), *series.fit.notes)), fontsize=8, color=QUIET, wrap=True)
+    figure.suptitle(f"{series.fit.marker.value.capitalize()}: {DRAFT}", fontsize=11)
+    _legend(figure, axes)
+    return _written(figure, file_format)
+
+
+def sheet(
+    report: ResponseReport,
+    *,
+    beside: Sequence[Lane] = (),
+    changes: Sequence[LesionChange] = (),
+    treatments: Sequence[Started] = (),
+    markers: Sequence[MarkerSeries] = (),
 ) -> bytes:
     """
-    Draw the overall response over time, one lane a report (two criteria or two readers), as PNG or SVG bytes.
+    Draw the sum over time, the course with its treatments, each target and the markers as one SVG of 92 mm width.
 
-    A colour reaches from the visit that showed it to the next one; what comes after the last visit is not known.
+    What has nothing to show takes no room.
     """
-    figure = Figure(figsize=(8, 1.9 + 0.6 * len(lanes)), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    first = min(report.visits[0].on for _, report in lanes)
-    for place, (_, report) in enumerate(lanes):
-        days = [(visit.on - first).days for visit in report.visits]
-        for (since, until), visit in zip(pairwise(days), report.visits, strict=False):
-            axes.barh(place, until - since, left=since, height=0.45, color=COLOURS[visit.overall_response])
-        for day, visit in zip(days[1:], report.visits[1:], strict=True):
-            axes.plot(day, place, marker="D" if visit.overall_response == "PD" else "o", color=INK, markersize=5)
-            axes.text(day, place + 0.3, visit.overall_response, ha="center", va="bottom", fontsize=8)
-    if treatment_start is not None:
-        axes.axvline((treatment_start - first).days, color=INK, linestyle="--", linewidth=1, label="treatment")
-        figure.legend(loc="outside lower left", frameon=False, fontsize=8)
-    axes.set_yticks(range(len(lanes)), [name for name, _ in lanes])
-    axes.set_ylim(-0.6, len(lanes) - 0.2)
-    axes.set_xlabel("days since baseline")
-    figure.suptitle(f"Overall response: {DRAFT}", fontsize=11)
-    return _written(figure, file_format)
+    lanes = [(CRITERIA[report.criteria], report), *beside]
+    small: list[Callable[[Axes], None]] = []
+    if changes:
+        small.append(partial(draw_waterfall, changes=changes, size=_IN_SHEET))
+    small += [partial(_small_marker, series=one) for one in markers[:1]]
+    heights = [1.35, 0.2 + 0.16 * (len(lanes) + len({name for name, _ in treatments})), *([1.05] if small else [])]
+    with rc_context(_SHEET_STYLE):
+        figure = Figure(figsize=(_SHEET_WIDTH_IN, sum(heights) + 0.2), layout="constrained")
+        figure.get_layout_engine().set(h_pad=0.02, w_pad=0.02, hspace=0.03)  # type: ignore[union-attr,call-arg] # constrained
+        rows = figure.add_gridspec(len(heights), 1, height_ratios=heights)
+        top = figure.add_subplot(rows[0])
+        draw_spider(top, report, size=_IN_SHEET)
+        top.set_xlabel("days since baseline")
+        top.legend(loc="lower left", frameon=False, fontsize=_IN_SHEET - 0.7, handlelength=2.6, labelspacing=0.2)
+        draw_swimmer(figure.add_subplot(rows[1]), lanes, treatments, size=_IN_SHEET)
+        if small:
+            cells = rows[2].subgridspec(1, len(small))
+            for place, draw in enumerate(small):
+                draw(figure.add_subplot(cells[place]))
+        return _written(figure, SVG)
 
 
-def marker_kinetics(values: Sequence[MarkerValue], fit: Kinetics, *, unit: str, file_format: str = PNG) -> bytes:
-    """
-    Draw a tumour marker on a logarithmic scale with its fit, as PNG or SVG bytes.
-
-    Values that the fit leaves out are hollow. `unit` is that of the values.
-    """
-    figure = Figure(figsize=(8, 4.8), dpi=110, layout="constrained")
-    axes = figure.subplots()
-    used = usable_values(fit.marker, values)
-    left_out = [value for value in values if value not in used and value.value > 0]
-    first = min((value.on for value in values), default=date.min)
-    axes.plot([(one.on - first).days for one in used], [one.value for one in used], "o", color=INK, label="used")
-    axes.plot([(one.on - first).days for one in left_out], [one.value for one in left_out], "v", color=QUIET,
-              markerfacecolor="white", label="left out")  # fmt: skip
-    if fit.doubling_time_days is not None:
-        days = [(one.on - first).days for one in used]
-        middle = sum(days) / len(days)
-        height = sum(math.log(one.value) for one in used) / len(used)
-        slope = math.log(2) / fit.doubling_time_days
-        ends = (days[0], days[-1])
-        axes.plot(ends, [math.exp(height + slope * (day - middle)) for day in ends], color=COLOURS["PR"], label="fit")
-    axes.set_yscale("log")
-    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        ticks("{x:g}")
+def _small_marker(axes: Axes, series: MarkerSeries) -> None:
+    draw_marker(axes, series.values, series.fit, unit=series.unit, size=_IN_SHEET)
     axes.set_xlabel("days since the first value")
-    axes.set_ylabel(f"{fit.marker.value}, {unit}")
-    axes.legend(frameon=False, fontsize=8)
-    axes.set_title("; ".join((_said(fit), *fit.notes)), fontsize=8, color=QUIET, wrap=True)
-    figure.suptitle(f"{fit.marker.value.capitalize()}: {DRAFT}", fontsize=11)
-    return _written(figure, file_format)
-
-
-def _said(fit: Kinetics) -> str:
-    if fit.trend is Trend.UNKNOWN or fit.doubling_time_days is None:
-        return f"trend {fit.trend.value}"
-    low, high = ("no end" if end is None else f"{end:.0f}" for end in fit.interval_days)
-    what = "doubles" if fit.doubling_time_days > 0 else "halves"
-    interval = f", 95 % interval {low} to {high} days" if fit.doubling_time_days > 0 else ""
-    return f"{fit.trend.value}: {what} in {abs(fit.doubling_time_days):.0f} days{interval}"
 
 
 def _written(figure: Figure, file_format: str) -> bytes:

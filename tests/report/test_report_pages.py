@@ -12,6 +12,7 @@ import report_case as made
 from connector.core.case import Identifier, PatientIdentity
 from connector.report.board_content import DRAFT
 from connector.report.board_report import BoardReport, ReportFile, draw
+from connector.report.response_sheet import PictureFiles
 
 LONG = cases.assessment(
     response=made.course(14),
@@ -133,3 +134,11 @@ def test_a_request_is_drawn_once_and_forgotten_with_it():
     del request
     gc.collect()
     assert gone() is None, "no patient is kept in memory"
+
+
+def test_the_pictures_are_files_too_and_without_a_response_there_are_none():
+    files = {one.identity: one.content for one in PictureFiles().write(made.request(record=made.record()))}
+    assert {"spider.png", "spider.svg", "swimmer.png", "swimmer.svg"} <= files.keys()
+    assert files["spider.png"].startswith(b"\x89PNG")
+    assert files["spider.svg"].startswith(b"<?xml")
+    assert PictureFiles().write(made.request(made.nothing())) == ()

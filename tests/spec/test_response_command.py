@@ -271,3 +271,28 @@ def test_an_export_of_another_form_is_refused(tmp_path):
     result = CliRunner().invoke(response, arguments, input=json.dumps(TABLE))
     assert result.exit_code == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_of_a_case_are_written_where_they_were_asked_for(tmp_path):
+    case = {
+        "criteria": "recist-1.1",
+        "treatment_start": "2025-01-02",
+        "new_therapy_date": "2025-03-10",
+        "lesions": [{"id": "T01", "role": "target", "site": "liver", "lymph_node": False}],
+        "visits": [
+            {"date": "2025-01-02", "measurements": {"T01": "21.0"}, "new_lesion": "none"},
+            {"date": "2025-03-01", "measurements": {"T01": "14.7"}, "new_lesion": "none"},
+        ],
+    }
+    result = CliRunner().invoke(respond, ["--pictures", str(tmp_path / "new"), "-"], input=json.dumps(case))
+    answer = json.loads(result.stdout)
+    assert answer["best_overall_response"]["response"] == "PR"
+    names = [f"{name}.{kind}" for kind in ("png", "svg") for name in ("spider", "waterfall", "swimmer")]
+    assert answer["pictures"] == [str(tmp_path / "new" / name) for name in names]
+    assert all((tmp_path / "new" / name).stat().st_size for name in names)
+    refused = CliRunner().invoke(respond, ["--pictures", str(tmp_path), "--lines", "-"], input=json.dumps(case))
+    assert refused.exit_code == 2
+    no_lesions = {"criteria": "recist-1.1", "table": {"target": "PR", "non_target": "NE", "new_lesion": "none"}}
+    refused = CliRunner().invoke(respond, ["--pictures", str(tmp_path), "-"], input=json.dumps(no_lesions))
+    assert refused.exit_code == 2
+    assert "lesions" in refused.stderr

@@ -9,7 +9,16 @@ from connector.core.case import LesionRole
 from connector.core.response import assess_response
 from connector.core.response.case import Lesion, ResponseCase, Visit
 from connector.core.response.markers import Marker, MarkerValue, kinetics
-from connector.report.response_pictures import _days, _unbroken, marker_kinetics, spider, swimmer, waterfall
+from connector.report.response_axes import LONGEST_BEFORE, LesionChange, days_of, unbroken
+from connector.report.response_pictures import (
+    MarkerSeries,
+    changes_of,
+    marker_kinetics,
+    sheet,
+    spider,
+    swimmer,
+    waterfall,
+)
 
 START = date(2025, 1, 1)
 LESIONS = (
@@ -37,10 +46,14 @@ def drawn(name, file_format):
     report = assess_response(COURSE)
     return {
         "spider": lambda: spider(report, file_format=file_format),
-        "waterfall": lambda: waterfall(COURSE, file_format=file_format),
-        "swimmer": lambda: swimmer([("RECIST 1.1", report)], treatment_start=START, file_format=file_format),
+        "waterfall": lambda: waterfall(changes_of(COURSE), on=START, file_format=file_format),
+        "swimmer": lambda: swimmer(
+            [("RECIST 1.1", report)],
+            treatments=[("TACE", START), ("lenvatinib", START + timedelta(60))],
+            file_format=file_format,
+        ),
         "marker": lambda: marker_kinetics(
-            [*VALUES, AT_LIMIT], kinetics(Marker.CALCITONIN, VALUES), unit="pg/mL", file_format=file_format
+            MarkerSeries([*VALUES, AT_LIMIT], kinetics(Marker.CALCITONIN, VALUES), "pg/mL"), file_format=file_format
         ),
     }[name]()
 
@@ -57,7 +70,11 @@ def test_the_same_input_is_the_same_file(name, file_format, signature):
 @pytest.mark.parametrize("given", [COURSE, NO_BASELINE, NO_TARGETS, case({"T01": 40, "K01": 20}, criteria="mrecist")])
 def test_every_course_can_be_drawn(given):
     report = assess_response(given)
-    for picture in (spider(report), waterfall(given), swimmer([("one", report), ("two", report)])):
+    for picture in (
+        spider(report),
+        waterfall(changes_of(given), on=START),
+        swimmer([("one", report), ("two", report)]),
+    ):
         assert picture.startswith(b"\x89PNG")
 
 
@@ -66,9 +83,38 @@ def test_every_course_can_be_drawn(given):
 )
 def test_every_series_of_markers_can_be_drawn(values):
     fit = kinetics(Marker.CALCITONIN, values)
-    assert marker_kinetics(values, fit, unit="pg/mL").startswith(b"\x89PNG")
+    assert marker_kinetics(MarkerSeries(values, fit, "pg/mL")).startswith(b"\x89PNG")
 
 
 def test_no_line_is_drawn_across_a_visit_that_was_not_complete():
     visits = assess_response(COURSE).visits
-    assert [[day for day, _ in run] for run in _unbroken(_days(visits), visits)] == [[0, 42], [126, 168]]
+    assert [[day for day, _ in run] for run in unbroken(days_of(visits), visits)] == [[0, 42], [126, 168]]
+
+
+def test_the_change_of_each_target_is_from_its_own_baseline():
+    assert changes_of(COURSE) == [
+        LesionChange("T01", "liver", lymph_node=False, percent=10.0),
+        LesionChange("K01", "neck", lymph_node=True, percent=-55.0),
+    ]
+    assert [change.percent for change in changes_of(NO_BASELINE)] == [None, -50.0]
+
+
+def test_a_sheet_holds_what_there_is_and_is_the_same_every_time():
+    report = assess_response(COURSE)
+    shown = {
+        "beside": [("mRECIST", report)],
+        "changes": changes_of(COURSE),
+        "treatments": [("TACE", START - LONGEST_BEFORE), ("TACE", START)],
+        "markers": [MarkerSeries(VALUES, kinetics(Marker.CEA, VALUES), "ng/mL")],
+    }
+    whole = sheet(report, **shown)
+    assert whole == sheet(report, **shown)
+    assert len(sheet(report)) < len(whole)
+
+
+def test_a_treatment_of_long_ago_does_not_squeeze_the_course():
+    lanes = [("RECIST 1.1", assess_response(COURSE))]
+    old = ("RAI", START - LONGEST_BEFORE - timedelta(1))
+    assert swimmer(lanes, treatments=[old], file_format="svg").count(b"<path") < swimmer(
+        lanes, treatments=[("RAI", START - LONGEST_BEFORE)], file_format="svg"
+    ).count(b"<path")
