@@ -241,7 +241,9 @@ class MarkerReport:
     @property
     def text(self) -> str:
         """The course as a sentence."""
-        said = f"{self.marker}: {self.trend} over {self.used} values from {self.first_on} to {self.last_on}"
+        values = f"{self.used} value{'' if self.used == 1 else 's'}"
+        when = f"on {self.first_on}" if self.first_on == self.last_on else f"from {self.first_on} to {self.last_on}"
+        said = f"{self.marker}: {self.trend} over {values} {when}"
         if self.doubling_time_months is not None:
             word = "doubling time" if self.doubling_time_months > 0 else "half-life"
             said += f", {word} {abs(self.doubling_time_months)} months"

@@ -31,7 +31,7 @@ PNG, SVG = "png", "svg"
 DRAFT = "draft for the tumour board"
 CRITERIA = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
 _ALONE, _IN_SHEET = 8.0, 5.0  # sizes of labels in points
-_SHEET_WIDTH_IN = 3.62  # 92 mm, the column of the report
+_SHEET_WIDTH_IN = 3.39  # 86 mm, the column of the report
 
 _SHEET_STYLE: dict[Any, float] = {
     "font.size": _IN_SHEET,
@@ -139,7 +139,7 @@ def sheet(
     markers: Sequence[MarkerSeries] = (),
 ) -> bytes:
     """
-    Draw the sum over time, the course with its treatments, each target and the markers as one SVG of 92 mm width.
+    Draw the sum over time, the course with its treatments, each target and the markers as one SVG of 86 mm width.
 
     What has nothing to show takes no room.
     """
@@ -148,7 +148,7 @@ def sheet(
     if changes:
         small.append(partial(draw_waterfall, changes=changes, size=_IN_SHEET))
     small += [partial(_small_marker, series=one) for one in markers[:1]]
-    heights = [1.35, 0.2 + 0.16 * (len(lanes) + len({name for name, _ in treatments})), *([1.05] if small else [])]
+    heights = [1.1, 0.16 + 0.14 * (len(lanes) + len({name for name, _ in treatments})), *([0.8] if small else [])]
     with rc_context(_SHEET_STYLE):
         figure = Figure(figsize=(_SHEET_WIDTH_IN, sum(heights) + 0.2), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.02, w_pad=0.02, hspace=0.03)  # type: ignore[union-attr,call-arg] # constrained
