@@ -13,10 +13,11 @@ from typing import Any
 import sqlalchemy as sa
 from starlette.applications import Starlette
 
-from connector.core.errors import BadCase
+from connector.core.errors import BadCase, TryLater
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
+from connector.dicom.workitems import Workitems
 from connector.dicom.write_pdf import PdfWriter
 from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
@@ -32,6 +33,7 @@ from connector.fhir.subscribe import Wanted, Watch
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
 from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
+from connector.orders import Orders
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.report.response_sheet import PictureFiles
@@ -46,6 +48,7 @@ from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
 from connector.store.memory import SqlMemory
+from connector.store.procedure_steps import SqlProcedureSteps
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
 from connector.store.tidy import Policy, Tidy
@@ -163,6 +166,7 @@ class App:
         self.desk = Desk(self.ledger)
         self.memory = SqlMemory(self._engine)
         self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
+        self.procedure_steps = SqlProcedureSteps(self._engine, trail=self.ledger.trail)
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
         self.tidy = _tidy(settings, self.ledger)
@@ -181,6 +185,8 @@ class App:
             look=self._look(),
             watch=self._watch(),
             priors=self._priors(),
+            orders=Orders(self.ledger, Workitems(self.procedure_steps), retrieve_ae_title=settings.pacs_ae_title),
+            retrieve=self._retrieve(),
             quiet_seconds=settings.quiet_seconds,
             routing=read_routing(settings.routing_file, quiet_seconds=settings.quiet_seconds),
             maximum_attempts=settings.maximum_attempts,
@@ -197,7 +203,9 @@ class App:
 
     def listener(self, *, reuse_port: bool = False) -> Listener:
         """The DICOM listener, not started."""
-        return dicom_door(self.settings, inbox=self.inbox, desk=self.desk, reuse_port=reuse_port)
+        return dicom_door(
+            self.settings, inbox=self.inbox, desk=self.desk, steps=self.procedure_steps, reuse_port=reuse_port
+        )
 
     def web(self) -> Starlette:
         """The HTTP door."""
@@ -208,6 +216,7 @@ class App:
             ledger=self.ledger,
             inbox=self.inbox,
             desk=self.desk,
+            steps=self.procedure_steps,
             shelf=shelf,
             memory=self.memory,
             checks=self.checks(),
@@ -266,6 +275,18 @@ class App:
             return None
         wanted = Wanted(settings.ehr_hook_url, secret, settings.ehr_subscription_topic)
         return Watch(self._ehr, self.memory, wanted, look_now=self.desk.look_now).when_due
+
+    def _retrieve(self) -> Callable[[str], None] | None:
+        pacs = pacs_priors(self.settings, self.inbox)
+        if pacs is None:
+            return None
+
+        def retrieve(study_instance_uid: str) -> None:
+            came = pacs.retrieve_study(study_instance_uid)
+            if came.failed:
+                raise TryLater(f"{came.failed} objects of the ordered study did not come from the PACS")
+
+        return retrieve
 
     def _look(self) -> Look | None:
         client = self._ehr

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from connector.console.openid import BACK, Provider
@@ -12,11 +13,12 @@ from connector.console.signing import Cookies
 from connector.console.site import Site
 from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
+from connector.dicom.receive_ups_rs import ups_routes
 from connector.fhir.notices import Heard
 from connector.fhir.receive_hook import hook_route
 from connector.fhir.serve_door import Shelf, serve_routes
 from connector.neighbours import server_tls
-from connector.ports import Memory
+from connector.ports import Memory, StepBook
 from connector.settings import Settings, in_force
 from connector.shown import StudyFiles
 from connector.store.accounts import Accounts
@@ -32,7 +34,9 @@ from connector.web.metrics import Disk, registry
 from connector.web.pages import Check, make_web
 
 
-def dicom_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, reuse_port: bool = False) -> Listener:
+def dicom_door(
+    settings: Settings, *, inbox: SqlInbox, desk: Desk, steps: StepBook, reuse_port: bool = False
+) -> Listener:
     """The DICOM listener, not started."""
     return Listener(
         inbox=inbox,
@@ -47,6 +51,7 @@ def dicom_door(settings: Settings, *, inbox: SqlInbox, desk: Desk, reuse_port: b
         offer_commitment=settings.offer_storage_commitment,
         on_commitment_result=lambda result: desk.committed(result.committed, result.failed),
         reuse_port=reuse_port,
+        steps=steps,
         # By the standard the originator is who asked, ourselves; archives made with pynetdicom name themselves.
         move_originators=frozenset({settings.ae_title, settings.pacs_ae_title}),
     )
@@ -58,14 +63,17 @@ def http_door(
     ledger: SqlLedger,
     inbox: SqlInbox,
     desk: Desk,
+    steps: StepBook,
     shelf: Shelf,
     memory: Memory,
     checks: Mapping[str, Check],
     figures: LedgerFigures,
     key: bytes,
 ) -> Starlette:
-    """STOW-RS, the rest-hook and our FHIR endpoint where they have a secret, health, metrics; the console (`key`)."""
-    doors: list[BaseRoute] = [*_stow(settings, inbox), *_hook(settings, desk, memory), *_fhir(settings, desk, shelf)]
+    """DICOMweb, the rest-hook and our FHIR endpoint where they have a secret, health, metrics; the console (`key`)."""
+    doors: list[BaseRoute] = [
+        *_dicomweb(settings, inbox, steps), *_hook(settings, desk, memory), *_fhir(settings, desk, shelf)
+    ]  # fmt: skip
     token = settings.console_token.get_secret_value()
     return make_web(
         checks=checks,
@@ -114,17 +122,22 @@ def _provider(settings: Settings) -> Provider | None:
     )
 
 
-def _stow(settings: Settings, inbox: SqlInbox) -> list[BaseRoute]:
+def _dicomweb(settings: Settings, inbox: SqlInbox, steps: StepBook) -> list[BaseRoute]:
     token = settings.stow_token.get_secret_value()
     if not token:
         return []
+
+    def authorise(request: Request) -> str | None:
+        return "client" if bearer_matches(request, token) else None
+
     return [
         *stow_routes(
             inbox,
             settings.data_dir / "inbox",
-            authorise=lambda request: "client" if bearer_matches(request, token) else None,
+            authorise=authorise,
             disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
-        )
+        ),
+        *ups_routes(steps, authorise=authorise),
     ]
 
 

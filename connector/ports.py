@@ -73,6 +73,52 @@ class Inbox(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ProcedureStep:
+    """
+    What a modality reports (mpps), an archive offers (ian) or another system orders from us (ups).
+
+    `attributes` is the whole object as DICOM JSON, `awaited` the instances that belong to it. `transaction_uid` is the
+    lock of who performs a ups; `ours` when that is we.
+    """
+
+    uid: str
+    kind: str
+    state: str
+    study_instance_uid: str
+    attributes: str
+    awaited: tuple[str, ...]
+    owner: str  # calling AE title, or "ups:" and the client's name
+    transaction_uid: str | None = None
+    ours: bool = False
+    reason: str = ""
+
+
+class StepBook(Protocol):
+    """Where procedure steps are kept; every call is committed when it returns, and may raise TryLater."""
+
+    def create(self, step: ProcedureStep) -> bool:
+        """Write down a new step; False when its UID is known."""
+
+    def get(self, uid: str) -> ProcedureStep | None:
+        """A step, or None."""
+
+    def of_kind(self, kind: str, *, open_only: bool = False) -> Sequence[ProcedureStep]:
+        """All steps of a kind, oldest first, perhaps only those that are not settled."""
+
+    def change(self, step: ProcedureStep, *, was: str, settled: bool = False) -> bool:
+        """Change a step that is still in the state `was`; False when another was faster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """An object that we made and delivered to the PACS."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    series_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """
     One thing to deliver.

@@ -157,19 +157,25 @@ class Routing:
             passed_over.append((rule.name, reason))
         return None, passed_over
 
-    def decide(self, study: StudySeen, now: float) -> Decision:
-        """What becomes of a study that nobody is sending at `now`."""
+    def decide(self, study: StudySeen, now: float, *, said_complete: str = "") -> Decision:
+        """
+        What becomes of a study at `now`, when it is silent or a modality or archive said that it is complete.
+
+        That word stands for the quiet times, not for required series: those may be made by others.
+        """
         rule, passed_over = self.match(study)
         silent_seconds = now - study.last_received_at
         if rule is None:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in passed_over)
             kept_out = Decision("kept_out", "no routing rule matches", f"no routing rule matches it ({reasons})")
-            return kept_out if silent_seconds >= self.quiet_seconds else Decision("wait")
-        if any(now - series.last_received_at < rule.series_quiet_seconds for series in study.series):
+            return kept_out if said_complete or silent_seconds >= self.quiet_seconds else Decision("wait")
+        if not said_complete and any(
+            now - series.last_received_at < rule.series_quiet_seconds for series in study.series
+        ):
             return Decision("wait")
         if rule.required and rule.assess:
             return _by_required(rule, rule.missing(study), silent_seconds)
-        return _by_quiet(rule, silent_seconds)
+        return _by_quiet(rule, silent_seconds, said_complete)
 
 
 def _by_required(rule: Rule, missing: Sequence[str], silent_seconds: float) -> Decision:
@@ -185,11 +191,11 @@ def _by_required(rule: Rule, missing: Sequence[str], silent_seconds: float) -> D
     return Decision(state, "forced: required series missing", told, rule)
 
 
-def _by_quiet(rule: Rule, silent_seconds: float) -> Decision:
-    if silent_seconds < rule.quiet_seconds:
+def _by_quiet(rule: Rule, silent_seconds: float, said_complete: str) -> Decision:
+    if not said_complete and silent_seconds < rule.quiet_seconds:
         return Decision("wait")
     if rule.assess:
-        return Decision("complete", "quiet", "", rule)
+        return Decision("complete", said_complete or "quiet", "", rule)
     return Decision("kept_out", "routing rule", f"routing rule {rule.name} keeps it out", rule)
 
 

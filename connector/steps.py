@@ -13,6 +13,7 @@ from connector.contract.reading import dumps
 from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
 from connector.logs import get_logger
+from connector.orders import Orders
 from connector.ports import Destination
 from connector.routing import Routing, every_study
 from connector.store.completeness import Completeness
@@ -52,6 +53,8 @@ class Steps:
         watch: Callable[[], None] | None = None,
         quiet_seconds: float,
         routing: Routing | None = None,
+        orders: Orders | None = None,
+        retrieve: Callable[[str], None] | None = None,
         maximum_attempts: int,
         poll_seconds: float = 60.0,
         follow_days: int = 365,
@@ -65,6 +68,8 @@ class Steps:
         self._watch = watch
         self._priors = priors
         self._completeness = Completeness(ledger, routing or every_study(quiet_seconds))
+        self._orders = orders
+        self._retrieve = retrieve
         self._maximum_attempts = maximum_attempts
         self._poll_seconds = poll_seconds
         self._follow_seconds = follow_days * 86400.0
@@ -72,6 +77,8 @@ class Steps:
 
     def sweep(self) -> Sequence[tuple[str, str]]:
         """Complete studies that are quiet or told complete, and hand out what is due, as (job id, kind)."""
+        if self._orders is not None:
+            self._orders.advance()
         completed = self._completeness.judge()
         if completed:
             log.info("studies_complete", count=completed)
@@ -132,8 +139,8 @@ class Steps:
 
     def _assess(self, lease: Lease) -> Sequence[str]:
         study = self._ledger.study(lease.ref)
-        if study is None:
-            raise LeaseLost(lease.job_id)
+        if study is None or not study.paths:  # ordered, and never sent here or tidied away since
+            study = self._fetch_ordered(lease.ref)
         if study.is_rejected:
             with self._ledger.transaction() as connection:
                 self._ledger.jobs.done(connection, lease)
@@ -188,6 +195,18 @@ class Steps:
                 )  # fmt: skip
             self._leave_assessed(connection, lease, study, gathered)
         return following
+
+    def _fetch_ordered(self, study_instance_uid: str) -> StudyRow:
+        """Have a study that was ordered, and never sent here, from the PACS."""
+        if self._retrieve is None:
+            raise Refused("the ordered study is not here: set CONNECTOR_PACS_HOST or CONNECTOR_PACS_DICOMWEB_URL")
+        self._retrieve(study_instance_uid)
+        # Complete, whatever the routing rules say of it; the job that asks again finds nothing new.
+        self._ledger.complete_study(study_instance_uid, "ordered")
+        study = self._ledger.study(study_instance_uid)
+        if study is None:
+            raise Refused("the PACS sent no instance of the ordered study: look for it there")
+        return study
 
     def _fetch_priors(self, study: StudyRow) -> tuple[str, ...]:
         """Fetch earlier studies; a PACS that is away is asked again, one that refuses is told in the result."""

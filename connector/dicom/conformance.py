@@ -15,7 +15,7 @@ from pydicom.uid import (
     RTDoseStorage,
 )
 
-from connector.dicom import codes, identity, receive_intake
+from connector.dicom import codes, identity, receive_intake, workitems
 from connector.dicom import receive_negotiation as negotiation
 from connector.dicom.pacs_association import Pacs, Proposal
 from connector.dicom.pacs_dimse import (
@@ -99,6 +99,21 @@ _REJECTIONS = (
 )
 
 
+_WORKITEM_STATUSES = (
+    (workitems.MAY_NO_LONGER_BE_UPDATED, "the workitem is COMPLETED or CANCELED"),
+    (workitems.WRONG_TRANSACTION, "another Transaction UID holds it"),
+    (workitems.ALREADY_IN_PROGRESS, "claimed already, as a rule by us"),
+    (workitems.ONLY_BY_CREATE, "SCHEDULED is no state to change to"),
+    (workitems.NOT_READY_FOR_FINAL, "COMPLETED without what was performed"),
+    (workitems.NO_SUCH_WORKITEM, "not known"),
+    (workitems.NOT_SCHEDULED, "created in another state than SCHEDULED"),
+    (workitems.NOT_IN_PROGRESS, "not yet claimed"),
+    (workitems.CANCEL_OF_COMPLETED, "cancellation of what is COMPLETED"),
+    (workitems.NOT_REACHED, "cancellation of what another performs"),
+    (workitems.NOT_OFFERED, "subscription: no events are sent"),
+)
+
+
 def statement() -> Json:
     """Everything the statement tells that is a value, by part."""
     waits = {one.name: one.default for one in fields(Pacs)}
@@ -116,7 +131,11 @@ def statement() -> Json:
                  "transfer_syntaxes": "every one; the first of a context is accepted", "role": "SCP"},
                 _context(negotiation.VERIFICATION, "SCP"),
                 _context(negotiation.STORAGE_COMMITMENT, "SCU: results of our own requests"),
+                _context(negotiation.MPPS, "SCP", negotiation.SERVICE_SYNTAXES),
+                _context(negotiation.INSTANCE_AVAILABILITY, "SCP", negotiation.SERVICE_SYNTAXES),
+                *(_context(uid, "SCP", negotiation.SERVICE_SYNTAXES) for uid in negotiation.UPS_CLASSES),
             ],
+            "workitem_statuses": [{"status": f"{code:04X}", "when": when} for code, when in _WORKITEM_STATUSES],
             "idle_seconds": _default(Listener, "idle_seconds"),
             "handshake_seconds": _default(Listener, "handshake_seconds"),
             "statuses": [{"status": f"{code:04X}", "when": when} for code, when in _STATUSES],

@@ -12,7 +12,7 @@ from pynetdicom import _config
 
 from connector.core.errors import ConnectorError, ImpossibleInput
 from connector.dicom import receive_wire as wire
-from connector.dicom.receive_association import Answer, Report, Session
+from connector.dicom.receive_association import N_ACTION, Answer, Reply, Session
 from connector.dicom.receive_commitment import (
     INVALID_ARGUMENT,
     NOT_AUTHORISED,
@@ -31,12 +31,13 @@ from connector.dicom.receive_intake import (
     refusal_status,
     require_uids,
 )
-from connector.dicom.receive_negotiation import Context, Doorkeeper
+from connector.dicom.receive_negotiation import STORAGE_COMMITMENT, Context, Doorkeeper
+from connector.dicom.receive_requests import UNRECOGNISED_OPERATION, StepRequests
 from connector.dicom.receive_server import AssociationServer
 from connector.dicom.receive_wire import Command
 from connector.dicom.store_file import FileStore, Incoming
 from connector.logs import get_logger
-from connector.ports import Inbox
+from connector.ports import Inbox, StepBook
 
 log = get_logger("dicom.receive")
 
@@ -60,7 +61,7 @@ def quiet_pynetdicom() -> None:
 
 class Listener:
     """
-    Storage, verification and storage commitment SCP.
+    Storage, verification, storage commitment, procedure step and worklist SCP.
 
     An empty `allowed_calling_ae_titles` lets every calling AE title in; `port` 0 lets the system choose (see `port`).
     `offer_commitment` lets senders ask for storage commitment: after a promise they may delete their copy, so it is for
@@ -68,7 +69,8 @@ class Listener:
     association, to other peers on the association of their request.
     `on_commitment_result` is called with what a PACS answers to our own requests; when it raises, the PACS is told to
     report again (0110H). With `reuse_port`, several processes listen on one port (Linux). What comes because one of
-    `move_originators` asked for it by C-MOVE is a prior.
+    `move_originators` asked for it by C-MOVE is a prior. `steps` keeps what is reported by MPPS and Instance
+    Availability Notification, and ordered by Unified Procedure Step; without it those are refused.
     """
 
     def __init__(
@@ -90,10 +92,12 @@ class Listener:
         handshake_seconds: float = 15.0,
         reuse_port: bool = False,
         move_originators: frozenset[str] = frozenset(),
+        steps: StepBook | None = None,
     ) -> None:
         quiet_pynetdicom()
         self._host, self._port = host, port
         self._move_originators = move_originators
+        self._steps = StepRequests(steps) if steps is not None else None
         self._intake = Intake(inbox, FileStore(folder, disk_reserve_bytes=disk_reserve_bytes))
         self._on_commitment_result = on_commitment_result
         self._offer_commitment = offer_commitment
@@ -166,11 +170,16 @@ class Listener:
         session.stored += 1
         return Answer(STORED)
 
-    def action(self, session: Session, command: Command, information: Dataset) -> tuple[Answer, Report | None]:
-        """Take a request to keep instances for good (N-ACTION)."""
-        if not self._offer_commitment:
-            return Answer(NOT_AUTHORISED, "storage commitment is not offered here"), None
-        return self._desk.take(session, command, information)
+    def request(self, session: Session, command: Command, context: Context, information: Dataset) -> Reply:
+        """Answer what is no storage: commitment requests, and procedure steps where there is a book for them."""
+        kind = command.number(wire.COMMAND_FIELD)
+        if kind == N_ACTION and context.abstract_syntax == STORAGE_COMMITMENT:
+            if not self._offer_commitment:
+                return Reply(Answer(NOT_AUTHORISED, "storage commitment is not offered here"))
+            return self._desk.take(session, command, information)
+        if self._steps is None:
+            return Reply(Answer(UNRECOGNISED_OPERATION))
+        return self._steps.answer(kind, command, context.abstract_syntax, information, owner=session.calling_ae_title)
 
     def event(self, session: Session, command: Command, information: Dataset) -> Answer:  # noqa: ARG002 - a service
         """Take what a PACS says of our commitment requests (N-EVENT-REPORT)."""

@@ -9,7 +9,7 @@ import io
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -25,8 +25,10 @@ from connector.logs import get_logger
 
 log = get_logger("dicom.receive")
 
-C_STORE, C_ECHO, N_EVENT_REPORT, N_ACTION, C_CANCEL = 0x0001, 0x0030, 0x0100, 0x0130, 0x0FFF
-_ANSWER = 0x8000
+C_STORE, C_FIND, C_ECHO, C_CANCEL = 0x0001, 0x0020, 0x0030, 0x0FFF
+N_EVENT_REPORT, N_GET, N_SET, N_ACTION, N_CREATE = 0x0100, 0x0110, 0x0120, 0x0130, 0x0140
+_REQUESTS = frozenset({C_FIND, N_GET, N_SET, N_ACTION, N_CREATE})
+_PENDING = 0xFF00
 _SUCCESS = 0x0000
 _UNRECOGNISED_OPERATION = 0x0211
 _LARGEST_COMMAND_BYTES = 64 * 1024
@@ -66,6 +68,17 @@ class Report:
     information: Dataset
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a request is answered with, besides the status: attributes, matches before it, a report after it."""
+
+    answer: Answer
+    attributes: Dataset | None = None
+    sop_instance_uid: str = ""  # of what was created
+    matches: Sequence[Dataset] = ()
+    report: Report | None = None
+
+
 class Services(Protocol):
     """What is done with the messages of an association."""
 
@@ -75,8 +88,8 @@ class Services(Protocol):
     def store(self, session: Session, command: Command, context: Context, incoming: Incoming) -> Answer:
         """Store an instance (C-STORE)."""
 
-    def action(self, session: Session, command: Command, information: Dataset) -> tuple[Answer, Report | None]:
-        """Take a request (N-ACTION), and perhaps report on it at once."""
+    def request(self, session: Session, command: Command, context: Context, information: Dataset) -> Reply:
+        """Answer a C-FIND, N-GET, N-SET, N-ACTION or N-CREATE."""
 
     def event(self, session: Session, command: Command, information: Dataset) -> Answer:
         """Take a report (N-EVENT-REPORT)."""
@@ -203,9 +216,9 @@ class Acceptor:
         return _Message(context_id, context, command, io.BytesIO())
 
     def _answer(self, message: "_Message") -> None:
-        command, report = message.command, None
+        command = message.command
         kind = command.number(wire.COMMAND_FIELD)
-        if kind & _ANSWER:
+        if kind & wire.ANSWER:
             status = command.number(wire.STATUS)
             log.info("report_answered", association_id=self._session.association_id, status=f"{status:04X}")
             return
@@ -215,18 +228,42 @@ class Acceptor:
             answer = self._services.store(self._session, command, message.context, message.data_set)
         elif kind == C_ECHO:
             answer = Answer(_SUCCESS)
-        elif kind == N_ACTION:
-            answer, report = self._services.action(self._session, command, message.information())
+        elif kind in _REQUESTS:
+            information = message.information() if command.has_data_set else Dataset()
+            self._reply(message, self._services.request(self._session, command, message.context, information))
+            return
         elif kind == N_EVENT_REPORT:
             answer = self._services.event(self._session, command, message.information())
         else:
             answer = Answer(_UNRECOGNISED_OPERATION)
-        self._send(wire.encode_message(message.context_id, _encode_answer(command, answer)))
-        if report is not None:
-            self._send_report(message, report)
+        self._send(
+            wire.encode_message(message.context_id, wire.encode_answer(command, answer.status, comment=answer.comment))
+        )
+
+    def _reply(self, message: "_Message", reply: Reply) -> None:
+        for match in reply.matches:
+            answer = wire.encode_answer(message.command, _PENDING, has_data_set=True)
+            self._send_with(message, answer, match)
+        answer = wire.encode_answer(
+            message.command, reply.answer.status, comment=reply.answer.comment,
+            sop_instance_uid=reply.sop_instance_uid, has_data_set=reply.attributes is not None,
+        )  # fmt: skip
+        self._send_with(message, answer, reply.attributes)
+        if reply.report is not None:
+            self._send_report(message, reply.report)
+
+    def _send_with(self, message: "_Message", command: bytes, data_set: Dataset | None) -> None:
+        """Send a command, with its data set if it has one."""
+        assert self._admission is not None  # noqa: S101 - messages are read in an association only
+        octets: bytes | None = b""
+        if data_set is not None:
+            octets = encode(data_set, *_encoding(message.context.transfer_syntax))
+        if octets is None:
+            raise WireFault("our own message could not be encoded")
+        largest = self._admission.largest_pdu_bytes
+        self._send(wire.encode_message(message.context_id, command, octets, largest=largest))
 
     def _send_report(self, message: "_Message", report: Report) -> None:
-        assert self._admission is not None  # noqa: S101 - messages are read in an association only
         command = wire.encode_command({
             wire.AFFECTED_SOP_CLASS: report.sop_class_uid,
             wire.COMMAND_FIELD: N_EVENT_REPORT,
@@ -235,12 +272,7 @@ class Acceptor:
             wire.AFFECTED_SOP_INSTANCE: report.sop_instance_uid,
             wire.EVENT_TYPE: report.event_type,
         })  # fmt: skip
-        implicit, little = _encoding(message.context.transfer_syntax)
-        information = encode(report.information, implicit, little)
-        if information is None:
-            raise WireFault("our own report could not be encoded")
-        largest = self._admission.largest_pdu_bytes
-        self._send(wire.encode_message(message.context_id, command, information, largest=largest))
+        self._send_with(message, command, report.information)
 
     def _send(self, octets: bytes) -> None:
         self._connection.settimeout(self._idle_seconds)
@@ -298,24 +330,3 @@ class _Message:
 def _encoding(transfer_syntax_uid: str) -> tuple[bool, bool]:
     """Whether implicit, whether little endian: the contexts of our own services are never compressed."""
     return transfer_syntax_uid == "1.2.840.10008.1.2", transfer_syntax_uid != "1.2.840.10008.1.2.2"
-
-
-def _encode_answer(command: Command, answer: Answer) -> bytes:
-    fields: dict[int, int | str] = {
-        wire.COMMAND_FIELD: command.number(wire.COMMAND_FIELD) | _ANSWER,
-        wire.ANSWERED_MESSAGE_ID: command.number(wire.MESSAGE_ID),
-        wire.DATA_SET_TYPE: wire.NO_DATA_SET,
-        wire.STATUS: answer.status,
-    }
-    sop_class = command.text(wire.AFFECTED_SOP_CLASS) or command.text(wire.REQUESTED_SOP_CLASS)
-    sop_instance = command.text(wire.AFFECTED_SOP_INSTANCE) or command.text(wire.REQUESTED_SOP_INSTANCE)
-    texts = {
-        wire.AFFECTED_SOP_CLASS: sop_class,
-        wire.AFFECTED_SOP_INSTANCE: sop_instance,
-        wire.ERROR_COMMENT: answer.comment,
-    }
-    fields |= {number: text for number, text in texts.items() if text}
-    if answer.status == _SUCCESS:
-        repeated = (wire.ACTION_TYPE, wire.EVENT_TYPE)
-        fields |= {number: command.number(number) for number in repeated if number in command.fields}
-    return wire.encode_command(fields)

@@ -10,7 +10,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, build_role
 
 from connector.core.errors import ImpossibleInput, TryLater
-from connector.dicom.receive_association import Answer, Report, Session
+from connector.dicom.receive_association import Answer, Reply, Report, Session
 from connector.dicom.receive_head import is_uid
 from connector.dicom.receive_intake import PROCESSING_FAILURE
 from connector.dicom.receive_negotiation import STORAGE_COMMITMENT
@@ -123,22 +123,22 @@ class CommitmentDesk:
         self._held = held
         self._peers = peers
 
-    def take(self, session: Session, command: Command, information: Dataset) -> tuple[Answer, Report | None]:
+    def take(self, session: Session, command: Command, information: Dataset) -> Reply:
         """Take a request (N-ACTION); listed peers get their report on a new association, others on this one."""
         if command.number(ACTION_TYPE) != 1:
-            return Answer(NO_SUCH_ACTION), None
+            return Reply(Answer(NO_SUCH_ACTION))
         try:
             request = read_request(information)
         except ImpossibleInput:
-            return Answer(INVALID_ARGUMENT, "no transaction or no valid references"), None
+            return Reply(Answer(INVALID_ARGUMENT, "no transaction or no valid references"))
         if session.calling_ae_title in self._peers:
             self._later(session.calling_ae_title, request, 0)
-            return Answer(SUCCESS), None
+            return Reply(Answer(SUCCESS))
         try:
             report = self._report(request)
         except TryLater:
-            return Answer(PROCESSING_FAILURE, "ask again later"), None
-        return Answer(SUCCESS), report
+            return Reply(Answer(PROCESSING_FAILURE, "ask again later"))
+        return Reply(Answer(SUCCESS), report=report)
 
     def _report(self, request: Request) -> Report:
         held = self._held([instance for _, instance in request.references])

@@ -24,8 +24,14 @@ from connector.dicom.receive_wire import ASSOCIATE_RQ, INVALID_PARAMETER, MAXIMU
 
 VERIFICATION = "1.2.840.10008.1.1"
 STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+MPPS = "1.2.840.10008.3.1.2.3.3"
+INSTANCE_AVAILABILITY = "1.2.840.10008.5.1.4.33"
+# Unified Procedure Step: Push, Watch, Pull and Query. Event is not offered.
+UPS_CLASSES = tuple(f"1.2.840.10008.5.1.4.34.6.{number}" for number in (1, 2, 3, 5))
 
-_OURS = (VERIFICATION, STORAGE_COMMITMENT)
+_OURS = (VERIFICATION, STORAGE_COMMITMENT, MPPS, INSTANCE_AVAILABILITY, *UPS_CLASSES)
+# What our own messages are read and written in: never deflated.
+SERVICE_SYNTAXES = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _PROTOCOL_VERSION = 1
 _SMALLEST_PDU_BYTES = 256  # a peer that says less cannot be answered in one piece
@@ -127,7 +133,7 @@ def _accept(request: Any) -> tuple[bytes, dict[int, Context]]:
 
 
 def _negotiate(request: Any) -> tuple[Sequence[PresentationContext], Sequence[Any]]:
-    ours = [build_context(uid) for uid in _OURS]
+    ours = [build_context(uid, list(SERVICE_SYNTAXES)) for uid in _OURS]
     for context in ours:
         context.scu_role = context.scp_role = True
     roles: Any = {

@@ -16,8 +16,10 @@ COMMAND_FIELD, MESSAGE_ID, ANSWERED_MESSAGE_ID = 0x0100, 0x0110, 0x0120
 DATA_SET_TYPE, STATUS, ERROR_COMMENT = 0x0800, 0x0900, 0x0902
 AFFECTED_SOP_INSTANCE, REQUESTED_SOP_INSTANCE = 0x1000, 0x1001
 EVENT_TYPE, ACTION_TYPE = 0x1002, 0x1008
-MOVE_ORIGINATOR = 0x1030
+ATTRIBUTE_LIST, MOVE_ORIGINATOR = 0x1005, 0x1030
 NO_DATA_SET = 0x0101
+ANSWER = 0x8000  # set in the command field of every response
+_SUCCESS = 0x0000
 
 _TEXTS = frozenset({
     AFFECTED_SOP_CLASS, REQUESTED_SOP_CLASS, AFFECTED_SOP_INSTANCE, REQUESTED_SOP_INSTANCE, ERROR_COMMENT,
@@ -151,7 +153,10 @@ def read_command(octets: bytes | bytearray) -> Command:
         position += length
         if group != 0 or position > len(octets):
             raise WireFault("a command set holds what is no command element", INVALID_PARAMETER)
-        if element in _TEXTS:
+        if element == ATTRIBUTE_LIST:
+            tags = struct.unpack(f"<{len(value) // 2}H", value[: len(value) // 4 * 4])
+            fields[element] = ",".join(f"{tags[at]:04X}{tags[at + 1]:04X}" for at in range(0, len(tags) - 1, 2))
+        elif element in _TEXTS:
             fields[element] = value.decode("ascii", "replace").strip("\0 ")
         elif length == 2:  # noqa: PLR2004 - US; other lengths are fields that nobody reads here
             fields[element] = int.from_bytes(value, "little")
@@ -173,6 +178,29 @@ def encode_command(fields: Mapping[int, int | str]) -> bytes:
         elements.append(_ELEMENT.pack(0, field, len(octets)) + octets)
     group = b"".join(elements)
     return _ELEMENT.pack(0, GROUP_LENGTH, 4) + struct.pack("<L", len(group)) + group
+
+
+def encode_answer(
+    command: Command, status: int, *, comment: str = "", sop_instance_uid: str = "", has_data_set: bool = False
+) -> bytes:
+    """The response to a command; `sop_instance_uid` is that of what was created, else the command's."""
+    fields: dict[int, int | str] = {
+        COMMAND_FIELD: command.number(COMMAND_FIELD) | ANSWER,
+        ANSWERED_MESSAGE_ID: command.number(MESSAGE_ID),
+        DATA_SET_TYPE: 0 if has_data_set else NO_DATA_SET,
+        STATUS: status,
+    }
+    named = command.text(AFFECTED_SOP_INSTANCE) or command.text(REQUESTED_SOP_INSTANCE)
+    texts = {
+        AFFECTED_SOP_CLASS: command.text(AFFECTED_SOP_CLASS) or command.text(REQUESTED_SOP_CLASS),
+        AFFECTED_SOP_INSTANCE: sop_instance_uid or named,
+        ERROR_COMMENT: comment,
+    }
+    fields |= {number: text for number, text in texts.items() if text}
+    if status == _SUCCESS:
+        repeated = (ACTION_TYPE, EVENT_TYPE)
+        fields |= {number: command.number(number) for number in repeated if number in command.fields}
+    return encode_command(fields)
 
 
 def encode_message(context: int, command: bytes, data_set: bytes = b"", *, largest: int = 0) -> bytes:

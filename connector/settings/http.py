@@ -10,7 +10,7 @@ class HttpSettings(BaseSettings):
     http_host: str = Field(default="127.0.0.1", description="Address the HTTP door binds.")
     http_port: int = Field(default=8080, ge=0, le=65535, description="Port of the HTTP door.")
     stow_token: SecretStr = Field(
-        default=SecretStr(""), description="Bearer token that STOW-RS clients send; empty: STOW off."
+        default=SecretStr(""), description="Bearer token of DICOMweb clients (STOW-RS, UPS-RS); empty: both are off."
     )
     hook_secret: SecretStr = Field(
         default=SecretStr(""),

@@ -9,6 +9,7 @@ from connector.logs import get_logger
 from connector.routing import Decision, Routing, SeriesSeen, StudySeen
 from connector.store import tables as t
 from connector.store.inbox import ALIVE_SECONDS
+from connector.store.procedure_steps import Reports
 
 if TYPE_CHECKING:
     from connector.store.ledger import SqlLedger
@@ -28,16 +29,44 @@ class Completeness:
         now = self._ledger.now()
         completed = 0
         with self._ledger.transaction() as connection:
-            for uid in self._silent(connection, now):
-                decision = self._routing.decide(seen(connection, uid), now)
+            reports = Reports(connection, now)
+            for uid, said in self._candidates(connection, reports, now).items():
+                decision = self._routing.decide(seen(connection, uid), now, said_complete=said)
+                if decision.state == "wait":
+                    continue
                 if decision.state == "complete":
-                    self._ledger.complete(connection, uid, decision.because, rule=decision.rule, told=decision.told)
+                    told = "; ".join(filter(None, [decision.told, reports.told(uid)]))
+                    self._ledger.complete(connection, uid, decision.because, rule=decision.rule, told=told)
                     completed += 1
-                elif decision.state != "wait":
+                else:
                     self._set_aside(connection, uid, decision)
+                reports.settle(uid)
                 if decision.told:
                     self._tell(connection, uid, decision)
         return completed
+
+    def _candidates(self, connection: sa.Connection, reports: Reports, now: float) -> dict[str, str]:
+        """Studies to be judged, with who says that they are complete; empty when only their quiet does."""
+        silent = set(self._silent(connection, now))
+        coming = set(
+            connection.execute(
+                sa.select(t.study.c.study_instance_uid).where(
+                    t.study.c.state == "receiving", t.study.c.study_instance_uid.in_(reports.studies)
+                )
+            ).scalars()
+        )
+        fed = {uid for uid in coming if self._is_fed(connection, uid, now)}
+        said = {uid: reports.say_complete(uid, fed=uid in fed) for uid in sorted(coming)}
+        return {uid: said.get(uid, "") for uid in sorted(silent | {uid for uid, who in said.items() if who})}
+
+    @staticmethod
+    def _is_fed(connection: sa.Connection, uid: str, now: float) -> bool:
+        feeding = sa.select(t.association.c.association_id).where(
+            t.association_study.c.study_instance_uid == uid,
+            t.association_study.c.association_id == t.association.c.association_id,
+            t.association.c.alive_at > now - ALIVE_SECONDS,
+        )
+        return connection.execute(feeding.limit(1)).first() is not None
 
     def _silent(self, connection: sa.Connection, now: float) -> Sequence[str]:
         """Studies that nobody is sending, and that have been quiet for the shortest time of any rule."""

@@ -16,6 +16,7 @@ from connector.store.desk import Desk
 from connector.store.engine import migrate
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger
+from connector.store.procedure_steps import SqlProcedureSteps
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Bench:
     ledger: SqlLedger
     inbox: SqlInbox
     desk: Desk
+    steps: SqlProcedureSteps
     same: set[frozenset[Path]] = field(default_factory=set)
 
 
@@ -54,7 +56,8 @@ def make_bench(url: str, folder: Path, *, audit_repositories: Sequence[str] = ()
         same_dataset=lambda one, other: frozenset((one, other)) in same,
         now=clock,
     )
-    return Bench(engine, clock, ledger, inbox, Desk(ledger, now=clock), same)
+    steps = SqlProcedureSteps(engine, trail=ledger.trail, now=clock)
+    return Bench(engine, clock, ledger, inbox, Desk(ledger, now=clock), steps, same)
 
 
 def receipt(

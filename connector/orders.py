@@ -1,0 +1,53 @@
+"""Performs the assessments that others order by Unified Procedure Step: begun once, ended with what was delivered."""
+
+import uuid
+
+from connector.core.errors import TryLater
+from connector.dicom.receive_steps import StepFault
+from connector.dicom.workitems import IN_PROGRESS, Workitems
+from connector.logs import get_logger
+from connector.ports import ProcedureStep
+from connector.store.ledger import SqlLedger
+from connector.store.procedure_steps import outcome
+
+log = get_logger("orders")
+
+
+class Orders:
+    """Looks at every open workitem at each sweep; a crash between two looks costs nothing, the ledger knows."""
+
+    def __init__(self, ledger: SqlLedger, workitems: Workitems, *, retrieve_ae_title: str) -> None:
+        self._ledger = ledger
+        self._workitems = workitems
+        self._retrieve_ae_title = retrieve_ae_title
+
+    def advance(self) -> None:
+        """Begin what is due, and finish what came to its end."""
+        try:
+            for step in self._workitems.open_orders():
+                self._advance(step)
+        except TryLater as fault:
+            log.warning("orders_wait", reason=str(fault))
+
+    def _advance(self, step: ProcedureStep) -> None:
+        try:
+            if step.state != IN_PROGRESS:
+                # Asked before it is claimed: a crash between the two asks twice, and never forgets.
+                self._ask(step)
+                self._workitems.begin(step, f"2.25.{uuid.uuid4().int}")
+                return
+            with self._ledger.transaction() as connection:
+                failed, outputs = outcome(connection, step.study_instance_uid)
+            if failed:
+                self._workitems.give_up(step, failed)
+            elif outputs is not None:
+                self._workitems.complete(step, outputs, retrieve_ae_title=self._retrieve_ae_title)
+        except StepFault as fault:  # cancelled at this very moment
+            log.info("order_changed_meanwhile", reason=fault.comment)
+
+    def _ask(self, step: ProcedureStep) -> None:
+        """Have the study assessed, whatever the routing rules say; one that is not here is fetched by that step."""
+        uid = step.study_instance_uid
+        with self._ledger.transaction() as connection:
+            if not self._ledger.complete(connection, uid, f"ordered by {step.owner}"):
+                self._ledger.jobs.ask(connection, kind="assess", ref=uid, serial=f"assess:{uid}")

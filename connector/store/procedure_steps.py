@@ -1,0 +1,207 @@
+"""Procedure steps in the ledger: what modalities report, what archives offer, and what others order from us."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import sqlalchemy as sa
+
+from connector.core.errors import TryLater
+from connector.ports import Output, ProcedureStep
+from connector.store import tables as t
+from connector.store.engine import for_reading
+from connector.store.inbox import insert_or_ignore
+from connector.store.trail import Trail
+
+# A report whose study does not come here is kept so long: the study may be sent to us days later.
+_GOING_ON = frozenset({"due", "leased"})
+FORGOTTEN_SECONDS = 7 * 86400.0
+
+
+class SqlProcedureSteps:
+    """The book of procedure steps; see `ports.StepBook`. Every call is committed when it returns."""
+
+    def __init__(self, engine: sa.Engine, *, trail: Trail, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._reading = for_reading(engine)
+        self._trail = trail
+        self.now = now
+
+    def create(self, step: ProcedureStep) -> bool:
+        """Write down a new step; False when its UID is known. Raises TryLater."""
+        now = self.now()
+        row = {
+            "uid": step.uid, "kind": step.kind, "state": step.state, "study_instance_uid": step.study_instance_uid,
+            "attributes": step.attributes, "awaited": "\n".join(step.awaited), "owner": step.owner,
+            "created_at": now, "changed_at": now,
+        }  # fmt: skip
+        try:
+            with self._engine.begin() as connection:
+                new = insert_or_ignore(connection, t.procedure_step, row)
+                if new:
+                    self._tell(connection, step)
+        except sa.exc.SQLAlchemyError as fault:
+            raise TryLater(f"the ledger did not commit ({type(fault).__name__}): send again") from fault
+        return new
+
+    def get(self, uid: str) -> ProcedureStep | None:
+        """A step, or None. Raises TryLater."""
+        found = self._select(t.procedure_step.c.uid == uid)
+        return found[0] if found else None
+
+    def of_kind(self, kind: str, *, open_only: bool = False) -> Sequence[ProcedureStep]:
+        """All steps of a kind, oldest first, perhaps only those that are not settled. Raises TryLater."""
+        still = t.procedure_step.c.settled_at.is_(None) if open_only else sa.true()
+        return self._select(t.procedure_step.c.kind == kind, still)
+
+    def change(self, step: ProcedureStep, *, was: str, settled: bool = False) -> bool:
+        """Change a step that is still in the state `was`; False when another was faster. Raises TryLater."""
+        here = (t.procedure_step.c.uid == step.uid) & (t.procedure_step.c.state == was)
+        try:
+            with self._engine.begin() as connection:
+                changed = connection.execute(
+                    sa.update(t.procedure_step)
+                    .where(here)
+                    .values(
+                        state=step.state, study_instance_uid=step.study_instance_uid, attributes=step.attributes,
+                        awaited="\n".join(step.awaited), transaction_uid=step.transaction_uid, ours=step.ours,
+                        reason=step.reason, changed_at=self.now(), settled_at=self.now() if settled else None,
+                    )
+                ).rowcount  # fmt: skip
+                if changed and step.state != was:
+                    self._tell(connection, step)
+        except sa.exc.SQLAlchemyError as fault:
+            raise TryLater(f"the ledger did not commit ({type(fault).__name__}): send again") from fault
+        return changed == 1
+
+    def _tell(self, connection: sa.Connection, step: ProcedureStep) -> None:
+        detail = f"{step.state}: {step.reason}" if step.reason else step.state
+        self._trail.audit(
+            connection, kind=f"{step.kind}_{step.state.lower().replace(' ', '_')}"[:32],
+            ref=step.study_instance_uid or step.uid, detail=detail, actor=step.owner,
+        )  # fmt: skip
+
+    def _select(self, *conditions: sa.ColumnElement[bool]) -> list[ProcedureStep]:
+        order = (t.procedure_step.c.created_at, t.procedure_step.c.uid)
+        try:
+            with self._reading.connect() as connection:
+                rows = connection.execute(sa.select(t.procedure_step).where(*conditions).order_by(*order)).all()
+        except sa.exc.SQLAlchemyError as fault:
+            raise TryLater(f"the ledger does not answer ({type(fault).__name__}): ask again") from fault
+        return [_step(row) for row in rows]
+
+
+def _step(row: sa.Row[tuple[object, ...]]) -> ProcedureStep:
+    return ProcedureStep(
+        uid=row.uid, kind=row.kind, state=row.state, study_instance_uid=row.study_instance_uid,
+        attributes=row.attributes, awaited=tuple(filter(None, row.awaited.split("\n"))), owner=row.owner,
+        transaction_uid=row.transaction_uid, ours=bool(row.ours), reason=row.reason or "",
+    )  # fmt: skip
+
+
+class Reports:
+    """What modalities (MPPS) and archives (IAN) said of the studies that are coming in, within one transaction."""
+
+    def __init__(self, connection: sa.Connection, now: float) -> None:
+        self._connection = connection
+        self._now = now
+        rows = connection.execute(
+            sa.select(t.procedure_step).where(
+                t.procedure_step.c.kind.in_(["mpps", "ian"]),
+                t.procedure_step.c.settled_at.is_(None),
+                t.procedure_step.c.changed_at > now - FORGOTTEN_SECONDS,
+            )
+        ).all()
+        self._by_study: dict[str, list[ProcedureStep]] = {}
+        for row in rows:
+            self._by_study.setdefault(row.study_instance_uid, []).append(_step(row))
+
+    @property
+    def studies(self) -> Sequence[str]:
+        """Studies that something was said of."""
+        return list(self._by_study)
+
+    def say_complete(self, study_instance_uid: str, *, fed: bool) -> str:
+        """
+        Who says that a study is complete, when all that was told of is here; else nothing.
+
+        A report that names no instance counts once nobody is sending the study (`fed` is False).
+        """
+        steps = self._by_study.get(study_instance_uid, [])
+        if not any(step.state in {"COMPLETED", "AVAILABLE"} for step in steps):
+            return ""
+        if any(step.state == "IN PROGRESS" for step in steps):
+            return ""
+        awaited = {uid for step in steps for uid in step.awaited}
+        if self._absent(awaited) or (fed and not awaited):
+            return ""
+        return "MPPS completed" if any(step.kind == "mpps" for step in steps) else "instances available"
+
+    def told(self, study_instance_uid: str) -> str:
+        """What a reader of the result must know: images that were made and did not come, a step that was given up."""
+        words = []
+        for step in self._by_study.get(study_instance_uid, []):
+            absent = len(self._absent(set(step.awaited)))
+            who = "the modality" if step.kind == "mpps" else "the archive"
+            if absent:
+                words.append(f"{absent} of the {len(step.awaited)} instances that {who} reported did not come")
+            if step.state == "DISCONTINUED":
+                words.append(
+                    f"the modality discontinued its procedure step{f' ({step.reason})' if step.reason else ''}"
+                )
+        return "; ".join(words)
+
+    def settle(self, study_instance_uid: str) -> None:
+        """The study was judged: what was said of it is used up, but for what is still going on."""
+        self._connection.execute(
+            sa.update(t.procedure_step)
+            .where(
+                t.procedure_step.c.study_instance_uid == study_instance_uid,
+                t.procedure_step.c.kind.in_(["mpps", "ian"]),
+                t.procedure_step.c.state != "IN PROGRESS",
+            )
+            .values(settled_at=self._now)
+        )
+
+    def _absent(self, awaited: set[str]) -> set[str]:
+        absent = set(awaited)
+        for batch in (sorted(awaited)[at : at + 500] for at in range(0, len(awaited), 500)):
+            absent -= set(
+                self._connection.execute(
+                    sa.select(t.instance.c.sop_instance_uid).where(t.instance.c.sop_instance_uid.in_(batch))
+                ).scalars()
+            )
+        return absent
+
+
+def outcome(connection: sa.Connection, study_instance_uid: str) -> tuple[str, Sequence[Output] | None]:
+    """What became of a study's assessment: why it failed, or what the PACS has of it; neither while it goes on."""
+    state = sa.select(t.study.c.state).where(t.study.c.study_instance_uid == study_instance_uid)
+    if connection.execute(state).scalar_one_or_none() == "rejected":
+        return "a person marked the study as a wrong patient's", None
+    assess = connection.execute(
+        sa.select(t.job.c.state, t.job.c.reason).where(t.job.c.kind == "assess", t.job.c.ref == study_instance_uid)
+    ).one_or_none()
+    # Work that is done may have been tidied away with its row; its documents tell.
+    if assess is not None and assess.state in _GOING_ON:
+        return "", None
+    if assess is not None and assess.state != "done":
+        return f"the assessment is {assess.state.replace('_', ' ')}: {assess.reason}", None
+    newest = (
+        sa.select(t.assessment.c.id)
+        .where(t.assessment.c.study_instance_uid == study_instance_uid)
+        .order_by(t.assessment.c.assessed_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = connection.execute(
+        sa.select(t.document, t.job.c.state, t.job.c.reason)
+        .outerjoin(t.job, (t.job.c.ref == t.document.c.id) & (t.job.c.kind == "deliver"))
+        .where(t.document.c.assessment_id == newest, t.document.c.destination == "pacs")
+        .order_by(t.document.c.identity)
+    ).all()
+    waiting = [row for row in rows if row.delivered_at is None]
+    if any(row.state in _GOING_ON for row in waiting):
+        return "", None
+    if waiting:
+        return f"the {waiting[0].kind} was not delivered: {waiting[0].reason or waiting[0].state}", None
+    return "", [Output(row.sop_class_uid, row.identity, row.series_instance_uid) for row in rows]

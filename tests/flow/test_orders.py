@@ -1,0 +1,199 @@
+"""An ordered assessment from the order to its end: done with references, given up with a reason, over a restart."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from ledger_case import Bench, receipt
+from pydicom import Dataset
+from step_case import order
+from test_steps import Door, House, Images, Record, Words
+
+from connector.core.errors import ImpossibleInput, Refused, TryLater
+from connector.dicom.workitems import Workitems
+from connector.flow import Flow
+from connector.orders import Orders
+from connector.steps import Steps
+from connector.store import tables as t
+
+UID = "1.2.50"
+
+
+class Words1(Words):
+    """Documents whose identities and classes are UIDs, as those for a PACS are."""
+
+    def write(self, request):
+        return [
+            replace(
+                one, identity="2.25.77", sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34", series_instance_uid="2.25.7"
+            )
+            if one.destination == "pacs"
+            else one
+            for one in super().write(request)
+        ]
+
+
+def make(bench: Bench, retrieve: Callable[[str], None] | None = None) -> House:
+    images, record, door = Images(), Record(), Door()
+    workitems = Workitems(bench.steps, now=lambda: datetime.fromtimestamp(bench.clock(), UTC))
+    steps = Steps(
+        ledger=bench.ledger, desk=bench.desk,
+        flow=Flow(imaging=images, record=record, writers=[Words1()], issuers={"TEST": "urn:test"}),
+        destinations={"pacs": door, "ehr": door}, look=None, quiet_seconds=3600, maximum_attempts=1, now=bench.clock,
+        orders=Orders(bench.ledger, workitems, retrieve_ae_title="PACS"), retrieve=retrieve,
+    )  # fmt: skip
+    return House(bench, images, record, door, steps)
+
+
+def place(bench: Bench, study: str = "1.2.3") -> Workitems:
+    workitems = Workitems(bench.steps, now=lambda: datetime.fromtimestamp(bench.clock(), UTC))
+    workitems.create(UID, order(study, ScheduledProcedureStepStartDateTime=""), owner="RIS")
+    return workitems
+
+
+def progress(workitems: Workitems):
+    return workitems.get(UID).ProcedureStepProgressInformationSequence[0]
+
+
+def test_an_order_for_a_study_that_is_here_ends_with_its_report(bench: Bench) -> None:
+    house = make(bench)
+    bench.inbox.receive(receipt())
+    workitems = place(bench)
+    house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "IN PROGRESS", "claimed, and its study complete without waiting"
+    assert house.door.arrived[0] == "2.25.77"
+    house.steps.sweep()
+    done = workitems.get(UID)
+    assert done.ProcedureStepState == "COMPLETED"
+    (performed,) = done.UnifiedProcedureStepPerformedProcedureSequence
+    (output,) = performed.OutputInformationSequence
+    assert (output.StudyInstanceUID, output.SeriesInstanceUID) == ("1.2.3", "2.25.7")
+    assert [one.ReferencedSOPInstanceUID for one in output.ReferencedSOPSequence] == ["2.25.77"]
+    assert output.DICOMRetrievalSequence[0].RetrieveAETitle == "PACS"
+    assert performed.PerformedWorkitemCodeSequence[0].CodeValue == "CAD001"
+    assert progress(workitems).ProcedureStepProgress == 100
+
+
+def test_an_order_for_a_study_that_is_elsewhere_has_it_fetched(bench: Bench) -> None:
+    asked = []
+
+    def fetch(study: str) -> None:
+        asked.append(study)
+        bench.inbox.receive(receipt())
+
+    house = make(bench, fetch)
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    assert asked == ["1.2.3"]
+    assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (None, "the PACS sent no instance of the ordered study"),
+        (Refused("the PACS refused the C-MOVE (A801)"), "the PACS refused the C-MOVE (A801)"),
+        (TryLater("the PACS is away"), "gave up after 1 tries: the PACS is away"),
+    ],
+)
+def test_a_study_that_cannot_be_had_ends_the_order_with_the_reason(bench: Bench, fault, told) -> None:
+    def fetch(_: str) -> None:
+        if fault:
+            raise fault
+
+    house = make(bench, fetch)
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "CANCELED"
+    assert told in progress(workitems).ReasonForCancellation
+    assert progress(workitems).ProcedureStepDiscontinuationReasonCodeSequence[0].CodeValue == "110513"
+
+
+def test_without_a_pacs_to_ask_an_order_for_an_unknown_study_ends(bench: Bench) -> None:
+    house = make(bench)
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    assert "set CONNECTOR_PACS_HOST or CONNECTOR_PACS_DICOMWEB_URL" in progress(workitems).ReasonForCancellation
+
+
+@pytest.mark.parametrize("what", ["input", "delivery"])
+def test_what_cannot_be_assessed_or_delivered_ends_the_order_with_the_reason(bench: Bench, what: str) -> None:
+    house = make(bench)
+    if what == "input":
+        house.images.fault = ImpossibleInput("the files are of more than one patient")
+    else:
+        house.door.fault = Refused("the PACS refused the instance (A900)")
+    bench.inbox.receive(receipt())
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    expected = "more than one patient" if what == "input" else "the sr was not delivered: the PACS refused"
+    assert workitems.get(UID).ProcedureStepState == "CANCELED"
+    assert expected in progress(workitems).ReasonForCancellation
+
+
+def test_an_order_survives_a_restart_between_any_two_steps(bench: Bench) -> None:
+    bench.inbox.receive(receipt())
+    workitems = place(bench)
+    for _ in range(6):
+        house = make(bench)  # a new process each time: nothing is remembered but by the ledger
+        jobs = house.steps.sweep()
+        if jobs:
+            make(bench).steps.run(jobs[0][0])
+    assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+
+
+def test_a_second_order_of_the_same_study_ends_with_the_same_report(bench: Bench) -> None:
+    house = make(bench)
+    bench.inbox.receive(receipt())
+    workitems = place(bench)
+    for _ in range(2):
+        house.run_all()
+    workitems.create("1.2.51", order(ScheduledProcedureStepStartDateTime=""), owner="RIS")
+    for _ in range(3):
+        house.run_all()
+    outputs = [
+        workitems.get(uid).UnifiedProcedureStepPerformedProcedureSequence[0].OutputInformationSequence[0]
+        for uid in (UID, "1.2.51")
+    ]
+    assert outputs[0] == outputs[1]
+    assert house.door.arrived.count("2.25.77") == 1
+
+
+def test_an_order_taken_back_in_time_is_not_assessed(bench: Bench) -> None:
+    house = make(bench)
+    bench.inbox.receive(receipt())
+    workitems = place(bench)
+    workitems.request_cancel(UID, Dataset())
+    house.run_all()
+    assert not house.door.arrived
+    assert workitems.get(UID).ProcedureStepState == "CANCELED"
+
+
+def test_an_order_for_a_wrong_patients_study_ends_with_the_reason(bench: Bench) -> None:
+    house = make(bench)
+    bench.inbox.receive(receipt())
+    with bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).values(state="rejected"))
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    assert not house.door.arrived
+    assert "wrong patient" in progress(workitems).ReasonForCancellation
+
+
+def test_an_order_for_a_study_that_was_tidied_away_has_it_fetched_again(bench: Bench) -> None:
+    house = make(bench, lambda _: bench.inbox.receive(receipt()))
+    bench.inbox.receive(receipt())
+    with bench.engine.begin() as connection:
+        connection.execute(sa.delete(t.instance))
+        connection.execute(sa.update(t.study).values(state="tidied"))
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "COMPLETED"
