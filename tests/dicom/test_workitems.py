@@ -8,9 +8,18 @@ from ledger_case import Bench, make_bench
 from pydicom import Dataset
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from step_case import PULL, PUSH, WATCH, calling, door, order
+from step_case import PULL, PUSH, calling, door, order
 
+from connector.dicom.receive_association import N_ACTION, N_CREATE, N_SET
+from connector.dicom.receive_requests import StepRequests
 from connector.dicom.receive_ups_rs import ups_routes
+from connector.dicom.receive_wire import (
+    ACTION_TYPE,
+    AFFECTED_SOP_INSTANCE,
+    COMMAND_FIELD,
+    REQUESTED_SOP_INSTANCE,
+    Command,
+)
 from connector.dicom.workitems import Workitems, matches
 
 UID, LOCK, OTHER = "1.2.50", "1.2.60", "1.2.61"
@@ -61,18 +70,24 @@ STORIES = [
 ]
 
 
+def ask(bench: Bench, kind: int, information: Dataset, *, uid: str = UID, action: int = 0) -> int:
+    """Ask as by DIMSE; returns the status."""
+    named = AFFECTED_SOP_INSTANCE if kind == N_CREATE else REQUESTED_SOP_INSTANCE
+    command = Command({COMMAND_FIELD: kind, named: uid, ACTION_TYPE: action})
+    return StepRequests(bench.steps).answer(kind, command, PULL, information, owner="RIS").answer.status
+
+
 @pytest.mark.parametrize(("story", "status", "why"), STORIES, ids=[why for _, _, why in STORIES])
-def test_the_states_by_dimse(bench: Bench, tmp_path: Path, story, status, why) -> None:
-    with door(bench, tmp_path) as listener, calling(listener, PUSH, WATCH, PULL) as association:
-        assert association.send_n_create(order(), PUSH, UID)[0].Status == 0
-        last = None
-        for kind, *named in story:
-            if kind == "state":
-                last = association.send_n_action(state(*named), 1, PUSH, UID, meta_uid=PULL)[0].Status
-            elif kind == "set":
-                last = association.send_n_set(performed(*named), PUSH, UID, meta_uid=PULL)[0].Status
-            else:
-                last = association.send_n_action(None, 2, PUSH, UID)[0].Status
+def test_the_states_by_dimse(bench: Bench, story, status, why) -> None:
+    assert ask(bench, N_CREATE, order()) == 0
+    last = None
+    for kind, *named in story:
+        if kind == "state":
+            last = ask(bench, N_ACTION, state(*named), action=1)
+        elif kind == "set":
+            last = ask(bench, N_SET, performed(*named))
+        else:
+            last = ask(bench, N_ACTION, Dataset(), action=2)
     assert last == status, why
 
 
@@ -84,9 +99,13 @@ def test_the_states_by_dimse(bench: Bench, tmp_path: Path, story, status, why) -
         (order(InputInformationSequence=[]), 0x0121, "orders an assessment of nothing"),
     ],
 )
-def test_an_order_that_cannot_be_is_refused(bench: Bench, tmp_path: Path, attributes, status, why) -> None:
-    with door(bench, tmp_path) as listener, calling(listener, PUSH) as association:
-        assert association.send_n_create(attributes, PUSH, UID)[0].Status == status, why
+def test_an_order_that_cannot_be_is_refused(bench: Bench, attributes, status, why) -> None:
+    assert ask(bench, N_CREATE, attributes) == status, why
+
+
+def test_a_subscription_is_not_offered(bench: Bench) -> None:
+    assert ask(bench, N_CREATE, order()) == 0
+    assert ask(bench, N_ACTION, Dataset(), action=3) == 0xC314
 
 
 def test_what_was_ordered_is_got_and_found_by_dimse(bench: Bench, tmp_path: Path) -> None:
@@ -96,7 +115,8 @@ def test_what_was_ordered_is_got_and_found_by_dimse(bench: Bench, tmp_path: Path
         status, held = association.send_n_get([0x00741000, 0x00100020], PUSH, UID)
         assert (status.Status, held.ProcedureStepState, held.PatientID) == (0, "SCHEDULED", "P1")
         assert len(held) == 2, "what was asked for and no more"
-        association.send_n_action(state("IN PROGRESS"), 1, PUSH, UID, meta_uid=PULL)
+        assert association.send_n_action(state("IN PROGRESS"), 1, PUSH, UID, meta_uid=PULL)[0].Status == 0
+        assert association.send_n_set(performed(), PUSH, UID, meta_uid=PULL)[0].Status == 0
         _, whole = association.send_n_get([], PUSH, UID)
         assert whole.ProcedureStepState == "IN PROGRESS"
         assert "TransactionUID" not in whole, "the lock is nobody else's business"
