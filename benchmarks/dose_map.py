@@ -9,14 +9,10 @@ seconds. Each answer is compared with the baseline in the liver and one range ar
 """
 
 import argparse
-import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
+from interleaved import in_turns, in_words, peak_mb, print_growth
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
@@ -68,12 +64,6 @@ def methods(name: str) -> tuple[dict[str, Callable[[], NDArray[np.floating]]], S
     }, answered
 
 
-def timed(call: Callable[[], NDArray[np.floating]]) -> tuple[float, float]:
-    wall, processor = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - processor
-
-
 def compare(name: str, rounds: int) -> None:
     calls, _ = methods(name)
     expected = calls[BASELINE]()
@@ -82,46 +72,21 @@ def compare(name: str, rounds: int) -> None:
         energy = call().sum(dtype=np.float64) / expected.sum() - 1
         assert difference <= 1e-6, f"{method}: {difference:.1e} of the maximum"
         assert abs(energy) <= 1e-6, f"{method}: {energy:.1e} of the energy"
-    times: dict[str, list[tuple[float, float]]] = {method: [] for method in calls}
-    for _ in range(rounds):
-        for method, call in calls.items():
-            times[method].append(timed(call))
+    times = in_turns(calls, rounds)
     for method in calls:
-        wall = [base[0] / ours[0] for base, ours in zip(times[BASELINE], times[method], strict=True)]
-        processor = [base[1] / ours[1] for base, ours in zip(times[BASELINE], times[method], strict=True)]
-        best = min(each[0] for each in times[method])
-        print(
-            f"{name}  {method:<20} {statistics.median(wall):7.1f} times as fast "
-            f"({statistics.median(processor):6.1f} by processor time), best {best:.3f} s, "
-            f"peak {peak_mb(name, method):5.0f} MB"
-        )
-
-
-def peak_mb(name: str, method: str) -> float:
-    """Peak memory of one call in a fresh process, less that of the same process before the call."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--peak", name, method], check=True, capture_output=True, text=True
-    )
-    return float(done.stdout)
+        told = in_words(times, name=method, baseline=BASELINE)
+        print(f"{name}  {method:<20} {told}, peak {peak_mb(__file__, name, method):5.0f} MB")
 
 
 def print_peak(name: str, method: str) -> None:
     dose, box, spacing = phantom(name)
     kernel = voxel_kernel(spacing, DENSITY_KG_L)
-    before = peak_so_far_mb()
-    if method == BASELINE:
-        fftconvolve(dose.astype(np.float64), kernel, mode="same")
-    elif method == WHOLE:
-        convolved(dose, spacing_mm=spacing, density_kg_l=DENSITY_KG_L)
-    else:
-        convolved_around(dose, box, spacing_mm=spacing, density_kg_l=DENSITY_KG_L)
-    print(max(peak_so_far_mb() - before, 0.0))
-
-
-def peak_so_far_mb() -> float:
-    """High-water mark of this process; unlike ru_maxrss it does not begin at the parent's."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return float(status.split("VmHWM:")[1].split()[0]) / 1024
+    calls: dict[str, Callable[[], object]] = {
+        BASELINE: lambda: fftconvolve(dose.astype(np.float64), kernel, mode="same"),
+        WHOLE: lambda: convolved(dose, spacing_mm=spacing, density_kg_l=DENSITY_KG_L),
+    }
+    cropped = lambda: convolved_around(dose, box, spacing_mm=spacing, density_kg_l=DENSITY_KG_L)  # noqa: E731
+    print_growth(calls.get(method, cropped))
 
 
 def main() -> None:

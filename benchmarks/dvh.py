@@ -10,11 +10,10 @@ wall and of processor time, taken in turns in one process. Read ratios, not seco
 """
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
+from interleaved import in_turns, in_words
 from numpy.typing import NDArray
 
 from connector.core.dosimetry.dvh import DoseVolume, dose_volumes
@@ -94,16 +93,8 @@ def boxed(dose: NDArray[np.float32], masks: list[NDArray[np.bool_]]) -> Callable
 
 def compare(what: str, baseline: Callable[[], list[Row]], boxes: Callable[[], list[Row]], rounds: int) -> None:
     assert np.allclose(baseline(), boxes(), rtol=1e-9, atol=0)
-    pairs = [(timed(baseline), timed(boxes)) for _ in range(rounds)]
-    wall, processor = (statistics.median(base[each] / mine[each] for base, mine in pairs) for each in (0, 1))
-    best = min(mine[0] for _, mine in pairs)
-    print(f"{what:<10} {wall:5.1f} times as fast ({processor:5.1f} by processor time), best {1000 * best:.1f} ms")
-
-
-def timed(call: Callable[[], list[Row]]) -> tuple[float, float]:
-    wall, processor = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - processor
+    times = in_turns({what: baseline, "boxes": boxes}, rounds)
+    print(f"{what:<10} {in_words(times, name='boxes', baseline=what)}")
 
 
 if __name__ == "__main__":

@@ -8,16 +8,13 @@ wall and of processor time, taken in turns in one process, and the peak memory a
 """
 
 import argparse
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pydicom
+from interleaved import in_turns, in_words, peak_mb, print_growth
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -95,43 +92,17 @@ def compare(name: str, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         calls = routes(name, folder)
-        times: dict[str, list[tuple[float, float]]] = {route: [] for route in calls}
-        for _ in range(rounds):
-            for route, call in calls.items():
-                times[route].append(timed(call))
+        times = in_turns(calls, rounds)
         expected, found = (pydicom.dcmread(folder / f"{each}.dcm").PixelData for each in ("whole", "streamed"))
         assert expected == found
-    wall, processor = (
-        statistics.median(base[each] / mine[each] for base, mine in zip(times[WHOLE], times[STREAMED], strict=True))
-        for each in (0, 1)
-    )
-    peaks = ", ".join(f"{route} {peak_mb(name, route):.0f} MB" for route in calls)
-    best = min(mine[0] for mine in times[STREAMED])
-    print(f"{name}  streamed {wall:.1f} times as fast ({processor:.1f} by processor time), best {best:.3f} s; {peaks}")
-
-
-def timed(call: Callable[[], None]) -> tuple[float, float]:
-    wall, processor = time.perf_counter(), time.process_time()
-    call()
-    return time.perf_counter() - wall, time.process_time() - processor
-
-
-def peak_mb(name: str, route: str) -> float:
-    done = subprocess.run([sys.executable, __file__, "--peak", name, route], check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    peaks = ", ".join(f"{route} {peak_mb(__file__, name, route):.0f} MB" for route in calls)
+    print(f"{name}  streamed {in_words(times, name=STREAMED, baseline=WHOLE)}; {peaks}")
 
 
 def print_peak(name: str, route: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         call = routes(name, Path(folder))[route]
-        before = high_water_mb()
-        call()
-        print(max(high_water_mb() - before, 0.0))
-
-
-def high_water_mb() -> float:
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return float(status.split("VmHWM:")[1].split()[0]) / 1024
+        print_growth(call)
 
 
 def main() -> None:

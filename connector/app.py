@@ -59,7 +59,7 @@ def _writers(settings: Settings, report: BoardReport) -> Sequence[Writer]:
     """Every output; a new one is one line here."""
     return (
         ReportWriter(),
-        DoseMapWriter(bits=settings.rt_dose_bits),
+        DoseMapWriter(bits=settings.rt_dose_bits, plan=settings.rt_dose_plan),
         AdministrationWriter(),
         PdfWriter(report),
         TransactionWriter(board=settings.ehr_board or None, report=report),

@@ -134,6 +134,7 @@ def _write(request: DoseMapRequest, inputs: DoseInputs, dose: DoseReport) -> Non
         identity=inputs.identity,
         record=None,
         paths=[*images, *request.regions],
+        regions=inputs.regions,
     )
     try:
         request.out.mkdir(parents=True, exist_ok=True)

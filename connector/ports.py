@@ -126,7 +126,7 @@ class Document:
     `identity` is the SOP Instance UID, or the identifier of the FHIR transaction; equal identity means equal content.
     """
 
-    kind: str  # sr, rtdose, pdf, fhir
+    kind: str  # sr, rtdose, rtplan, rrdsr, pdf, fhir
     destination: str  # pacs or ehr
     identity: str
     content: bytes

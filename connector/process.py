@@ -15,7 +15,7 @@ from connector.core.evidence import Skipped
 from connector.flow import Flow, Subject, without_path
 from connector.ports import Document
 
-_SUFFIX = {"sr": "dcm", "rtdose": "dcm", "rrdsr": "dcm", "pdf": "dcm"}
+_SUFFIX = {"sr": "dcm", "rtdose": "dcm", "rtplan": "dcm", "rrdsr": "dcm", "pdf": "dcm"}
 
 
 def process(flow: Flow, *, dicom_dir: Path, out: Path, today: date | None) -> dict[str, Any]:

@@ -73,6 +73,7 @@ EVENTS = {
 DOCUMENTS = {
     "sr": "Measurement report (DICOM SR)",
     "rtdose": "Dose map (RT Dose)",
+    "rtplan": "Plan named by the dose map (RT Plan)",
     "rrdsr": "Administration (Radiation Dose SR)",
     "pdf": "Board report (PDF)",
     "fhir": "Record drafts (FHIR transaction)",

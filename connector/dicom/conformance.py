@@ -13,6 +13,7 @@ from pydicom.uid import (
     EncapsulatedPDFStorage,
     RadiopharmaceuticalRadiationDoseSRStorage,
     RTDoseStorage,
+    RTPlanStorage,
 )
 
 from connector.dicom import codes, identity, receive_intake, workitems
@@ -61,7 +62,14 @@ WRITTEN = (
         "rtdose",
         RTDoseStorage,
         "RTDOSE",
-        "Dose Summation Type PLAN_OVERVIEW, without RT Plan and DVH; only when a dose map was computed",
+        "Dose Summation Type PLAN_OVERVIEW, or PLAN by setting; RT DVH for regions of a structure set of the study; "
+        "only when a dose map was computed",
+    ),
+    Written(
+        "rtplan",
+        RTPlanStorage,
+        "RTPLAN",
+        "label and UNAPPROVED, without fractions, beams and sources; only by setting, named by the RT Dose",
     ),
     Written(
         "rrdsr",

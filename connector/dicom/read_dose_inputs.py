@@ -65,10 +65,16 @@ def read_dose_inputs(
     warnings += [f"file {name} is no PET or NM image: not used" for name in others]
     activity = activity_of(images, administered_at)
     regions: list[Region] = []
+    left_out: list[str] = []
     for header in region_headers:
         found, told = regions_of(header)
-        warnings += told
+        left_out += told
         regions += found
+    if region_headers and not regions:
+        raise ImpossibleInput(
+            f"the region files hold no region with a voxel: {'; '.join(left_out) or 'nothing is drawn'}"
+        )
+    warnings += left_out
     placed, told = on_grid(regions, activity.geometry)
     anatomy = None if ct_dir is None else _anatomy(ct_dir, regions, identities)
     more = () if anatomy is None else anatomy.warnings

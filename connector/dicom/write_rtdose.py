@@ -14,24 +14,28 @@ from pydicom import dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.tag import Tag
-from pydicom.uid import RTDoseStorage
+from pydicom.uid import RTDoseStorage, RTPlanStorage
 from pydicom.valuerep import format_number_as_ds
 
 from connector.core.assessment import DoseReport
 from connector.core.case import VolumeGeometry
 from connector.core.errors import ImpossibleInput
 from connector.dicom.headers import quiet
+from connector.dicom.write_dvh import add_dvh
 from connector.dicom.write_header import (
     StudyHeader,
     document_of,
     file_meta_of,
     finish_document,
+    part_10,
     plain,
     read_study_header,
     reference,
     series_references,
     start_document,
 )
+from connector.dicom.write_rtplan import KIND as PLAN
+from connector.dicom.write_rtplan import plan_of
 from connector.dicom.write_sr_groups import dose_parameters
 from connector.ports import Document, WriteRequest
 
@@ -43,29 +47,40 @@ _LONG_STRING, _SHORT_TEXT, _SHORT_STRING = 64, 1024, 16
 
 class DoseMapWriter:
     """
-    Writes an RT Dose with the summation type PLAN_OVERVIEW, which needs no RT Plan (PS3.3 C.8.8.3).
+    Writes an RT Dose with the summation type PLAN_OVERVIEW, or PLAN and a minimal RT Plan.
 
-    The dose is stored in 32 or 16 bits per voxel as whole multiples of Dose Grid Scaling; the error is at most half of
-    that. Nothing in it depends on the day or on the rules, so that the same dose map is the same object whenever the
-    patient is assessed again. Dose-volume statistics stand in the report: the RT DVH module needs a structure set's
-    contours, and regions may be segments.
+    The overview needs no plan (PS3.3 C.8.8.3). The dose is stored in 32 or 16 bits per voxel as whole multiples of Dose
+    Grid Scaling; the error is at most half of that. Nothing in it depends on the day or on the rules, so that the same
+    dose map is the same object whenever the patient is assessed again. Dose-volume statistics stand in the report;
+    curves are here too for regions that are contours of a structure set, which alone the RT DVH module can name.
     """
 
-    def __init__(self, bits: Literal[16, 32] = 32) -> None:
+    def __init__(self, bits: Literal[16, 32] = 32, *, plan: bool = False) -> None:
         self._bits = bits
+        self._plan = plan
 
     def write(self, request: WriteRequest) -> Sequence[Document]:
-        """Make the RT Dose; none without a dose map. Raises ImpossibleInput (grid, dose values, files of the study)."""
-        if request.assessment.dose is None:
+        """
+        Make the RT Plan, if one is wanted, and the RT Dose; none without a dose map.
+
+        Raises ImpossibleInput (grid, dose values, files of the study).
+        """
+        dose = request.assessment.dose
+        if dose is None:
             return []
         buffer = BytesIO()
-        document = self.stream(request, request.assessment.dose, buffer)
-        return [document_of("rtdose", document, buffer.getvalue())]
+        document = self.stream(request, dose, buffer)
+        written = [document_of("rtdose", document, buffer.getvalue())]
+        if self._plan:
+            with quiet():
+                plan = plan_of(request, dose, read_study_header(request))
+                written.insert(0, document_of(PLAN, plan, part_10(plan)))
+        return written
 
     def stream(self, request: WriteRequest, dose: DoseReport, file: BinaryIO) -> Dataset:
         """Write the RT Dose plane by plane into an open file; returns its header. Raises as `write`."""
         with quiet():
-            document = _header(request, dose, self._bits)
+            document = _header(request, dose, self._bits, with_plan=self._plan)
             planes = _ascending_planes(dose)
             # Plane by plane, because hashing is the slowest part and planes can be hashed side by side.
             with ThreadPoolExecutor(2) as pool:
@@ -131,7 +146,7 @@ def _peak_gy(dose: DoseReport) -> float:
     return peak
 
 
-def _header(request: WriteRequest, dose: DoseReport, bits: Literal[16, 32]) -> Dataset:
+def _header(request: WriteRequest, dose: DoseReport, bits: Literal[16, 32], *, with_plan: bool) -> Dataset:
     _check_grid(dose, bits)
     study = read_study_header(request)
     document = start_document(
@@ -147,7 +162,15 @@ def _header(request: WriteRequest, dose: DoseReport, bits: Literal[16, 32]) -> D
     document.ImageType = ["DERIVED", "PRIMARY"]
     _add_grid(document, dose.geometry)
     _add_pixel_description(document, dose, bits)
-    _add_dose(document, dose, study)
+    _add_dose(document, dose)
+    if with_plan:
+        plan = plan_of(request, dose, study)
+        document.DoseSummationType = "PLAN"
+        document.ReferencedRTPlanSequence = [reference(RTPlanStorage, str(plan.SOPInstanceUID))]
+    else:
+        _add_overview(document, dose)
+    _add_sources(document, dose, study)
+    add_dvh(document, dose, request.regions, study)
     return document
 
 
@@ -204,14 +227,18 @@ def _add_pixel_description(document: Dataset, dose: DoseReport, bits: Literal[16
     document.DoseGridScaling = dose_grid_scaling(_peak_gy(dose), bits)
 
 
-def _add_dose(document: Dataset, dose: DoseReport, study: StudyHeader) -> None:
-    """RT Dose module: what was calculated, how, and from which images."""
+def _add_dose(document: Dataset, dose: DoseReport) -> None:
+    """RT Dose module: what was calculated, and how."""
     how = plain(dose_parameters(dose))
     document.DoseUnits = "GY"
     document.DoseType = "PHYSICAL"
-    document.DoseSummationType = "PLAN_OVERVIEW"
     document.DoseComment = how[:_LONG_STRING]
     document.DerivationDescription = how[:_SHORT_TEXT]
+
+
+def _add_overview(document: Dataset, dose: DoseReport) -> None:
+    """Describe the administration in place of a plan."""
+    document.DoseSummationType = "PLAN_OVERVIEW"
     overview = Dataset()
     overview.PlanOverviewIndex = 1
     overview.RTPlanLabel = plain(f"{dose.nuclide} given")[:_SHORT_STRING]
@@ -220,7 +247,6 @@ def _add_dose(document: Dataset, dose: DoseReport, study: StudyHeader) -> None:
     overview.TreatmentSiteCodeSequence = []
     overview.PrescriptionOverviewSequence = []
     document.PlanOverviewSequence = [overview]
-    _add_sources(document, dose, study)
 
 
 def _add_sources(document: Dataset, dose: DoseReport, study: StudyHeader) -> None:

@@ -77,6 +77,9 @@ class DicomSettings(BaseSettings):
     rt_dose_bits: Literal[16, 32] = Field(
         default=32, description="Bits of a stored RT Dose pixel; 16 for old workstations."
     )
+    rt_dose_plan: bool = Field(
+        default=False, description="Write a minimal RT Plan too, for planning systems that show no dose without one."
+    )
 
     @property
     def calling_ae_titles(self) -> frozenset[str]:

@@ -103,6 +103,12 @@ def test_activity_folders_refused(activity, spoil, told):
         pytest.param(
             lambda folder: case.slices(folder, np.zeros((1, 3, 3), dtype=np.int16))[0], "not from CT", id="an image"
         ),
+        pytest.param(
+            lambda folder: case.segmentation(
+                folder, {None: np.zeros(MASK.shape, np.uint8)}, [case.segment(1)], kind="LABELMAP"
+            ),
+            "no region with a voxel: segment 1 is empty", id="an empty mask",
+        ),
         pytest.param(lambda folder: folder / "nowhere.dcm", "region file nowhere.dcm", id="no file"),
     ],
 )  # fmt: skip
