@@ -6,10 +6,12 @@ from pathlib import Path
 
 import click
 
-from connector.cli.case_io import case_argument, case_command, debug_option, run_cases
-from connector.contract.reading import exact_line
+from connector.cli.case_io import CaseError, case_argument, case_command, debug_option, run_cases, sentence
+from connector.contract.reading import dumps, exact_line
 from connector.contract.respond import judged_lesions, run
 from connector.contract.respond_sdtm import export as sdtm_tables
+from connector.contract.respond_sdtm_read import read_tables
+from connector.core.errors import BadCase
 
 
 @click.command()
@@ -84,3 +86,34 @@ def export(case: str, *, sdtm: bool, study: str, subject: str, folder: Path, deb
         return {"written": written}
 
     run_cases(write, case, lines=False, debug=debug)
+
+
+@response.command("import")
+@click.option("--sdtm", "folder", required=True, type=click.Path(path_type=Path), help="Folder of tu, tr and rs.csv.")
+@click.option("--subject", required=True, help="USUBJID of the patient.")
+@click.option("--evaluator", default="", help="TREVALID whose rows are taken; default: rows without one.")
+@click.option("--treatment-start", help="YYYY-MM-DD; default: the day of the first visit.")
+def import_tables(folder: Path, subject: str, evaluator: str, treatment_start: str | None) -> None:
+    """
+    Read the tables of a trial as a case for `connector respond`, on stdout.
+
+    Example: connector response import --sdtm sdtm/ --subject S1 | connector respond -
+    """
+    try:
+        texts = _texts(folder)
+        case = read_tables(texts, subject=subject, evaluator=evaluator, treatment_start=treatment_start)
+    except BadCase as fault:
+        raise CaseError(sentence(fault)) from None
+    click.echo(dumps(case, indent=2))
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    found = {}
+    for domain in ("TU", "TR", "RS"):
+        path = folder / f"{domain.lower()}.csv"
+        if path.is_file():
+            try:
+                found[domain] = path.read_text(encoding="utf-8-sig")
+            except ValueError as fault:
+                raise BadCase(path.name, None, "is not UTF-8: export it again") from fault
+    return found

@@ -73,9 +73,15 @@ def _tu(case: ResponseCase) -> Iterator[Row]:
             "TUTEST": "Tumor Identification",
             "TUORRES": _ROLES[lesion.role],
             "TUSTRESC": _ROLES[lesion.role],
-            "TULOC": lesion.site.upper(),
+            "TULOC": _location(lesion),
             **_when(0, baseline, "TU"),
         }
+
+
+def _location(lesion: Lesion) -> str:
+    """Name the site; the tables know a node by its location only."""
+    site = lesion.site.replace("_", " ").upper()
+    return site if not lesion.lymph_node or "LYMPH NODE" in site else f"LYMPH NODE, {site}"
 
 
 def _tr(case: ResponseCase, report: ResponseReport) -> Iterator[Row]:
@@ -89,6 +95,9 @@ def _tr(case: ResponseCase, report: ResponseReport) -> Iterator[Row]:
 
 def _found(lesion: Lesion, measurement: Measurement) -> Row:
     if lesion.role is LesionRole.TARGET:
+        if measurement.state is LesionState.TOO_SMALL and measurement.total_mm is not None:
+            counted = _length("DIAMETER", "Diameter", measurement.total_mm)
+            return {**counted, "TRORRES": "TOO SMALL TO MEASURE", "TRORRESU": ""}
         if measurement.total_mm is not None:
             return _length("DIAMETER", "Diameter", measurement.total_mm)
         return {"TRTESTCD": "DIAMETER", "TRTEST": "Diameter", **_not_done(measurement)}

@@ -1,0 +1,103 @@
+"""CDISC SDTM tables TU, TR and RS become a case of `connector respond`, of one subject and one evaluator."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from connector.core.errors import BadCase
+
+Row = Mapping[str, str]
+
+_NEEDED = {
+    "TU": ("USUBJID", "TULNKID", "TUTESTCD", "TULOC"),
+    "TR": ("USUBJID", "TRLNKID", "TRTESTCD", "TRORRES", "TRDTC"),
+    "RS": ("USUBJID", "RSTESTCD", "RSDTC"),
+}
+_ROLES = {"TARGET": "target", "NON-TARGET": "non_target"}
+_WORDS = {
+    "PRESENT": "present",
+    "ABSENT": "absent",
+    "UNEQUIVOCAL PROGRESSION": "unequivocal_progression",
+    "TOO SMALL TO MEASURE": "too_small",
+    "NOT EVALUABLE": "not_evaluable",
+    "TREATED LOCALLY": "treated_locally",
+}
+_MERGED = "MERGED INTO "
+_NODE = "LYMPH NODE"
+_DIAMETERS, _NODE_DIAMETERS = {"DIAMETER", "LDIAM"}, {"DIAMETER", "LPERP"}
+_MM = {"mm": Decimal(1), "cm": Decimal(10)}
+
+
+def read_tables(
+    texts: Mapping[str, str], *, subject: str, evaluator: str = "", treatment_start: str | None = None
+) -> dict[str, Any]:
+    """
+    Read TU and TR, and new lesions from RS when it is there, as CSV text by domain name.
+
+    `evaluator` is the TREVALID whose rows are taken, none for rows without one. Lengths are in mm or cm. The treatment
+    starts on the day of the first visit unless told. Raises BadCase for a missing table or column, a subject without
+    rows, and a result that cannot be read.
+    """
+    tumours, results, responses = (_rows(domain, texts, subject, evaluator) for domain in ("TU", "TR", "RS"))
+    lesions = _lesions(tumours)
+    nodes = {lesion["id"] for lesion in lesions if lesion["lymph_node"]}
+    visits: dict[str, dict[str, Any]] = {}
+    for row in results:
+        on, lesion = row["TRDTC"], row["TRLNKID"]
+        visit = visits.setdefault(on, {"date": on, "measurements": {}, "new_lesion": "none"})
+        visit.update({"label": row["VISIT"]} if row.get("VISIT") else {})
+        if any(lesion == known["id"] for known in lesions):
+            found = _found(row, is_node=lesion in nodes)
+            visit["measurements"].update({} if found is None else {lesion: found})
+    for row in responses:
+        if row["RSTESTCD"] == "NEWLPROG" and row["RSDTC"] in visits:
+            visits[row["RSDTC"]]["new_lesion"] = row.get("RSSTRESC", "").lower() or "unequivocal"
+    if not visits:
+        raise BadCase("TR", subject, "has no rows of this subject and evaluator: name one that is in the table")
+    ordered = [visits[on] for on in sorted(visits)]
+    start = treatment_start or ordered[0]["date"]
+    return {"criteria": "recist-1.1", "treatment_start": start, "lesions": lesions, "visits": ordered}
+
+
+def _rows(domain: str, texts: Mapping[str, str], subject: str, evaluator: str) -> Sequence[Row]:
+    if domain not in texts:
+        if domain == "RS":
+            return ()
+        raise BadCase(f"{domain.lower()}.csv", None, "is needed and missing: give TU and TR as CSV")
+    rows = list(csv.DictReader(io.StringIO(texts[domain])))
+    missing = [name for name in _NEEDED[domain] if rows and name not in rows[0]]
+    if missing:
+        raise BadCase(f"{domain.lower()}.csv", missing[0], "is not a column of the table: export it again")
+    own = f"{domain}EVALID"
+    return [row for row in rows if row["USUBJID"] == subject and (row.get(own) or "") == evaluator]
+
+
+def _lesions(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    found = []
+    for row in rows:
+        role = _ROLES.get(row.get("TUSTRESC") or row.get("TUORRES") or "")
+        if row["TUTESTCD"] == "TUMIDENT" and role is not None:
+            node, site = _NODE in row["TULOC"], row["TULOC"].removeprefix(f"{_NODE}, ").lower()
+            found.append({"id": row["TULNKID"], "role": role, "site": site, "lymph_node": node})
+    return found
+
+
+def _found(row: Row, *, is_node: bool) -> str | None:
+    """What a row says of a lesion in the words of a case; None for another test, such as a volume."""
+    test, result = row["TRTESTCD"], row["TRORRES"].strip()
+    if test not in (_NODE_DIAMETERS if is_node else _DIAMETERS) | {"TUMSTATE"}:
+        return None
+    if row.get("TRSTAT") == "NOT DONE" or not result:
+        reason = row.get("TRREASND", "")
+        if reason.startswith(_MERGED):
+            return f"merged:{reason.removeprefix(_MERGED)}"
+        return _WORDS.get(reason, "not_evaluable")
+    if result.upper() in _WORDS:
+        return _WORDS[result.upper()]
+    unit = row.get("TRORRESU") or "mm"
+    try:
+        return format(Decimal(result) * _MM[unit], "f")
+    except (ArithmeticError, KeyError):
+        raise BadCase("TRORRES", f"{result} {unit}", "is no length in mm or cm and no state: correct the row") from None

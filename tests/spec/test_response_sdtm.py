@@ -1,0 +1,89 @@
+"""The tables of a trial and back: pharmaverse's test data say the same after the round trip as before it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from connector.cli.respond import response
+from connector.contract.reading import load
+from connector.contract.respond import run
+
+PUBLISHED = Path(__file__).parents[1] / "published" / "response.jsonl"
+CASES = [json.loads(line) for line in PUBLISHED.read_text(encoding="utf-8").splitlines()]
+OF_LESIONS = [case for case in CASES if "lesions" in case["input"]]
+ODD = {
+    "criteria": "recist-1.1",
+    "treatment_start": "2025-01-01",
+    "lesions": [
+        {"id": "T1", "role": "target", "site": "liver", "lymph_node": False},
+        {"id": "T2", "role": "target", "site": "neck", "lymph_node": True},
+        {"id": "T3", "role": "target", "site": "liver", "lymph_node": False},
+        {"id": "N1", "role": "non_target", "site": "lung", "lymph_node": False},
+    ],
+    "visits": [
+        {"date": "2025-01-01", "measurements": {"T1": "30", "T2": "18", "T3": "12", "N1": "present"},
+         "new_lesion": "none"},
+        {"date": "2025-03-01", "measurements": {"T1": "too_small", "T2": "9", "T3": "merged:T1", "N1": "absent"},
+         "new_lesion": "equivocal"},
+        {"date": "2025-05-01", "measurements": {"T1": "treated_locally", "T2": "12", "T3": "0",
+                                                "N1": "unequivocal_progression"}, "new_lesion": "unequivocal"},
+    ],
+}  # fmt: skip
+
+
+def exported(case, folder):
+    arguments = ["export", "--sdtm", "--study", "S", "--subject", "P", "--out", str(folder), "-"]
+    result = CliRunner().invoke(response, arguments, input=json.dumps(case))
+    assert result.exit_code == 0, result.stderr
+
+
+def imported(folder, *more):
+    return CliRunner().invoke(response, ["import", "--sdtm", str(folder), "--subject", "P", *more])
+
+
+def said(case):
+    answer = run(load(json.dumps(case)))
+    visits = [
+        {key: visit[key] for key in visit if key not in {"label", "reader", "flags"}} for visit in answer["visits"]
+    ]
+    return visits, answer["best_overall_response"], answer["progression_free_survival"]
+
+
+@pytest.mark.parametrize("case", OF_LESIONS, ids=[case["id"] for case in OF_LESIONS])
+def test_published_cases(case, tmp_path):
+    exported(case["input"], tmp_path)
+    result = imported(tmp_path, "--treatment-start", case["input"]["treatment_start"])
+    assert said(json.loads(result.stdout)) == said(case["input"])
+
+
+def test_states_that_are_no_diameter(tmp_path):
+    exported(ODD, tmp_path)
+    back = json.loads(imported(tmp_path).stdout)
+    assert said(back) == said(ODD)
+    assert [visit["measurements"] for visit in back["visits"]] == [
+        visit["measurements"] | ({"T3": "0"} if number == 2 else {}) for number, visit in enumerate(ODD["visits"])
+    ]
+    assert [lesion["lymph_node"] for lesion in back["lesions"]] == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda folder: (folder / "tr.csv").unlink(), "tr.csv"),
+        (lambda folder: (folder / "tu.csv").write_text("USUBJID\nP\n"), "TULNKID"),
+        (lambda folder: (folder / "tr.csv").write_text(
+            (folder / "tr.csv").read_text().replace(",mm,", ",in,")), "no length in mm or cm"),
+        (lambda folder: (folder / "tr.csv").write_text(
+            (folder / "tr.csv").read_text().replace(",P,", ",Q,")), "no rows of this subject"),
+        (lambda folder: (folder / "rs.csv").write_bytes(b"\xff\xfe\x00"), "not UTF-8"),
+    ],
+    ids=["no table", "no column", "inches", "no such subject", "not text"],
+)  # fmt: skip
+def test_tables_that_cannot_be_read_leave_with_two_and_a_sentence(tmp_path, spoil, told):
+    exported(ODD, tmp_path)
+    spoil(tmp_path)
+    result = imported(tmp_path)
+    assert result.exit_code == 2
+    assert told in result.stderr.splitlines()[-1]
