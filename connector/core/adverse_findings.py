@@ -1,12 +1,23 @@
-"""Which laboratory values after treatment are adverse events: each graded by CTCAE 5 against the value before it."""
+"""What is an adverse event of a treatment: laboratory values by CTCAE 5, and the liver after radioembolisation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
 from connector.core.assessment import Finding
-from connector.core.case import LabResult
-from connector.core.response.adverse_events import CTCAE_5, Analyte, Grade, LabValue, grade
+from connector.core.case import FactValue, LabResult
+from connector.core.evidence import Observed
+from connector.core.response.adverse_events import (
+    CTCAE_5,
+    REILD,
+    Analyte,
+    Answer,
+    Grade,
+    LabValue,
+    LiverAfterRadioembolisation,
+    grade,
+    radioembolisation_induced_liver_disease,
+)
 
 
 def adverse_findings(labs: Sequence[LabResult], *, treated_on: date | None) -> tuple[Finding, ...]:
@@ -30,6 +41,45 @@ def adverse_findings(labs: Sequence[LabResult], *, treated_on: date | None) -> t
         text = f"laboratory values not graded by CTCAE 5: needs {', '.join(ungraded)}"
         found.append(Finding("adverse_event", text, CTCAE_5, tuple(lab.origin for lab in ungraded.values())))
     return tuple(found)
+
+
+def liver_after_radioembolisation(
+    facts: Mapping[str, Observed[FactValue]],
+    treatments: Sequence[Observed[str]],
+    *,
+    progression: bool | None,
+    today: date,
+) -> tuple[Finding, ...]:
+    """
+    Tell when jaundice or massive ascites after radioembolisation may be the liver disease that it induces.
+
+    Nothing is told without a dated radioembolisation, without one of the signs, or when something else explains them.
+    Source: REILD.
+    """
+    given = [one for one in treatments if one.value == "TARE" and one.observed_on and one.observed_on <= today]
+    if not given:
+        return ()
+    last = max(given, key=lambda one: one.observed_on or date.min)
+    jaundice, obstruction = (_flag(facts, name) for name in ("jaundice", "biliary_obstruction"))
+    ascites = facts.get("ascites_grade")
+    massive = None if ascites is None else ascites.value == "massive"
+    if not (jaundice or massive):
+        return ()
+    weeks = Decimal((today - (last.observed_on or today)).days) / 7
+    suspicion = radioembolisation_induced_liver_disease(
+        LiverAfterRadioembolisation(weeks, jaundice, massive, obstruction, progression)
+    )
+    if suspicion.answer is Answer.NO:
+        return ()
+    text = f"think of radioembolisation-induced liver disease: {', '.join(suspicion.because)}"
+    text += f"; to be sure, needs: {', '.join(suspicion.needs)}" if suspicion.needs else ""
+    signs = [facts[name].origin for name in ("jaundice", "ascites_grade") if name in facts]
+    return (Finding("adverse_event", text, REILD, tuple(dict.fromkeys((last.origin, *signs)))),)
+
+
+def _flag(facts: Mapping[str, Observed[FactValue]], name: str) -> bool | None:
+    known = facts.get(name)
+    return None if known is None else bool(known.value)
 
 
 def _grade(analyte: Analyte, lab: LabResult, baseline: Decimal | None) -> Grade:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from connector.core.adverse_findings import adverse_findings
+from connector.core.adverse_findings import adverse_findings, liver_after_radioembolisation
 from connector.core.assessment import (
     DatedResponse,
     Earlier,
@@ -239,6 +239,33 @@ def test_laboratory_values_after_treatment_are_graded(labs, treated, expected, w
     found = adverse_findings(labs, treated_on=None if treated is None else on(treated))
     assert len(found) == len(expected), why
     assert all(words in one.text for words, one in zip(expected, found, strict=True))
+
+
+SIGNS = {"jaundice": True, "ascites_grade": "massive", "biliary_obstruction": False}
+
+
+@pytest.mark.parametrize(
+    ("days", "facts", "progression", "told", "why"),
+    [
+        (56, SIGNS, False, ["think of"], "eight weeks after: all signs, nothing else explains them"),
+        (55, SIGNS, False, [], "a day too early"),
+        (126, SIGNS, False, ["think of"], "eighteen weeks"),
+        (127, SIGNS, False, [], "a day too late"),
+        (60, SIGNS | {"biliary_obstruction": True}, False, [], "an obstruction explains it"),
+        (60, SIGNS, True, [], "progression explains it"),
+        (60, SIGNS, None, ["needs: no tumour progression"], "the images were not judged"),
+        (60, {"jaundice": True}, False, ["needs: massive ascites, no biliary obstruction"], "one sign only"),
+        (60, {"ascites_grade": "moderate"}, False, [], "no sign"),
+        (60, {}, False, [], "nothing known"),
+    ],
+)  # fmt: skip
+def test_the_liver_after_radioembolisation(days, facts, progression, told, why):
+    known = {name: observed(value, days) for name, value in facts.items()}
+    treatments = [observed("TARE", 0), observed("TARE"), observed("lenvatinib", 20)]
+    found = liver_after_radioembolisation(known, treatments, progression=progression, today=on(days))
+    assert len(found) == len(told), why
+    assert all(words in one.text for words, one in zip(told, found, strict=True))
+    assert liver_after_radioembolisation(known, treatments[2:], progression=progression, today=on(days)) == ()
 
 
 SOURCE = Citation("S", "table 1")
