@@ -1,7 +1,7 @@
 """
 Which single faults in the selection no test notices: each mutant that lives is a row that is missing.
 
-    python benchmarks/mutants.py connector/core/selection/ranking.py [--part 1/4] [-- pytest arguments]
+    python benchmarks/mutants.py connector/core/selection/ranking.py [tests ...] [--part 1/4]
 
 mutmut, the kept library for this, changes function bodies only; half of the selection is tables at module level, and a
 wrong limit in a row is the fault that matters. So the source itself is changed here: comparisons, and/or, not, signs,
@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("module", type=Path)
     parser.add_argument("--part", default="1/1", help="of so many equal parts, this one")
     parser.add_argument("tests", nargs="*", default=TESTS)
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     for name in HEAVY:

@@ -208,12 +208,24 @@ def _point_task_to_kept_plan(
     for url in _of_kind(wanted, "CarePlan"):
         if standings[url] is not Standing.KEPT or state.current[url].get("status") == "revoked":
             continue
-        proposed = [str(items(one, "detail").get("description", "")) for one in members(wanted[url], "activity")]
+        proposed = _proposed(wanted[url])
         text = "The plan was edited or activated by a clinician and was left as it is. The software now proposes:"
         for task in _of_kind(wanted, "Task"):
             wanted[task] = {**wanted[task], "description": "\n".join([text, *proposed])}
             standings[task] = _standing(wanted[task], state.current.get(task), types)
             plan.notes.append("the changed proposal went to the board as a Task")
+
+
+def _proposed(plan: Resource) -> list[str]:
+    """What a plan says of each activity: its own words, or the note of the request inside the plan."""
+    notes = {
+        f"#{one.get('id')}": "\n".join(str(note.get("text", "")) for note in members(one, "note"))
+        for one in members(plan, "contained")
+    }
+    return [
+        str(items(one, "detail").get("description", "")) or notes.get(str(items(one, "reference").get("reference")), "")
+        for one in members(plan, "activity")
+    ]
 
 
 def _no_longer_said(wanted: Mapping[str, Resource], state: State) -> list[Json]:

@@ -75,7 +75,11 @@ def answered(resource: Json, *, ours: Iterable[str], ehr_url: str) -> Resource:
         if isinstance(value, Mapping):
             return {
                 name: f"{ehr_url}/{one}"
-                if name == "reference" and isinstance(one, str) and ":" not in one and one not in known
+                if name == "reference"
+                and isinstance(one, str)
+                and ":" not in one
+                and one not in known
+                and one[:1] != "#"
                 else absolute(one)
                 for name, one in value.items()
             }

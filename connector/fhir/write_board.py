@@ -1,6 +1,9 @@
 """Writes what asks the board to act: an issue for each rule that excludes a treatment, and the task to review."""
 
+from collections.abc import Sequence
+
 from connector.core.assessment import Reason, Selection
+from connector.core.catalogue import in_words
 from connector.fhir.identity import CODE_SYSTEM
 from connector.fhir.resource import Json
 from connector.fhir.write_care_plan import DISCLAIMER
@@ -11,13 +14,33 @@ REVIEW = "Review the treatment proposal of the software in the tumour board"
 
 
 def write_issues(case: Case, selection: Selection) -> list[Resource]:
-    """One DetectedIssue for each rule that excludes a treatment."""
+    """One DetectedIssue for each rule that excludes a treatment, and one when the facts contradict each other."""
     blocked: dict[str, tuple[Reason, list[str]]] = {}
     for option in selection.options:
         if option.verdict == "excluded":
             for reason in option.because:
                 blocked.setdefault(reason.rule, (reason, []))[1].append(option.modality)
-    return [_issue(case, reason, modalities) for _, (reason, modalities) in sorted(blocked.items())]
+    issues = [_issue(case, reason, modalities) for _, (reason, modalities) in sorted(blocked.items())]
+    if selection.contradictions:
+        issues.append(_contradiction(case, selection.contradictions))
+    return issues
+
+
+def _contradiction(case: Case, facts: Sequence[str]) -> Resource:
+    text = "Facts of the record contradict each other, so nothing is preferred"
+    detail = f"{text}: {', '.join(map(in_words, facts))}. Correct the record; the case is then assessed again."
+    return new(
+        "DetectedIssue",
+        case.of_study("issue:contradictory-data"),
+        says=[detail],
+        status="preliminary",
+        code={"coding": [{"system": CODE_SYSTEM, "code": "contradictory-data"}], "text": text},
+        severity="moderate",
+        patient=case.subject,
+        identifiedDateTime=case.day,
+        author=case.device,
+        detail=detail,
+    )
 
 
 def _issue(case: Case, reason: Reason, modalities: list[str]) -> Resource:

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
-from connector.core.assessment import FollowUp, Option, Reason, Selection
+from connector.core.assessment import Option, Selection
 from connector.core.catalogue import in_words
+from connector.fhir import write_requests
 from connector.fhir.identity import MODALITY_SYSTEM
+from connector.fhir.write_requests import because
 from connector.fhir.write_resource import Case, Resource, concept, new, reference_to
 from connector.terminology import Concept
 
@@ -36,6 +38,15 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
     condition = case.record.references.get("condition.liver_metastases")
     title = "Metastases of thyroid cancer: proposed treatment for the tumour board"
     notes = _notes(case, selection)
+    preferred = [option for option in offered if option.verdict == "preferred"]
+    wanted = frozenset(option.modality for option in preferred)
+    requests = [
+        *write_requests.treatments(case, preferred),
+        *write_requests.work_up(case, selection, wanted),
+        *write_requests.visits(case, selection.follow_up),
+    ]
+    goals = list(write_requests.goals(case, selection, wanted))
+    alternatives = [option for option in offered if option.verdict != "preferred" or option.modality == "board_only"]
     return new(
         "CarePlan",
         case.of_study("plan"),
@@ -51,7 +62,10 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
         author=case.device,
         addresses=[{"reference": condition}] if condition else None,
         supportingInfo=[reference_to(resource) for resource in supporting],
-        activity=[*map(_activity, offered), *map(_follow_up, selection.follow_up)],
+        contained=[*requests, *goals],
+        goal=[_inside(goal) for goal in goals],
+        # What is preferred leads, its work-up and visits follow, and the alternatives are kept at the end.
+        activity=[*({"reference": _inside(request)} for request in requests), *map(_activity, alternatives)],
         note=[{"text": note} for note in notes],
     )
 
@@ -66,24 +80,13 @@ def _activity(option: Option) -> Resource:
             },
             "status": "not-started",
             "doNotPerform": False,
-            "description": "\n".join([_line(option), *map(_because, option.because)]),
+            "description": "\n".join([_line(option), *map(because, option.because)]),
         }
     }
 
 
-def _follow_up(follow_up: FollowUp) -> Resource:
-    when = follow_up.due_on.isoformat() if follow_up.due_on else None
-    schedule: Resource = {"scheduledPeriod": {"start": when}} if when else {"scheduledString": follow_up.when}
-    return {
-        "detail": {
-            "kind": "ServiceRequest",
-            "code": {"text": follow_up.what},
-            "status": "not-started",
-            "doNotPerform": False,
-            **schedule,
-            "description": f"{follow_up.when} ({follow_up.rule}; {follow_up.source})",
-        }
-    }
+def _inside(contained: Resource) -> Resource:
+    return {"reference": f"#{contained['id']}"}
 
 
 def _notes(case: Case, selection: Selection) -> list[str]:
@@ -101,12 +104,12 @@ def _notes(case: Case, selection: Selection) -> list[str]:
     if observed:
         notes.append("\n".join(["Observed:", *observed]))
     notes += [
-        "\n".join([_line(option), *map(_because, option.because)])
+        "\n".join([_line(option), *map(because, option.because)])
         for option in selection.options
         if option.verdict not in _OFFERED
     ]
-    notes += [f"Alert: {_because(alert)}" for alert in selection.alerts]
-    notes += [f"Measure: {_because(measure)}" for measure in selection.measures]
+    notes += [f"Alert: {because(alert)}" for alert in selection.alerts]
+    notes += [f"Measure: {because(measure)}" for measure in selection.measures]
     if selection.conflicts:
         notes.append("Sources that disagree: " + ", ".join(selection.conflicts))
     if case.assessment.warnings:  # one note: a long record gives many, and a reader skips what scrolls
@@ -124,7 +127,3 @@ def _names(facts: Sequence[str]) -> str:
     """Name the first few and count the rest: a reader skips what scrolls."""
     more = len(facts) - MOST_NAMES
     return ", ".join((*map(in_words, facts[:MOST_NAMES]), *([f"and {more} more"] if more > 0 else [])))
-
-
-def _because(reason: Reason) -> str:
-    return f"{reason.text} ({reason.rule}; {reason.source})"

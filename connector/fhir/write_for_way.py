@@ -72,7 +72,8 @@ def _naming(entry: Resource, url: str) -> Resource:
 
 def _with_logical(value: Any, logical: Mapping[str, Resource]) -> Any:
     if isinstance(value, dict):
-        if value.get("reference") in logical:
-            return {**{key: one for key, one in value.items() if key != "reference"}, **logical[value["reference"]]}
+        reference = value.get("reference")  # of an activity it is a Reference itself
+        if isinstance(reference, str) and reference in logical:
+            return {**{key: one for key, one in value.items() if key != "reference"}, **logical[reference]}
         return {key: _with_logical(one, logical) for key, one in value.items()}
     return [_with_logical(one, logical) for one in value] if isinstance(value, list) else value

@@ -48,7 +48,7 @@ def test_a_version_that_changes_under_us_is_read_again_up_to_three_times(conflic
     ehr.conflicts = conflicts
     if delivered:
         EhrDestination(ehr).deliver(CHANGED)
-        assert ehr.of("CarePlan")[0]["activity"][0]["detail"]["code"]["text"] == "TAE"
+        assert ehr.of("CarePlan")[0]["contained"][0]["code"]["text"] == "TAE"
     else:
         with pytest.raises(TryLater, match="three times"):
             EhrDestination(ehr).deliver(CHANGED)

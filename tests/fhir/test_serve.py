@@ -63,7 +63,7 @@ def test_a_plan_and_a_risk_are_read_by_an_id_that_never_changes(door):
     plan = door.get(f"/fhir/CarePlan/{id_of('CarePlan', f'{cases.STUDY}:plan')}")
     assert plan.status_code == 200
     assert plan.headers["content-type"] == "application/fhir+json"
-    assert plan.json()["activity"][0]["detail"]["code"]["text"] == "TAE", "as the newest result says"
+    assert plan.json()["contained"][0]["code"]["text"] == "TAE", "as the newest result says"
     assert plan.headers["ETag"] == 'W/"3"', "made, changed, revoked by the later study"
     first = f"{cases.STUDY}:{'ab' * 8}:risk"
     risk = door.get(f"/fhir/RiskAssessment/{id_of('RiskAssessment', first)}")
@@ -109,6 +109,8 @@ def test_everything_served_is_clean_and_points_here_or_into_the_ehr(door):
         assert findings(bundle) == [], kind
         collect(bundle)
     for reference in references:
+        if reference.startswith("#"):
+            continue  # inside the plan; the judge has followed it
         if reference.startswith(EHR):
             assert reference.split("/")[4] in {"Patient", "Condition", "Observation"}
         else:

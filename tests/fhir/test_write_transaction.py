@@ -7,6 +7,7 @@ from decimal import Decimal
 import fhir_cases as cases
 import pytest
 
+from connector.core.assessment import Reason
 from connector.fhir.identity import CODE_SYSTEM, DIGEST_SYSTEM, IDENTIFIER_SYSTEM, content_digest
 from connector.fhir.write_transaction import TransactionWriter, transaction
 from connector.ports import WriteRequest
@@ -165,16 +166,70 @@ def test_without_risks_it_is_still_a_risk_assessment():
 
 def test_the_plan_offers_in_rank_order_and_says_what_is_missing():
     plan = one(bundle(), "CarePlan")
-    offered = [each["detail"]["code"]["text"] for each in plan["activity"]]
-    assert offered == ["TACE", "RFA", "surgery", "CT of the liver", "calcitonin"]
-    assert plan["activity"][0]["detail"]["description"].endswith(
+    inside = {f"#{each['id']}": each for each in plan["contained"]}
+    proposed = [inside[each["reference"]["reference"]] for each in plan["activity"] if "reference" in each]
+    assert [each["code"]["text"] for each in proposed] == ["TACE", "CT of the liver", "calcitonin"]
+    assert {(each["status"], each["intent"]) for each in proposed} == {("draft", "proposal")}, "never an order"
+    assert [each.get("occurrenceDateTime") for each in proposed] == [None, "2026-05-07", None]
+    assert proposed[0]["note"][0]["text"].endswith(
         "diffuse disease, good performance status (TACE-01; SOURCE_000, table 3)"
     )
+    alternatives = [each["detail"]["code"]["text"] for each in plan["activity"] if "detail" in each]
+    assert alternatives == ["RFA", "surgery"], "kept, after what is proposed"
+    goals = [inside[each["reference"]] for each in plan["goal"]]
+    assert [each["lifecycleStatus"] for each in goals] == ["proposed", "proposed"]
+    assert [each["description"]["text"][:15] for each in goals] == ["Disease control", "No adverse even"]
     notes = "\n".join(each["text"] for each in plan["note"])
     assert "Missing facts: coagulopathy status" in notes
     assert "TARE: excluded" in notes
     assert "PEI: cannot be decided; needs coagulopathy_status" in notes
     assert "not a clinical decision" in plan["description"]
+
+
+def requests_of(selected):
+    plan = one(bundle(cases.assessment(selection=selected)), "CarePlan")
+    return {each["id"]: each for each in plan.get("contained", ()) if each["resourceType"] == "ServiceRequest"}
+
+
+def test_the_work_up_of_the_preferred_treatment_is_proposed_with_it():
+    asked = [Reason("VASC-3PHASE", "A three-phase CT is needed.", cases.SOURCE),
+             Reason("TAREW-ANGIO", "A simulation angiography precedes TARE.", cases.SOURCE),
+             Reason("GEN-CONSENT", "The patient consents.", cases.SOURCE)]  # fmt: skip
+    requests = requests_of(replace(cases.selection(), measures=tuple(asked)))
+    assert requests["work-up-VASC-3PHASE"]["code"]["coding"][0]["code"] == "77477000", "CT by its SNOMED CT code"
+    assert requests["work-up-VASC-3PHASE"]["category"][0]["text"] == "Imaging"
+    assert "work-up-TAREW-ANGIO" not in requests, "TACE is preferred, not TARE"
+    assert "work-up-GEN-CONSENT" not in requests, "a consent is no request to a department"
+
+
+def test_an_open_answer_proposes_to_find_out_what_it_needs():
+    held = replace(cases.selection("cannot_decide"), options=(), blocking=("child_pugh_score",))
+    requests = requests_of(held)
+    assert requests["fact-child-pugh-score"]["code"]["text"] == "Find out: Child-Pugh score"
+    plan = one(bundle(cases.assessment(selection=held)), "CarePlan")
+    assert "goal" not in plan, "nothing is proposed that could have a goal"
+
+
+def test_what_is_left_to_the_board_is_no_procedure():
+    selected = replace(cases.selection(preferred="board_only"), rules_fired=("TACE-SYM",))
+    plan = one(bundle(cases.assessment(selection=selected)), "CarePlan")
+    assert not [each for each in plan["contained"] if each["id"].startswith(("treatment", "goal"))]
+    assert plan["activity"][-3]["detail"]["code"]["text"] == "board only"
+    relief = requests_and_goals(replace(cases.selection(), rules_fired=("TACE-SYM",)))
+    assert "goal-symptoms" in relief
+
+
+def requests_and_goals(selected):
+    plan = one(bundle(cases.assessment(selection=selected)), "CarePlan")
+    return {each["id"] for each in plan["contained"]}
+
+
+def test_facts_that_contradict_each_other_are_an_issue_of_their_own():
+    selected = replace(cases.selection("contradictory_data"), contradictions=("ecog_ps", "performance_status_class"))
+    (issue,) = [each for each in cases.of_type(bundle(cases.assessment(selection=selected)), "DetectedIssue")
+                if each["code"]["coding"][0]["code"] == "contradictory-data"]  # fmt: skip
+    assert "ECOG performance status" in issue["detail"]
+    assert issue["severity"] == "moderate"
 
 
 def test_each_rule_that_excludes_is_an_issue():
