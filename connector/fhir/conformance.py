@@ -40,7 +40,7 @@ WRITTEN = (
     ("Observation", UNVERIFIED, "size of a lesion, response of the study, absorbed dose of a region"),
     ("RiskAssessment", "preliminary", "published risks and every input; a changed result is a new resource"),
     ("DetectedIssue", OPEN_STATUS["DetectedIssue"], "a rule that excludes a treatment"),
-    ("CarePlan", OPEN_STATUS["CarePlan"], "the proposal of a study, intent `proposal`; proposed ServiceRequests and Goals inside it"),
+    ("CarePlan", OPEN_STATUS["CarePlan"], "the proposal of a study, with its ServiceRequests and Goals"),
     ("DocumentReference", "current, preliminary", "the report as PDF, where one is made"),
     ("Communication", "completed", "the same request as a message, where no Task can be made"),
     ("Task", OPEN_STATUS["Task"], "the request that the board reviews a result, intent `proposal`"),

@@ -44,6 +44,8 @@ def case(title, base, changes=None, status="recommend", **expected):
 FIGURE_2 = [
     case("3 lesions in one lobe are limited", LIMITED, {"liver_lesion_count": 3}, first={"RFA"}, offers={"MWA", "TACE"},
          fired={"F2-N1-THREE", "F2-N3-ABL"}, silent={"F2-N1-LIMITED", "F2-N1-DIFFUSE"}),
+    case("one lesion is limited disease too", LIMITED, {"liver_lesion_count": 1}, first={"RFA"},
+         fired={"F2-N0", "F2-N1-LIMITED", "GL-ESMO-SOLITARY"}),
     case("4 in one lobe have no branch", LIMITED, {"liver_lesion_count": 4}, first={"board_only"},
          offers={"RFA", "MWA", "TACE", "TARE"}, fired={"F2-N1-FOUR"}, silent={"F2-N3-ABL", "F2-N5-TACE"}),
     case("5 in one lobe are diffuse", LIMITED, {"liver_lesion_count": 5}, first={"TACE"}, offers={"TARE", "TAE"},
