@@ -114,7 +114,7 @@ def response(assessment: Assessment) -> Content:
         "note": f"{hidden} visits after the baseline are {EARLIER}; the picture shows all." if hidden else "",
         "why": [f"Why {last.overall_response}: {'; '.join(last.reasons)}."] if last.reasons else [],
         "course": _course(report),
-        "flags": words.cut(_flags(report), MOST_FLAGS, "remarks"),
+        "flags": words.cut([*_flags(report), *_lesion_flags(assessment)], MOST_FLAGS, "remarks"),
         "picture": _sheet_in_words(report),
     }
 
@@ -152,6 +152,17 @@ def _flags(response: ResponseReport) -> list[str]:
     """Remarks of all visits once each; what stands before the colon is the name of the flag."""
     flags = dict.fromkeys(flag for visit in response.visits for flag in visit.flags)
     return [f"{name.replace('_', ' ')}{colon}{text}" for name, colon, text in (flag.partition(":") for flag in flags)]
+
+
+def _lesion_flags(assessment: Assessment) -> list[str]:
+    """What the reader of the assessed images left open of single lesions, such as two sizes of one."""
+    return [
+        f"{lesion.tracking_id}: {flag}"
+        for point in assessment.time_points
+        if point.study_instance_uid == assessment.study_instance_uid
+        for lesion in point.lesions
+        for flag in lesion.flags
+    ]
 
 
 def _course(response: ResponseReport) -> str:

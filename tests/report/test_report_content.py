@@ -247,3 +247,12 @@ def test_versions_and_inputs_are_named():
     assert said["Inputs"] == f"5, each named in the record's Provenance; digest {'ab' * 32}"
     assert said["Response policies"] == "mrecist 5 (mm) no"
     assert said["Dose constants"] == "profile seed"
+
+
+def test_what_is_open_of_a_lesion_stands_among_the_remarks():
+    assessed = cases.assessment()
+    point = assessed.time_points[-1]
+    odd = replace(point.lesions[0], flags=("long_axis_mm differs between two descriptions of this lesion: check",))
+    changed = replace(assessed, time_points=(assessed.time_points[0], replace(point, lesions=(odd,))))
+    remarks = content(changed)["response"]["flags"]
+    assert remarks[-1] == f"{odd.tracking_id}: {odd.flags[0]}"
