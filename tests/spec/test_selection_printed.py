@@ -45,9 +45,10 @@ def test_a_rule_is_explained_with_its_source():
 @pytest.mark.parametrize(
     ("vignette", "says"),
     [
-        ("VIG-001", "recommend: TACE"),
-        ("VIG-080", "needs performance_status_class"),
-        ("VIG-095", "contradict each other: liver_lesion_count"),
+        ("VIG-001", "Proposed: TACE"),
+        ("VIG-001", "draft for the tumour board; also offered: TARE, TAE"),
+        ("VIG-080", "needs performance status class"),
+        ("VIG-095", "contradict each other: liver lesion count"),
     ],
 )
 def test_the_decision_path_is_drawn(vignette, says):
