@@ -50,9 +50,11 @@ def _mean(region: RegionDose) -> str:
 def _method(dose: DoseReport) -> str:
     scale = "as measured" if dose.scale == 1 else f"scaled by {dose.scale:.4g}"
     method = dose.method.replace("_", " ")
+    sure = " ± is two standard uncertainties (edge of the region, calibration, constants, density of tissue)."
     return (
         f"{dose.nuclide}, {method}; activity {scale}, {words.tenths(dose.decay_hours)} h from administration to the "
         f"reference time ({dose.decay_reference})."
+        + (sure if any(region.mean_interval_gy for region in dose.regions) else "")
     )
 
 
