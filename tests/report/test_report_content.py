@@ -235,7 +235,8 @@ def test_findings_are_cited_and_counted():
 
 def test_the_dose_names_method_and_scale():
     assert content()["dose"]["method"] == (
-        "Y-90, local deposition; activity as measured, 4.0 h from administration to the reference time (series)."
+        "Y-90, local deposition; activity as measured, 4.0 h from administration to the reference time (series). "
+        "± is two standard uncertainties (edge of the region, calibration, constants, density of tissue)."
     )
     scaled = cases.assessment(dose=replace(cases.dose(), scale=1.25))
     assert "scaled by 1.25" in content(scaled)["dose"]["method"]
