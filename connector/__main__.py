@@ -18,7 +18,7 @@ COMMANDS = {
     "process": "process", "rules": "select", "schema": "schema", "conformance": "conformance",
     "serve": "service", "listen": "service", "worker": "service", "beat": "service", "web": "service",
     "check": "operate", "status": "operate", "replay": "operate", "release": "operate", "study": "operate",
-    "migrate": "operate", "tidy": "retention", "erase": "retention",
+    "migrate": "operate", "tidy": "retention", "erase": "retention", "keys": "keys",
     "user": "user",
 }  # fmt: skip
 
@@ -54,6 +54,7 @@ def main() -> None:
     Cases on files:  connector respond | dose plan | dose fit | dose map | select | process
     The service:     connector serve, or listen + worker + beat + web
     Operation:       connector check | status | replay | release | study complete | migrate | tidy | erase | user
+    Before the EHR:  connector keys make | keys public
     """  # noqa: D301 - click reads the \b
 
 

@@ -1,18 +1,15 @@
 """The composition root: settings in, adapters out; the only file that knows both rooms."""
 
-import hmac
-import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 from starlette.applications import Starlette
 
+from connector.case_refs import CaseRefs, shared_key
 from connector.core.errors import BadCase, TryLater
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
@@ -23,13 +20,13 @@ from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
 from connector.doors import accounts_of, dicom_door, http_door
-from connector.durable import write_durably
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
 from connector.fhir.serve import resource_ids
 from connector.fhir.subscribe import Wanted, Watch
+from connector.fhir.write_card import CardWriter
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
 from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
@@ -41,6 +38,7 @@ from connector.settings import Settings
 from connector.settings.routing import read_routing
 from connector.steps import Look, Priors, Steps
 from connector.store.accounts import Accounts
+from connector.store.cards import CardShelf
 from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
 from connector.store.erase import Eraser
@@ -141,19 +139,6 @@ def _tidy(settings: Settings, ledger: SqlLedger) -> Tidy:
     return Tidy(ledger.engine, ledger.trail, policy)
 
 
-def shared_key(settings: Settings, name: str) -> bytes:
-    """A secret made once and kept in the data folder that all processes share: `case` makes references opaque."""
-    path = settings.data_dir / f"{name}.key"
-    if not path.exists():
-        candidate = settings.data_dir / f".{name}.key-{secrets.token_hex(8)}"
-        write_durably(candidate, secrets.token_hex(32).encode("ascii"))
-        # Several processes may start together: the first link wins and all read the same key.
-        with suppress(FileExistsError):
-            os.link(candidate, path)
-        candidate.unlink()
-    return path.read_bytes()
-
-
 class App:
     """All parts over one ledger; each is made when asked for."""
 
@@ -161,11 +146,11 @@ class App:
         self.settings = settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._engine = _engine(settings)
-        self._key = shared_key(settings, "case")
+        self.cases = CaseRefs(shared_key(settings.data_dir, "case"), settings.issuers)
         self.ledger = _ledger(settings, self._engine)
         self.desk = Desk(self.ledger)
         self.memory = SqlMemory(self._engine)
-        self.inbox = SqlInbox(self._engine, case_ref=self._case_ref, same_dataset=same_dataset)
+        self.inbox = SqlInbox(self._engine, case_ref=self.cases.of_patient, same_dataset=same_dataset)
         self.procedure_steps = SqlProcedureSteps(self._engine, trail=self.ledger.trail)
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
@@ -178,7 +163,7 @@ class App:
             flow=Flow(
                 imaging=DicomImaging(),
                 record=EhrRecordSource(self._ehr) if self._ehr else None,
-                writers=_writers(settings, BoardReport()),
+                writers=(*_writers(settings, BoardReport()), CardWriter(takes_plans=self._ehr_takes_plans)),
                 issuers=settings.issuers,
             ),
             destinations=self.destinations,
@@ -209,19 +194,19 @@ class App:
 
     def web(self) -> Starlette:
         """The HTTP door."""
-        figures = LedgerFigures(self._engine, self.ledger.trail)
-        shelf = SqlShelf(self._engine, resource_ids=resource_ids)
         return http_door(
             self.settings,
             ledger=self.ledger,
             inbox=self.inbox,
             desk=self.desk,
             steps=self.procedure_steps,
-            shelf=shelf,
+            shelf=SqlShelf(self._engine, resource_ids=resource_ids),
             memory=self.memory,
+            cards=CardShelf(self._engine),
+            cases=self.cases.of_identifiers,
             checks=self.checks(),
-            figures=figures,
-            key=shared_key(self.settings, "console"),
+            figures=LedgerFigures(self._engine, self.ledger.trail),
+            key=shared_key(self.settings.data_dir, "console"),
         )
 
     def checks(self) -> Mapping[str, Check]:
@@ -242,8 +227,9 @@ class App:
             return f"{free_mb} MB free, {self.settings.disk_reserve_mb} MB are kept in reserve: make room"
         return None
 
-    def _case_ref(self, patient_key: str) -> str:
-        return hmac.new(self._key, patient_key.encode("utf-8"), sha256).hexdigest()[:32]
+    def _ehr_takes_plans(self) -> bool:
+        destination = self.destinations.get("ehr")
+        return isinstance(destination, EhrDestination) and "CarePlan" in destination.ladder.way().kinds
 
     def _destinations(self) -> dict[str, Destination]:
         found: dict[str, Destination] = {}

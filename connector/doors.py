@@ -1,6 +1,6 @@
 """The doors we open, from the settings: the DICOM listener, and everything that is served over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -11,27 +11,36 @@ from connector.console.openid import BACK, Provider
 from connector.console.pages import make_console
 from connector.console.signing import Cookies
 from connector.console.site import Site
+from connector.core.case import Identifier
+from connector.core.errors import BadCase
 from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
 from connector.dicom.receive_ups_rs import ups_routes
+from connector.fhir.cds_clients import CdsClients, parse_issuers
+from connector.fhir.cds_hooks import CdsDoor, cds_routes
 from connector.fhir.notices import Heard
 from connector.fhir.receive_hook import hook_route
 from connector.fhir.serve_door import Shelf, serve_routes
-from connector.neighbours import server_tls
+from connector.fhir.signing_keys import jwks_route
+from connector.fhir.used_tokens import UsedInMemory, UsedInRedis
+from connector.neighbours import published_keys, server_tls
 from connector.ports import Memory, StepBook
 from connector.settings import Settings, in_force
 from connector.shown import StudyFiles
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
+from connector.store.cards import CardShelf
 from connector.store.desk import Desk
 from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger
 from connector.store.logbook import Logbook
 from connector.store.worklist import Worklist
-from connector.web.access import bearer_matches
+from connector.web.access import bearer_matches, is_local
 from connector.web.metrics import Disk, registry
 from connector.web.pages import Check, make_web
+
+CaseRefs = Callable[[Sequence[Identifier]], Collection[str]]
 
 
 def dicom_door(
@@ -69,11 +78,17 @@ def http_door(
     checks: Mapping[str, Check],
     figures: LedgerFigures,
     key: bytes,
+    cards: CardShelf,
+    cases: CaseRefs,
 ) -> Starlette:
-    """DICOMweb, the rest-hook and our FHIR endpoint where they have a secret, health, metrics; the console (`key`)."""
+    """Everything over HTTP: what has a secret where it is set, public keys, CDS Hooks, health, the console (`key`)."""
     doors: list[BaseRoute] = [
-        *_dicomweb(settings, inbox, steps), *_hook(settings, desk, memory), *_fhir(settings, desk, shelf)
-    ]  # fmt: skip
+        *_dicomweb(settings, inbox, steps),
+        *_hook(settings, desk, memory),
+        *_fhir(settings, desk, shelf),
+        *_keys(settings),
+        *_cds(settings, cards, cases),
+    ]
     token = settings.console_token.get_secret_value()
     return make_web(
         checks=checks,
@@ -164,3 +179,29 @@ def _fhir(settings: Settings, desk: Desk, shelf: Shelf) -> list[BaseRoute]:
             viewed=lambda place, case_ref: desk.audit(kind="viewed", ref=place, case_ref=case_ref, actor="FHIR client"),
         )
     ]
+
+
+def _keys(settings: Settings) -> list[BaseRoute]:
+    published = published_keys(settings)
+    return [jwks_route(published)] if published else []
+
+
+def _cds(settings: Settings, cards: CardShelf, cases: CaseRefs) -> list[BaseRoute]:
+    issuers = parse_issuers(settings.cds_issuers)
+    public_url = settings.public_url or settings.console_url
+    if issuers and not public_url:
+        raise BadCase("CONNECTOR_PUBLIC_URL", "", "is needed with CONNECTOR_CDS_ISSUERS: tokens are made for it")
+    used = UsedInRedis(settings.broker_url) if settings.broker_url.startswith("redis") else UsedInMemory()
+    door = CdsDoor(
+        cards,
+        clients=CdsClients(issuers, used=used) if issuers else None,
+        is_local=is_local,
+        public_url=public_url,
+        fhir_servers=[url for url in (settings.ehr_url, *_listed(settings.cds_fhir_servers)) if url],
+        case_refs=cases,
+    )
+    return cds_routes(door, origins=_listed(settings.cds_origins))
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from connector.core.errors import BadCase, ConnectorError
 from connector.dicom.pacs import PacsDestination
@@ -11,6 +12,7 @@ from connector.dicom.pacs_priors import Archive, PacsPriors
 from connector.dicom.pacs_web import WebArchive, WebPacs
 from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_token import SmartCredentials
+from connector.fhir.signing_keys import SigningKey, jwks, read_jwks, read_key
 from connector.fhir.vendors import vendor_for
 from connector.ports import Inbox
 from connector.settings import Settings
@@ -71,18 +73,34 @@ def ehr_client(settings: Settings) -> EhrClient | None:
         return None
     credentials = None
     if settings.ehr_client_id:
-        if settings.ehr_private_key_file is None:
+        keys = signing_keys(settings)
+        if not keys:
             raise BadCase("CONNECTOR_EHR_PRIVATE_KEY_FILE", None, "is needed with CONNECTOR_EHR_CLIENT_ID: name a PEM")
-        credentials = SmartCredentials(
-            client_id=settings.ehr_client_id,
-            private_key_pem=settings.ehr_private_key_file.read_text(),
-            key_id=settings.ehr_key_id,
-            algorithm=settings.ehr_algorithm,
-            scope=settings.ehr_scope,
-            token_url=settings.ehr_token_url or None,
-        )
+        credentials = SmartCredentials(settings.ehr_client_id, keys, settings.ehr_scope, settings.ehr_token_url or None)
     vendor_for("", settings.ehr_vendor)
     return EhrClient(settings.ehr_url, credentials=credentials, vendor=settings.ehr_vendor)
+
+
+def signing_keys(settings: Settings) -> tuple[SigningKey, ...]:
+    """The keys that sign in at the EHR, the one in use first. Raises BadCase."""
+    asked = (
+        ("ehr_private_key_file", settings.ehr_private_key_file, settings.ehr_key_id),
+        ("ehr_next_private_key_file", settings.ehr_next_private_key_file, settings.ehr_next_key_id),
+    )
+    keys = tuple(
+        read_key(path, setting=f"CONNECTOR_{name.upper()}", key_id=key_id) for name, path, key_id in asked if path
+    )
+    if len({key.key_id for key in keys}) < len(keys):
+        raise BadCase("CONNECTOR_EHR_NEXT_KEY_ID", settings.ehr_next_key_id, "names both keys: each needs its own kid")
+    return keys
+
+
+def published_keys(settings: Settings) -> dict[str, Any] | None:
+    """The JWK Set that the EHR may fetch, None when this part knows no key. Raises BadCase."""
+    if settings.ehr_jwks_file is not None:
+        return read_jwks(settings.ehr_jwks_file, setting="CONNECTOR_EHR_JWKS_FILE")
+    keys = signing_keys(settings) if settings.ehr_client_id else ()
+    return jwks(keys) if keys else None
 
 
 def server_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -126,8 +126,8 @@ class Document:
     `identity` is the SOP Instance UID, or the identifier of the FHIR transaction; equal identity means equal content.
     """
 
-    kind: str  # sr, rtdose, rtplan, rrdsr, pdf, fhir
-    destination: str  # pacs or ehr
+    kind: str  # sr, rtdose, rtplan, rrdsr, pdf, fhir, card
+    destination: str  # pacs or ehr; cds: it stays here until the EHR asks
     identity: str
     content: bytes
     study_instance_uid: str
@@ -143,6 +143,26 @@ class Predecessor:
     identity: str
     sop_class_uid: str
     series_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShelvedCard:
+    """One CDS Hooks card as JSON text, and the opaque case that it is about."""
+
+    case_ref: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardAnswer:
+    """What a clinician did with one card of ours; `suggestions` are the `uuid`s that were accepted."""
+
+    card_id: str
+    outcome: str  # accepted, overridden
+    acted_at: str  # RFC 3339, with offset
+    suggestions: tuple[str, ...] = ()
+    reason: str | None = None  # a code
+    comment: str | None = None  # free text of a person, for people only
 
 
 class ImagingSource(Protocol):

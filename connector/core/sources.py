@@ -16,6 +16,12 @@ class Source:
     where: str
     tier: int
 
+    @property
+    def doi(self) -> str | None:
+        """Its DOI, None where it has none or where its words are known through another publication only."""
+        _, found, doi = self.where.partition("doi:")
+        return doi if found else None
+
     def at(self, locus: str, quote: str = "") -> Citation:
         """Cite a place in it, with its words."""
         return Citation(self.short, locus, quote)

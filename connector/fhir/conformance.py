@@ -6,6 +6,9 @@ from typing import Any
 
 from connector import __version__
 from connector.fhir import identity
+from connector.fhir.cds_clients import ALGORITHMS, LONGEST_LIFE_SECONDS
+from connector.fhir.cds_hooks import PREFETCH, SERVICES
+from connector.fhir.cds_request import LARGEST_BODY_BYTES
 from connector.fhir.ehr import STATEMENT_SECONDS
 from connector.fhir.ehr_token import ASSERTION_SECONDS
 from connector.fhir.ladder import DENIED_SECONDS, WHOLE, Rung
@@ -15,8 +18,10 @@ from connector.fhir.receive_hook import SECRET_HEADER
 from connector.fhir.reconcile import OPEN_STATUS, RETIRED_STATUS
 from connector.fhir.serve import SERVED_KINDS
 from connector.fhir.serve_statement import searched_by
+from connector.fhir.signing_keys import JWKS_PATH
 from connector.fhir.subscribe import HEARTBEAT_SECONDS, SILENT_HEARTBEATS
 from connector.fhir.vendors import vendors
+from connector.fhir.write_card import OVERRIDE_REASONS
 from connector.fhir.write_observations import UNVERIFIED
 
 Json = dict[str, Any]
@@ -171,4 +176,13 @@ def statement() -> Json:
         "statement_hours": int(STATEMENT_SECONDS // 3600),
         "assertion_seconds": ASSERTION_SECONDS,
         "secret_header": SECRET_HEADER,
+        "jwks_path": JWKS_PATH,
+        "cds": {
+            "services": [{"hook": one.hook, "id": f"`{one.id}`", "what": one.description} for one in SERVICES],
+            "prefetch": PREFETCH["patient"],
+            "algorithms": " or ".join(ALGORITHMS),
+            "longest_life_seconds": LONGEST_LIFE_SECONDS,
+            "largest_mib": LARGEST_BODY_BYTES // 2**20,
+            "override_reasons": [{"code": f"`{code}`", "display": display} for code, display in OVERRIDE_REASONS],
+        },
     }  # fmt: skip

@@ -4,14 +4,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import jwt
 
-from connector.core.errors import Refused
+from connector.core.errors import ConnectorError, Refused
 from connector.fhir.ehr_answers import raise_for_answer, send
+from connector.fhir.signing_keys import SigningKey
+from connector.logs import get_logger
+
+log = get_logger("sign-in")
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # SMART App Launch 2.2, asymmetric client authentication: `exp` no more than five minutes ahead; one minute of clock
@@ -23,12 +27,15 @@ _DEFAULT_LIFETIME_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class SmartCredentials:
-    """A registered backend client; `token_url` None is asked from the server's smart-configuration."""
+    """
+    A registered backend client; `token_url` None is asked from the server's smart-configuration.
+
+    The first of the keys signs; the others are tried when the server does not take it, so that a registration may
+    change from one to the next at any time.
+    """
 
     client_id: str
-    private_key_pem: str = field(repr=False)
-    key_id: str
-    algorithm: str  # RS384 or ES384
+    keys: tuple[SigningKey, ...]
     scope: str
     token_url: str | None = None
 
@@ -44,27 +51,36 @@ class TokenSource:
         self._credentials = credentials
         self._clock = clock
         self._lock = threading.Lock()
+        self._keys = list(credentials.keys)
+        self._flights = 0  # how often somebody asked, whatever came of it
+        self._failed: ConnectorError | None = None
         self._token: str | None = None
         self._renew_at = 0.0
         self._good_until = 0.0
-        self._was_refused = False
         self._token_url = credentials.token_url
 
     def token(self) -> str:
         """A token that is good for a while. Raises TryLater or Refused."""
+        asked = self._flights
         with self._lock:
-            if self._token is None or self._clock() >= self._renew_at:
-                try:
-                    self._token = self._ask()
-                except Refused:
-                    self._was_refused = True
-                    raise
-                self._was_refused = False
+            if self._token is not None and self._clock() < self._renew_at:
+                return self._token
+            if self._failed is not None and self._flights > asked:
+                # Somebody asked while we waited and was turned down: thirty threads would not be told otherwise.
+                raise self._failed
+            self._token, self._failed = None, None
+            try:
+                self._token = self._sign_in()
+            except ConnectorError as fault:
+                self._failed = fault
+                raise
+            finally:
+                self._flights += 1
             return self._token
 
     def state(self) -> tuple[str, float | None]:
         """`held` and until when it is good, `refused` when the last sign-in failed, `none` before the first."""
-        if self._was_refused:
+        if isinstance(self._failed, Refused):
             return "refused", None
         return ("held", self._good_until) if self._token is not None else ("none", None)
 
@@ -74,7 +90,22 @@ class TokenSource:
             if self._token == token:
                 self._token = None
 
-    def _ask(self) -> str:
+    def _sign_in(self) -> str:
+        """A token by the key that was taken last, else by the next one that is."""
+        for place, key in enumerate(self._keys):
+            try:
+                token = self._ask(key)
+            except Refused:
+                if place == len(self._keys) - 1:
+                    raise
+                continue
+            if place:
+                log.info("signs_with_next_key", reason="the EHR takes another key than before")
+                self._keys = [key, *(one for one in self._keys if one is not key)]
+            return token
+        raise Refused("there is no key to sign in with: set CONNECTOR_EHR_PRIVATE_KEY_FILE")
+
+    def _ask(self, key: SigningKey) -> str:
         started = self._clock()
         url = self._endpoint()
         response = send(
@@ -86,7 +117,7 @@ class TokenSource:
                     "grant_type": "client_credentials",
                     "scope": self._credentials.scope,
                     "client_assertion_type": _ASSERTION_TYPE,
-                    "client_assertion": self._assertion(url),
+                    "client_assertion": self._assertion(url, key),
                 },
                 headers={"Accept": "application/json"},
             ),
@@ -103,7 +134,7 @@ class TokenSource:
         self._renew_at = started + seconds * RENEW_AT_FRACTION
         return token
 
-    def _assertion(self, url: str) -> str:
+    def _assertion(self, url: str, key: SigningKey) -> str:
         now = int(self._clock())
         claims = {
             "iss": self._credentials.client_id,
@@ -113,16 +144,8 @@ class TokenSource:
             "exp": now + ASSERTION_SECONDS,
             "jti": str(uuid.uuid4()),  # a used one is refused as a replay
         }
-        try:
-            return jwt.encode(
-                claims,
-                self._credentials.private_key_pem,
-                algorithm=self._credentials.algorithm,
-                headers={"kid": self._credentials.key_id, "typ": "JWT"},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError) as fault:
-            kind = type(fault).__name__
-            raise Refused(f"the private key does not sign {self._credentials.algorithm} ({kind}): check it") from None
+        headers = {"kid": key.key_id, "typ": "JWT"}
+        return jwt.encode(claims, key.private_pem, algorithm=key.algorithm, headers=headers)
 
     def _endpoint(self) -> str:
         if self._token_url is None:

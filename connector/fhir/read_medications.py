@@ -33,7 +33,7 @@ def read_medications(resources: Sequence[Json], medications: Mapping[str, Json],
     given: dict[str, list[Json]] = {}
     for resource in resources:
         concept = _concept(resource, medications)
-        therapy = _therapy(concept)
+        therapy = therapy_named(concept)
         cytotoxic = any(code.startswith(_CYTOTOXIC) for code in codes_in(concept, ATC))
         if therapy is None and not cytotoxic:
             continue
@@ -77,7 +77,8 @@ def _concept(resource: Json, medications: Mapping[str, Json]) -> Json:
     return items(medications.get(short_reference(reference), {}), "code")
 
 
-def _therapy(concept: Json) -> str | None:
+def therapy_named(concept: Json) -> str | None:
+    """The targeted therapy that a medication's code or words name, None when it is not one."""
     atc = codes_in(concept, ATC)
     found = {_BY_ATC[code] for code in atc if code in _BY_ATC}
     found |= {therapy for name, therapy in _BY_INGREDIENT.items() if name in words(concept)}

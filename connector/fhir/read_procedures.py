@@ -99,11 +99,16 @@ def read_procedures(procedures: Sequence[Json], administrations: Sequence[Json],
 
 def _classify(procedure: Json) -> tuple[str, str]:
     """(modality, organ). Raises Unusable when it was not done, or when the code does not tell."""
-    found = set(codings(procedure.get("code")))
-    if not found:
+    if next(codings(procedure.get("code")), None) is None:
         raise Unusable("the procedure has no code")
     if procedure.get("status") != "completed":
         raise Unusable(f"status is {procedure.get('status')!r}: only completed procedures are used")
+    return treatment_named(procedure)
+
+
+def treatment_named(procedure: Json) -> tuple[str, str]:
+    """The (modality, organ) that a procedure or an order for one names. Raises Unusable when the code does not tell."""
+    found = set(codings(procedure.get("code")))
     organ = _organ(procedure)
     named = {_OF_THE_LIVER[key] for key in found if key in _OF_THE_LIVER}
     if len(named) == 1:

@@ -11,15 +11,15 @@ from connector.fhir.write_resource import Case, Resource, concept, new, referenc
 from connector.terminology import Concept
 
 _CANCER_CARE_PLAN = Concept("395082007", "SCT", "Cancer care plan")
-_OFFERED = ("preferred", "possible", "relative_contraindication")
-_VERDICTS = {
+OFFERED = ("preferred", "possible", "relative_contraindication")
+VERDICTS_IN_WORDS = {
     "preferred": "preferred",
     "possible": "possible",
     "relative_contraindication": "possible in spite of a relative contraindication",
     "excluded": "excluded",
     "cannot_decide": "cannot be decided",
 }
-_STATUS = {
+STATUS_IN_WORDS = {
     "recommend": "A treatment is proposed",
     "cannot_decide": "Cannot decide: facts are missing",
     "excluded_all": "Every locoregional treatment is excluded",
@@ -32,7 +32,7 @@ DISCLAIMER = "Draft by software for a tumour board; not a clinical decision."
 def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]) -> Resource:
     """The proposal of one study; a changed result of the study replaces it in place while it is an untouched draft."""
     offered = sorted(
-        (option for option in selection.options if option.verdict in _OFFERED),
+        (option for option in selection.options if option.verdict in OFFERED),
         key=lambda option: (option.rank or 0, option.modality),
     )
     condition = case.record.references.get("condition.liver_metastases")
@@ -50,12 +50,12 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
     return new(
         "CarePlan",
         case.of_study("plan"),
-        says=[title, _STATUS.get(selection.status, selection.status), *map(_line, offered), *notes],
+        says=[title, STATUS_IN_WORDS.get(selection.status, selection.status), *map(_line, offered), *notes],
         status="draft",
         intent="proposal",
         category=[concept(_CANCER_CARE_PLAN)],
         title=title,
-        description=f"{_STATUS.get(selection.status, selection.status)}. {DISCLAIMER}",
+        description=f"{STATUS_IN_WORDS.get(selection.status, selection.status)}. {DISCLAIMER}",
         subject=case.subject,
         period={"start": case.study_day},  # the day of the images it stands on: a later study's plan supersedes it
         created=case.day,
@@ -106,7 +106,7 @@ def _notes(case: Case, selection: Selection) -> list[str]:
     notes += [
         "\n".join([_line(option), *map(because, option.because)])
         for option in selection.options
-        if option.verdict not in _OFFERED
+        if option.verdict not in OFFERED
     ]
     notes += [f"Alert: {because(alert)}" for alert in selection.alerts]
     notes += [f"Measure: {because(measure)}" for measure in selection.measures]
@@ -120,7 +120,7 @@ def _notes(case: Case, selection: Selection) -> list[str]:
 def _line(option: Option) -> str:
     rank = f", rank {option.rank}" if option.rank is not None else ""
     needs = f"; needs {', '.join(option.needs)}" if option.needs else ""
-    return f"{option.modality.replace('_', ' ')}: {_VERDICTS.get(option.verdict, option.verdict)}{rank}{needs}"
+    return f"{option.modality.replace('_', ' ')}: {VERDICTS_IN_WORDS.get(option.verdict, option.verdict)}{rank}{needs}"
 
 
 def _names(facts: Sequence[str]) -> str:

@@ -15,9 +15,23 @@ class EhrSettings(BaseSettings):
         default="", description="Token endpoint; empty: asked from .well-known/smart-configuration."
     )
     ehr_client_id: str = Field(default="", description="SMART Backend Services client id; empty: no sign-in.")
-    ehr_private_key_file: Path | None = Field(default=None, description="PEM private key for the client assertion.")
-    ehr_key_id: str = Field(default="", description="`kid` of that key as registered with the EHR.")
-    ehr_algorithm: Literal["RS384", "ES384"] = Field(default="RS384", description="Signature of the client assertion.")
+    ehr_private_key_file: Path | None = Field(
+        default=None,
+        description="PEM private key for the client assertion; RSA signs RS384, P-384 signs ES384 (`connector keys`).",
+    )
+    ehr_key_id: str = Field(
+        default="", description="`kid` of that key as registered with the EHR; empty: its RFC 7638 thumbprint."
+    )
+    ehr_next_private_key_file: Path | None = Field(
+        default=None,
+        description="PEM private key that will follow: published beside the first, and used when the EHR takes it and"
+        " no longer the first.",
+    )
+    ehr_next_key_id: str = Field(default="", description="`kid` of the key that will follow; empty: its thumbprint.")
+    ehr_jwks_file: Path | None = Field(
+        default=None,
+        description="Public JWK Set to serve where this part holds no private key (`connector keys public` prints it).",
+    )
     ehr_scope: str = Field(default="system/*.cruds", description="Scopes asked for, separated by blanks.")
     ehr_vendor: str = Field(
         default="auto",
@@ -44,6 +58,19 @@ class EhrSettings(BaseSettings):
     )
     ehr_follow_days: int = Field(
         default=365, ge=1, description="Days after a study for which new Observations are looked for."
+    )
+    cds_issuers: str = Field(
+        default="",
+        description="EHRs that may ask for CDS Hooks cards: `ISS=place`, several with commas; a place is the https URL"
+        " of their JWK Set, or a file that pins it. Empty: only callers on this machine are answered.",
+    )
+    cds_fhir_servers: str = Field(
+        default="",
+        description="Further base URLs by which the EHR names its FHIR server (`fhirServer`), besides"
+        " CONNECTOR_EHR_URL; comma-separated.",
+    )
+    cds_origins: str = Field(
+        default="", description="Origins of browser-based EHRs that may call CDS Hooks (CORS); comma-separated."
     )
     patient_issuers: str = Field(
         default="", description="IssuerOfPatientID to FHIR identifier system: `ISSUER=system`, several with commas."

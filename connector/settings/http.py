@@ -9,6 +9,11 @@ class HttpSettings(BaseSettings):
 
     http_host: str = Field(default="127.0.0.1", description="Address the HTTP door binds.")
     http_port: int = Field(default=8080, ge=0, le=65535, description="Port of the HTTP door.")
+    public_url: str = Field(
+        default="",
+        description="Base URL by which others reach our HTTP door (https://connector.hospital.example); the `aud` of"
+        " CDS Hooks tokens begins with it. Empty: CONNECTOR_CONSOLE_URL.",
+    )
     stow_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token of DICOMweb clients (STOW-RS, UPS-RS); empty: both are off."
     )

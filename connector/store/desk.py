@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from connector.core.errors import BadCase
 from connector.store import tables as t
+from connector.store.cards import CardShelf
 from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
@@ -84,6 +85,7 @@ class Desk:
             ]
             + incomplete,
             "kept_out": kept_out,
+            "feedback": CardShelf(self._engine).feedback(limit),
             "events": [
                 {
                     "at": row.at,

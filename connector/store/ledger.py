@@ -19,6 +19,7 @@ from connector.durable import write_durably
 from connector.ports import Document, Predecessor
 from connector.routing import Rule, every_study
 from connector.store import tables as t
+from connector.store.cards import shelve
 from connector.store.completeness import Completeness
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
@@ -252,6 +253,7 @@ class SqlLedger:
         connection.execute(sa.insert(t.assessment).values(row))
         # Behind every delivery that is still to come; rows of done work may have been tidied away.
         position = connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.job.c.position), 0))).scalar_one() + 1
+        documents = shelve(connection, str(row["id"]), assessment.case_ref, documents, self.now())
         identities = [self._enter(connection, str(row["id"]), document) for document in documents]
         return [
             # An EHR gets one patient's plans one at a time and in order; objects for a PACS need no order.

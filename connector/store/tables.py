@@ -161,7 +161,7 @@ patient = sa.Table(
     "patient",
     metadata,
     sa.Column("case_ref", sa.String(64), primary_key=True),
-    sa.Column("record_reference", sa.String(128), nullable=False),  # the EHR's, e.g. Patient/17
+    sa.Column("record_reference", sa.String(128), nullable=False, index=True),  # the EHR's, e.g. Patient/17
     sa.Column("seen_until", sa.Text),  # high-water mark of the last look for Observations
     sa.Column("polled_at", sa.Float, nullable=False),
 )
@@ -234,4 +234,31 @@ session = sa.Table(
     sa.Column("began_at", sa.Float, nullable=False),
     sa.Column("seen_at", sa.Float, nullable=False),
     sa.Column("ended_at", sa.Float),
+)
+
+# What is answered when the EHR asks about a patient: the cards of the newest assessment, made with it.
+card = sa.Table(
+    "card",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),  # `card.uuid`
+    sa.Column("assessment_id", sa.String(36), sa.ForeignKey("assessment.id"), nullable=False),
+    sa.Column("case_ref", sa.String(64), nullable=False),
+    sa.Column("about", sa.String(32), nullable=False),  # plan, or a modality
+    sa.Column("made_at", sa.Float, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("ix_card_case_ref_made_at", "case_ref", "made_at"),
+)
+
+# What a clinician did with a card; a comment is free text of a person and never leaves this table for a log.
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # a digest of what was told, so that telling it twice counts once
+    sa.Column("card_id", sa.String(36), nullable=False, index=True),
+    sa.Column("outcome", sa.String(16), nullable=False),  # accepted, overridden
+    sa.Column("suggestions", sa.Text, nullable=False),  # labels of the accepted ones, as a JSON array
+    sa.Column("reason", sa.String(128)),
+    sa.Column("comment", sa.Text),
+    sa.Column("acted_at", sa.String(40), nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
 )

@@ -296,6 +296,8 @@ def _deletions(case_ref: str) -> Iterator[sa.Delete]:
     yield sa.delete(t.instance).where(t.instance.c.study_instance_uid.in_(studies))
     for table in (t.association_study, t.series, t.procedure_step):
         yield sa.delete(table).where(table.c.study_instance_uid.in_(studies))
-    # What other rooms keep by case goes with it.
-    for table in (t.assessment, t.patient, t.served, t.study):
+    cards = sa.select(t.card.c.id).where(t.card.c.case_ref == case_ref)
+    yield sa.delete(t.feedback).where(t.feedback.c.card_id.in_(cards))
+    # What other rooms keep by case goes with it; cards before the assessments that they name.
+    for table in (t.card, t.assessment, t.patient, t.served, t.study):
         yield sa.delete(table).where(table.c.case_ref == case_ref)

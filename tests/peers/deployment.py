@@ -104,7 +104,7 @@ def deployment(
         "hook_secret": "hook-secret", "stow_token": "stow-token", **more,
     }  # fmt: skip
     if fhir.credentials:
-        key.write_text(fhir.credentials.private_key_pem)
+        key.write_text(fhir.credentials.keys[0].private_pem)
         settings |= {"ehr_client_id": fhir.credentials.client_id, "ehr_private_key_file": key, "ehr_key_id": "k1"}
     environment = {f"CONNECTOR_{name.upper()}": str(value) for name, value in settings.items()}
     made = Deployment({**os.environ, **environment}, folder)

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from state_peers import answers, free_port, wait_until
 
 from connector.fhir.ehr import EhrClient, SmartCredentials
+from connector.fhir.signing_keys import signing_key
 
 PEERS = Path(__file__).parents[2] / ".peers/fhir"
 HERE = Path(__file__).parent
@@ -48,16 +49,18 @@ def key_pair(folder: Path, algorithm: str = "RS384") -> tuple[str, Path]:
 
 
 @contextmanager
-def sekmet(folder: Path, *, token_lifetime: int = 300, algorithm: str = "RS384") -> Iterator[FhirServer]:
-    """sekmet-fhir, from an environment of its own."""
+def sekmet(
+    folder: Path, *, token_lifetime: int = 300, algorithm: str = "RS384", jwks_url: str = ""
+) -> Iterator[FhirServer]:
+    """sekmet-fhir, from an environment of its own; with `jwks_url` it fetches our public keys there."""
     python = PEERS / "venv/bin/python"
     assert python.exists(), "run tests/peers/setup_fhir first"
     private, public = key_pair(folder, algorithm)
     port = free_port()
     command = [python, HERE / "sekmet_server.py", "--port", port, "--folder", folder, "--public-key", public,
-               "--token-lifetime", token_lifetime]  # fmt: skip
+               "--token-lifetime", token_lifetime, *(["--jwks-url", jwks_url] if jwks_url else [])]  # fmt: skip
     with _running(command, port, folder / "sekmet.log"):
-        credentials = SmartCredentials("connector", private, "k1", algorithm, "system/*.cruds")
+        credentials = SmartCredentials("connector", (signing_key(private, "k1"),), "system/*.cruds")
         yield FhirServer(f"http://127.0.0.1:{port}/fhir", credentials)
 
 

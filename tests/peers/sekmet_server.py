@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--public-key", type=Path, required=True)
     parser.add_argument("--token-lifetime", type=int, default=300)
+    parser.add_argument("--jwks-url")
     arguments = parser.parse_args()
     for kind, text in _PARAMETERS.items():
         for item in text.split():
@@ -34,6 +35,8 @@ def main() -> None:
         {"client_id": "connector", "public_key_path": str(arguments.public_key), "scopes": "system/*.cruds"},
         {"client_id": "reader", "public_key_path": str(arguments.public_key), "scopes": "system/Patient.rs"},
     ]
+    if arguments.jwks_url:
+        clients.append({"client_id": "fetched", "jwks_url": arguments.jwks_url, "scopes": "system/*.cruds"})
     path = arguments.folder / "settings.yaml"
     settings = {
         "base_url": f"http://127.0.0.1:{arguments.port}/fhir",

@@ -1,0 +1,195 @@
+"""Who may ask for cards: EHRs that sign every call (CDS Hooks 2.0, "Trusting CDS Clients") and are on our list."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+
+from connector.core.errors import BadCase, TryLater
+from connector.fhir.used_tokens import UsedTokens
+from connector.logs import get_logger
+
+log = get_logger("cds-clients")
+
+# RECOMMENDED by the specification; symmetric algorithms and `none` SHALL NOT be used.
+ALGORITHMS = ("ES384", "RS384")
+CLOCK_DIFFERENCE_SECONDS = 30
+LONGEST_LIFE_SECONDS = 3600
+_KEPT_SECONDS = 600.0
+_REFRESH_SECONDS = 30.0  # an unknown `kid` makes us fetch again, but no stranger makes us fetch all the time
+_LARGEST_SET_BYTES = 256 * 1024
+_LONGEST_TOKEN = 8192
+
+
+class NotTrusted(Exception):
+    """The caller is not let in; the text says why and holds nothing of the token but its issuer's fault."""
+
+
+class IssuerKeys:
+    """The public keys of one issuer, from its URL or from a file that was pinned."""
+
+    def __init__(self, place: str, *, http: httpx.Client, clock: Callable[[], float] = time.time) -> None:
+        self._place = place
+        self._http = http
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: Mapping[str, jwt.PyJWK] = {}
+        self._fetched_at: float | None = None
+
+    def find(self, kid: str) -> jwt.PyJWK | None:
+        """The key of that name, None when the issuer has none. Raises TryLater while its keys cannot be fetched."""
+        with self._lock:
+            age = None if self._fetched_at is None else self._clock() - self._fetched_at
+            unknown = kid not in self._keys
+            if age is None or age > _KEPT_SECONDS or (unknown and age > _REFRESH_SECONDS):
+                self._refresh()
+            return self._keys.get(kid)
+
+    def _refresh(self) -> None:
+        try:
+            content = self._content()
+            keys = _usable(json.loads(content))
+        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as fault:
+            log.warning("issuer_keys_away", exception_type=type(fault).__name__)
+            if not self._keys:
+                raise TryLater("the issuer's keys cannot be read now") from None
+            self._fetched_at = self._clock()  # those we have stay good; asked again later
+            return
+        self._keys, self._fetched_at = keys, self._clock()
+
+    def _content(self) -> bytes:
+        if "://" not in self._place:
+            return Path(self._place).read_bytes()
+        held = bytearray()
+        with self._http.stream("GET", self._place, headers={"Accept": "application/json"}) as response:
+            response.raise_for_status()
+            for part in response.iter_bytes():
+                held += part
+                if len(held) > _LARGEST_SET_BYTES:
+                    raise ValueError("the JWK Set is too large")
+        return bytes(held)
+
+
+class CdsClients:
+    """Checks the token of every call against the issuers that are allowed."""
+
+    def __init__(
+        self,
+        issuers: Mapping[str, str],
+        *,
+        used: UsedTokens,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """`issuers` maps each allowed `iss` to the URL of its JWK Set or to a file that holds it."""
+        http = httpx.Client(timeout=5.0, transport=transport)
+        self._keys = {issuer: IssuerKeys(place, http=http, clock=clock) for issuer, place in issuers.items()}
+        self._used = used
+        self._clock = clock
+
+    def check(self, token: str, audience: Collection[str]) -> str:
+        """
+        The issuer of a token that is good for this endpoint. Raises NotTrusted, or TryLater without the issuer's keys.
+
+        The token's own `jku` is never fetched: where an issuer's keys are is ours to say.
+        """
+        if len(token) > _LONGEST_TOKEN:
+            raise NotTrusted("the token is too long")
+        try:
+            header = jwt.get_unverified_header(token)
+            said = jwt.decode(token, options={"verify_signature": False})
+        except jwt.PyJWTError:
+            raise NotTrusted("the bearer token is no JWT") from None
+        algorithm, kid, issuer = header.get("alg"), header.get("kid"), said.get("iss")
+        if algorithm not in ALGORITHMS:
+            raise NotTrusted(f"the token must be signed by {' or '.join(ALGORITHMS)}")
+        if not isinstance(issuer, str) or issuer not in self._keys:
+            raise NotTrusted("the issuer is not in CONNECTOR_CDS_ISSUERS")
+        if not isinstance(kid, str) or not kid:
+            raise NotTrusted("the token's header names no kid")
+        key = self._keys[issuer].find(kid)
+        if key is None:
+            raise NotTrusted("the issuer has no key with that kid")
+        claims = self._claims(token, key, algorithm, issuer, audience)
+        if not self._used.first_use(sha256(f"{issuer}\n{claims['jti']}".encode()).hexdigest(), self._until(claims)):
+            raise NotTrusted("the token was used before: each call needs a fresh jti")
+        return issuer
+
+    def _claims(
+        self, token: str, key: jwt.PyJWK, algorithm: str, issuer: str, audience: Collection[str]
+    ) -> dict[str, Any]:
+        # A key that states its algorithm signs by no other.
+        if key.algorithm_name != algorithm:
+            raise NotTrusted("the key is of another algorithm than the token says")
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.key,
+                algorithms=[algorithm],
+                audience=list(audience),
+                issuer=issuer,
+                leeway=CLOCK_DIFFERENCE_SECONDS,
+                options={"require": ["iss", "aud", "exp", "iat", "jti"], "verify_exp": False, "verify_iat": False},
+            )
+        except jwt.InvalidAudienceError:
+            raise NotTrusted("the token is for another address: aud must be the URL of this endpoint") from None
+        except jwt.MissingRequiredClaimError as fault:
+            raise NotTrusted(f"the token states no {fault.claim}") from None
+        except jwt.InvalidSignatureError:
+            raise NotTrusted("the signature is wrong") from None
+        except jwt.PyJWTError:
+            raise NotTrusted("the token is not a good one") from None
+        self._check_times(claims)
+        if not isinstance(claims["jti"], str) or not claims["jti"]:
+            raise NotTrusted("jti must be a text")
+        return claims
+
+    def _check_times(self, claims: Mapping[str, Any]) -> None:
+        now = self._clock()
+        for name in ("exp", "iat"):
+            if isinstance(claims[name], bool) or not isinstance(claims[name], (int, float)):
+                raise NotTrusted(f"{name} must be a number of seconds")
+        if claims["exp"] + CLOCK_DIFFERENCE_SECONDS <= now:
+            raise NotTrusted("the token has ended")
+        if claims["iat"] - CLOCK_DIFFERENCE_SECONDS > now:
+            raise NotTrusted("the token was issued in the future: compare the clocks")
+        if claims["exp"] - now > LONGEST_LIFE_SECONDS:
+            raise NotTrusted(f"the token lives longer than {LONGEST_LIFE_SECONDS} s")
+
+    @staticmethod
+    def _until(claims: Mapping[str, Any]) -> float:
+        return float(claims["exp"]) + CLOCK_DIFFERENCE_SECONDS
+
+
+def _usable(held: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
+    """Signing keys by `kid`; keys of kinds that nobody may sign with are passed over."""
+    found: dict[str, jwt.PyJWK] = {}
+    for one in held["keys"]:
+        kind = {"EC": "ES384", "RSA": "RS384"}.get(one.get("kty"))
+        kid = one.get("kid")
+        if kind is None or not isinstance(kid, str) or one.get("use", "sig") != "sig" or one.get("alg", kind) != kind:
+            continue
+        if kind == "ES384" and one.get("crv") != "P-384":
+            continue
+        found[kid] = jwt.PyJWK(one, algorithm=kind)
+    return found
+
+
+def parse_issuers(text: str) -> dict[str, str]:
+    """`ISSUER=place` pairs, several with commas; a place is an https URL (http on this machine) or a file."""
+    found = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        issuer, equals, place = (part.strip() for part in pair.partition("="))
+        url = httpx.URL(place) if "://" in place else None
+        if not (issuer and equals and place):
+            raise BadCase("CONNECTOR_CDS_ISSUERS", pair, "is not ISSUER=place: name the JWK Set's URL or a file")
+        if url is not None and url.scheme != "https" and url.host not in ("127.0.0.1", "localhost", "::1"):
+            raise BadCase("CONNECTOR_CDS_ISSUERS", pair, "must be fetched by https: keys over http can be exchanged")
+        found[issuer] = place
+    return found

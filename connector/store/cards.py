@@ -1,0 +1,131 @@
+"""The cards that answer the EHR's question, on a shelf since their assessment, and what clinicians did with them."""
+
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from hashlib import sha256
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.ports import CardAnswer, Document, ShelvedCard
+from connector.store import tables as t
+from connector.store.engine import for_reading
+from connector.store.inbox import insert_or_ignore
+
+
+def shelve(
+    connection: sa.Connection, assessment_id: str, case_ref: str, documents: Sequence[Document], now: float
+) -> list[Document]:
+    """
+    Put the cards among the documents of an assessment on the shelf, and return the other documents.
+
+    A card that was there (equal inputs again) is of today.
+    """
+    for document in documents:
+        for about, card in json.loads(document.content).items() if document.destination == "cds" else ():
+            connection.execute(sa.delete(t.card).where(t.card.c.id == card["uuid"]))
+            body = json.dumps(card, ensure_ascii=False, separators=(",", ":"))
+            connection.execute(
+                sa.insert(t.card).values(
+                    id=card["uuid"], assessment_id=assessment_id, case_ref=case_ref, about=about, made_at=now, body=body
+                )
+            )
+    return [document for document in documents if document.destination != "cds"]
+
+
+def _cards() -> sa.Select[Any]:
+    """Made once: to build the statement anew would be half of an answer."""
+    newer = t.card.alias()
+    newest = (
+        sa.select(newer.c.assessment_id)
+        .where(newer.c.case_ref == t.card.c.case_ref)
+        .order_by(newer.c.made_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        sa.select(t.card.c.case_ref, t.card.c.body)
+        .join(t.patient, t.patient.c.case_ref == t.card.c.case_ref)
+        .where(t.patient.c.record_reference == sa.bindparam("reference"), t.card.c.assessment_id == newest)
+        .where(t.card.c.about.in_(sa.bindparam("about", expanding=True)))
+        .order_by(t.card.c.made_at.desc(), t.card.c.about != "plan", t.card.c.about)
+    )
+
+
+_CARDS = _cards()
+
+
+class CardShelf:
+    """Cards by the EHR's reference of the patient, feedback, and the hint that somebody looks at a patient."""
+
+    def __init__(self, engine: sa.Engine, *, now: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._reading = for_reading(engine)
+        self._now = now
+
+    def cards(self, record_reference: str, about: Collection[str]) -> Sequence[ShelvedCard]:
+        """The cards of the patient's newest assessment that are about these things, the plan first."""
+        with self._reading.connect() as connection:
+            rows = connection.execute(_CARDS, {"reference": record_reference, "about": sorted(about)}).all()
+        return [ShelvedCard(row.case_ref, row.body) for row in rows]
+
+    def note_feedback(self, answers: Sequence[CardAnswer]) -> int:
+        """Keep what was told of cards of ours, each telling once; returns how many were of ours."""
+        known = 0
+        with self._engine.begin() as connection:
+            for answer in answers:
+                card = connection.execute(
+                    sa.select(t.card.c.body, t.card.c.case_ref).where(t.card.c.id == answer.card_id)
+                ).one_or_none()
+                if card is None:
+                    continue
+                known += 1
+                self._note(connection, answer, card.case_ref, json.loads(card.body))
+        return known
+
+    def _note(self, connection: sa.Connection, answer: CardAnswer, case_ref: str, card: dict[str, Any]) -> None:
+        labels = {one["uuid"]: one["label"] for one in card.get("suggestions", ())}
+        told = json.dumps([answer.card_id, answer.outcome, answer.acted_at, *answer.suggestions, answer.reason])
+        row = {
+            "id": sha256(told.encode()).hexdigest(),
+            "card_id": answer.card_id,
+            "outcome": answer.outcome,
+            "suggestions": json.dumps([labels[uuid] for uuid in answer.suggestions if uuid in labels]),
+            "reason": answer.reason,
+            "comment": answer.comment,
+            "acted_at": answer.acted_at,
+            "received_at": self._now(),
+        }
+        if insert_or_ignore(connection, t.feedback, row):
+            connection.execute(
+                sa.insert(t.event).values(
+                    at=self._now(), kind=f"card_{answer.outcome}", ref=answer.card_id, case_ref=case_ref,
+                    detail=answer.reason or "; ".join(json.loads(str(row["suggestions"]))) or answer.outcome,
+                )
+            )  # fmt: skip
+
+    def feedback(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest feedback with the card it is about."""
+        with self._reading.connect() as connection:
+            rows = connection.execute(
+                sa.select(t.feedback, t.card.c.about, t.card.c.case_ref)
+                .join(t.card, t.card.c.id == t.feedback.c.card_id)
+                .order_by(t.feedback.c.received_at.desc())
+                .limit(limit)
+            ).all()
+        return [
+            {
+                "card": row.card_id, "about": row.about, "case_ref": row.case_ref, "outcome": row.outcome,
+                "suggestions": json.loads(row.suggestions), "reason": row.reason, "comment": row.comment,
+                "acted_at": row.acted_at,
+            }
+            for row in rows
+        ]  # fmt: skip
+
+    def look_at(self, record_reference: str) -> None:
+        """Have the record of this patient looked at in the next round: somebody has it open."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(t.patient).where(t.patient.c.record_reference == record_reference).values(polled_at=0.0)
+            )

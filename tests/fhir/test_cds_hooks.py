@@ -1,0 +1,290 @@
+"""The CDS Hooks door: whom it answers, about which patient, with what, and what it keeps of the answer."""
+
+import json
+import uuid
+from datetime import date
+
+import cds_case
+import fhir_cases as cases
+import pytest
+from cds_case import ORDER, PUBLIC, SYSTEM, VIEW, asks, make_bench, patient
+from cds_schema import ANSWER, DISCOVERY, faults
+
+from connector.store import tables as t
+from connector.store.tidy import forget_case
+
+SNOMED = "http://snomed.info/sct"
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = make_bench(tmp_path)
+    yield made
+    made.engine.dispose()
+
+
+def summaries(answer):
+    assert answer.status_code == 200, answer.text
+    assert faults(answer.json(), ANSWER) == []
+    return [card["summary"] for card in answer.json()["cards"]]
+
+
+def test_discovery_names_two_services_and_asks_nobody_who_they_are(bench):
+    answer = bench.client.get("/cds-services")
+    assert faults(answer.json(), DISCOVERY) == []
+    assert [(one["id"], one["hook"]) for one in answer.json()["services"]] == [
+        (VIEW, "patient-view"),
+        (ORDER, "order-select"),
+    ]
+
+
+def test_the_patient_on_the_screen_gets_the_card_of_the_newest_assessment(bench):
+    bench.shelve()
+    newest = bench.shelve(cases.later())
+    answer = bench.view(asks())
+    assert answer.json() == {"cards": [newest["plan"]]}
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "cards", "why"),
+    [
+        (asks(), 200, 1, "the patient, proven by identifier"),
+        (asks("Patient/p1"), 200, 1, "some EHRs send the reference for the id"),
+        (asks(prefetch=None), 200, 1, "no prefetch, but the id is of the FHIR server we work with"),
+        (asks(prefetch=None, fhirServer="HTTPS://EHR.test:443/fhir/r4/"), 200, 1, "the same server, spelled otherwise"),
+        (asks(fhirServer=None), 200, 1, "no server, but the identifier proves who it is"),
+        (asks(fhirServer="https://other.test/fhir"), 200, 1, "another name of the server; the identifier proves it"),
+        (asks(fhirServer=None, prefetch=None), 412, 0, "an id of no known server says nobody"),
+        (asks(fhirServer="https://other.test/fhir", prefetch=None), 412, 0, "another server's id is somebody else's"),
+        (asks(fhirServer=None, prefetch={"patient": None}), 412, 0, "null: the EHR has no data for the key"),
+        (asks(fhirServer=None, prefetch={"patient": {"resourceType": "OperationOutcome"}}), 412, 0, "it failed"),
+        (asks(fhirServer=None, prefetch={"patient": patient(identifier=[])}), 412, 0, "no identifier proves nothing"),
+        (asks("p2"), 200, 0, "the prefetched patient is not the one of the context"),
+        (asks("p2", prefetch={"patient": patient(id="p2")}), 200, 0, "a patient we know nothing of"),
+        (asks(prefetch={"patient": patient(identifier=[{"system": SYSTEM, "value": "12346"}])}), 200, 0,
+         "our id, but another patient's identifier: the EHR's ids were mixed up, and nothing is shown"),
+        (asks(prefetch={"patient": patient(identifier=[{"system": "urn:other", "value": "12345"}])}), 200, 0,
+         "the same value in another system is another identifier"),
+    ],
+)  # fmt: skip
+def test_a_card_is_shown_only_of_the_patient_who_is_meant(bench, body, status, cards, why):
+    bench.shelve()
+    answer = bench.view(body)
+    assert answer.status_code == status, why
+    assert len(answer.json().get("cards", [])) == cards, why
+
+
+def test_a_patient_is_never_matched_by_name(bench):
+    bench.shelve()
+    other = patient(id="p2", identifier=[{"system": SYSTEM, "value": "99999"}])
+    assert summaries(bench.view(asks("p2", prefetch={"patient": other}))) == []
+
+
+def test_two_numbers_of_one_patient_both_answer(bench):
+    """The images of one hospital and of another: two cases, one chart."""
+    other = bench.cases.of_patient("HOSPITAL\x1f777")
+    bench.shelve()
+    bench.shelve(cases.later(), case_ref=other)
+    both = patient(identifier=[{"system": SYSTEM, "value": value} for value in ("12345", "777")])
+    assert len(summaries(bench.view(asks(prefetch={"patient": both})))) == 2
+    assert len(summaries(bench.view(asks()))) == 1, "only what the prefetched patient proves"
+
+
+def order(code, system=SNOMED, kind="ServiceRequest", uid="o1", about="Patient/p1", **more):
+    concept = "medicationCodeableConcept" if kind == "MedicationRequest" else "code"
+    coded = {concept: {"coding": [{"system": system, "code": code}]}}
+    return {"resourceType": kind, "id": uid, "status": "draft", "subject": {"reference": about}, **coded, **more}
+
+
+Y90 = {"extension": [{"url": "x", "valueCodeableConcept": {"coding": [{"system": SNOMED, "code": "764678003"}]}}]}
+
+
+@pytest.mark.parametrize(
+    ("orders", "selected", "about", "why"),
+    [
+        ([order("440252007", **Y90)], ["ServiceRequest/o1"], ["plan", "TARE"], "radioembolisation"),
+        ([order("107963000")], ["ServiceRequest/o1"], ["plan", "surgery"], "resection of the liver"),
+        ([order("57238002")], ["ServiceRequest/o1"], ["plan", "TACE", "TARE"], "an embolisation: any of them"),
+        ([order("107963000"), order("440252007", uid="o2", **Y90)], ["ServiceRequest/o2"], ["plan", "TARE"],
+         "only what was selected just now"),
+        ([order("71020", "http://www.ama-assn.org/go/cpt")], ["ServiceRequest/o1"], [], "a chest film is none of ours"),
+        ([order("L01EX08", "http://www.whocc.no/atc", "MedicationRequest")], ["MedicationRequest/o1"], ["plan"],
+         "lenvatinib: no verdict of its own in this assessment"),
+        ([order("A10BA02", "http://www.whocc.no/atc", "MedicationRequest")], ["MedicationRequest/o1"], [], "metformin"),
+        ([order("107963000", about="Patient/p2")], ["ServiceRequest/o1"], [], "an order about somebody else"),
+        ([], [], [], "nothing is selected"),
+    ],
+)  # fmt: skip
+def test_an_order_gets_what_the_draft_says_about_its_treatment(bench, orders, selected, about, why):
+    cards = bench.shelve()
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in orders]}
+    body = asks(hook="order-select", context={"selections": selected, "draftOrders": bundle})
+    answer = bench.post(f"/cds-services/{ORDER}", body)
+    assert summaries(answer) == [cards[one]["summary"] for one in about], why
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "why"),
+    [
+        (asks(hook="order-sign"), 400, "another hook than the service's"),
+        (asks(hookInstance="17"), 400, "no UUID"),
+        (asks(hookInstance=None), 400, "no instance"),
+        (asks(context={"patientId": None}), 400, "no patient"),
+        (asks("a/b?c"), 400, "no id of a resource"),
+        (asks(context={"userId": ""}), 400, "no user"),
+        ({**asks(), "context": []}, 400, "no context"),
+        ([], 400, "no object"),
+        (asks(prefetch={"patient": patient(photo=[{"data": "x" * 3_000_000}])}), 413, "more than is taken"),
+    ],
+)
+def test_a_body_that_no_client_may_send_is_told_so(bench, body, status, why):
+    answer = bench.view(body)
+    assert answer.status_code == status, why
+    assert answer.json()["error"], why
+
+
+@pytest.mark.parametrize("context", [{}, {"selections": "x"}, {"selections": [], "draftOrders": {"resourceType": "x"}}])
+def test_an_order_without_its_orders_is_told_so(bench, context):
+    assert bench.post(f"/cds-services/{ORDER}", asks(hook="order-select", context=context)).status_code == 400
+
+
+def test_only_json_is_taken_and_only_by_services_that_are_there(bench):
+    path = f"/cds-services/{VIEW}"
+    headers = {"Authorization": f"Bearer {bench.ehr.token(f'{PUBLIC}{path}')}", "Content-Type": "text/plain"}
+    assert bench.client.post(path, content=b"{}", headers=headers).status_code == 415
+    headers = {"Authorization": f"Bearer {bench.ehr.token(f'{PUBLIC}{path}')}", "Content-Type": "application/json"}
+    assert bench.client.post(path, content=b"{not json", headers=headers).status_code == 400
+    assert bench.post("/cds-services/nothing", asks()).status_code == 404
+    assert bench.client.get(path).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("host", "signed", "token", "status", "why"),
+    [
+        ("10.0.0.7", True, True, 200, "an EHR that signs"),
+        ("127.0.0.1", True, False, 401, "nobody comes in without a token where EHRs are named"),
+        ("127.0.0.1", False, False, 200, "no EHR is named: callers on this machine may try it"),
+        ("10.0.0.7", False, True, 401, "no EHR is named: nobody else may"),
+    ],
+)
+def test_who_is_answered(tmp_path, host, signed, token, status, why):
+    bench = make_bench(tmp_path, host=host, signed=signed)
+    path = f"/cds-services/{VIEW}"
+    headers = {"Authorization": f"Bearer {bench.ehr.token(f'{PUBLIC}{path}')}"} if token else {}
+    answer = bench.client.post(path, json=asks(), headers=headers)
+    assert answer.status_code == status, why
+    if status == 401:
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_an_open_chart_makes_us_look_for_news_once_a_minute(bench):
+    bench.shelve()
+    for polled in (5.0, 6.0):
+        with bench.engine.begin() as connection:
+            connection.execute(t.patient.update().values(polled_at=polled))
+        bench.view(asks())
+        bench.door.hints.submit(str).result()  # those before it are noted by now
+    assert [row.polled_at for row in bench.rows(t.patient)] == [6.0], "the second look came too soon"
+
+
+def said(card, outcome="accepted", **more):
+    return {"card": card["uuid"], "outcome": outcome, "outcomeTimestamp": "2026-04-08T10:05:31Z", **more}
+
+
+def tell(bench, *entries):
+    return bench.post(f"/cds-services/{VIEW}/feedback", {"feedback": list(entries)})
+
+
+def test_feedback_is_kept_once_and_shown_with_its_reason(bench):
+    card = bench.shelve()["plan"]
+    took = said(card, acceptedSuggestions=[{"id": card["suggestions"][0]["uuid"]}])
+    coding = {"code": "data-outdated", "system": card["overrideReasons"][0]["system"]}
+    left = said(card, "overridden", overrideReason={"reason": coding, "userComment": "new CT last week"})
+    for _ in range(2):
+        assert tell(bench, took, left).status_code == 200
+    shown = {one["outcome"]: one for one in bench.shelf.feedback()}
+    assert shown["accepted"]["suggestions"] == ["Put the draft care plan into the chart"]
+    assert (shown["overridden"]["reason"], shown["overridden"]["comment"]) == ("data-outdated", "new CT last week")
+    assert len(bench.rows(t.feedback)) == 2, "told twice, kept once"
+    events = [row for row in bench.rows(t.event) if row.kind.startswith("card_")]
+    assert {row.kind for row in events} == {"card_accepted", "card_overridden"}
+    assert "new CT" not in "".join(row.detail for row in events), "free text stays where people read it"
+
+
+def test_feedback_about_an_older_card_is_still_feedback(bench):
+    older = bench.shelve()["plan"]
+    bench.shelve(cases.later())
+    assert tell(bench, said(older, "overridden")).status_code == 200
+    assert cds_case.feedback_rows(bench) == [("overridden", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "why"),
+    [
+        ([], 400, "nothing is told"),
+        ([{}], 400, "no card"),
+        ([{"card": "x", "outcome": "accepted"}], 400, "no UUID"),
+        ([said({"uuid": str(uuid.uuid4())}, "ignored")], 400, "no outcome of the specification"),
+        ([said({"uuid": str(uuid.uuid4())})], 400, "accepted, but not what"),
+        ([said({"uuid": str(uuid.uuid4())}, "overridden", outcomeTimestamp="yesterday")], 400, "no moment"),
+        ([said({"uuid": str(uuid.uuid4())}, "overridden", outcomeTimestamp="2026-04-08T10:05:31")], 400, "no offset"),
+        (
+            [said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"reason": {}})],
+            400,
+            "a reason without code",
+        ),
+        ([said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"userComment": "x" * 2001})], 400, "a novel"),
+        ([said({"uuid": str(uuid.uuid4())}, "overridden")] * 101, 400, "too much at once"),
+        ([said({"uuid": str(uuid.uuid4())}, "overridden")], 404, "no card of ours"),
+    ],
+)
+def test_feedback_that_is_none_is_refused_as_a_whole(bench, entries, status, why):
+    card = bench.shelve()["plan"]
+    good = [said(card, "overridden")] if status == 400 and 0 < len(entries) < 100 else []
+    answer = tell(bench, *good, *entries)
+    assert answer.status_code == status, why
+    assert bench.rows(t.feedback) == [], why
+
+
+def test_browsers_of_named_origins_may_call_and_others_may_not(tmp_path):
+    bench = make_bench(tmp_path, origins=("https://ehr.test",))
+    bench.shelve()
+    path = f"/cds-services/{VIEW}"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"}
+    allowed = bench.client.options(path, headers={"Origin": "https://ehr.test", **asked})
+    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, "https://ehr.test")
+    assert bench.client.options(path, headers={"Origin": "https://evil.test", **asked}).status_code == 400
+    answer = bench.post(path, asks(), headers={"Origin": "https://ehr.test"})
+    assert answer.headers["access-control-allow-origin"] == "https://ehr.test"
+    assert bench.client.get("/cds-services", headers={"Origin": "https://ehr.test"}).headers["vary"] == "Origin"
+
+
+def test_nothing_of_the_call_reaches_the_log(bench, capsys):
+    bench.shelve()
+    secret = {"access_token": "very-secret", "token_type": "Bearer", "expires_in": 1, "scope": "x", "subject": "y"}
+    bench.view(asks(fhirAuthorization=secret))
+    bench.view(asks("p2", fhirAuthorization=secret))
+    bench.view(asks(fhirServer=None, prefetch=None, fhirAuthorization=secret))
+    captured = capsys.readouterr()
+    for private in ("very-secret", "12345", "Lesion", "Patient/p1", "p2"):
+        assert private not in captured.out + captured.err
+
+
+def test_a_card_of_equal_inputs_that_comes_again_is_of_today(bench):
+    first = bench.shelve(cases.assessment())
+    bench.shelve(cases.assessment(input_digest="cd" * 32, assessed_on=date(2026, 4, 8)))
+    bench.shelve(cases.assessment())
+    (shown,) = bench.view(asks()).json()["cards"]
+    assert shown == json.loads(json.dumps(first["plan"]))
+
+
+def test_a_case_that_is_forgotten_leaves_no_card_and_no_feedback(bench):
+    card = bench.shelve()["plan"]
+    bench.shelve(cases.later(), case_ref="another")
+    tell(bench, said(card, "overridden"))
+    with bench.engine.begin() as connection:
+        forget_case(connection, bench.case_ref)
+    assert bench.rows(t.feedback) == []
+    assert {row.case_ref for row in bench.rows(t.card)} == {"another"}
