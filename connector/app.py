@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from starlette.applications import Starlette
 
 from connector.case_refs import CaseRefs, shared_key
+from connector.core.case import Identifier
 from connector.core.errors import BadCase, TryLater
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
@@ -19,7 +20,7 @@ from connector.dicom.write_pdf import PdfWriter
 from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
-from connector.doors import accounts_of, dicom_door, http_door
+from connector.doors import accounts_of, dicom_door, hl7_door, http_door
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
@@ -29,6 +30,7 @@ from connector.fhir.subscribe import Wanted, Watch
 from connector.fhir.write_card import CardWriter
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
+from connector.hl7v2.listen import MllpListener
 from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
 from connector.orders import Orders
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
@@ -46,6 +48,7 @@ from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
 from connector.store.memory import SqlMemory
+from connector.store.messages import MessageBook
 from connector.store.procedure_steps import SqlProcedureSteps
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
@@ -150,6 +153,7 @@ class App:
         self.ledger = _ledger(settings, self._engine)
         self.desk = Desk(self.ledger)
         self.memory = SqlMemory(self._engine)
+        self.messages = MessageBook(self.ledger, keep_seconds=settings.hl7_keep_days * 86400.0)
         self.inbox = SqlInbox(self._engine, case_ref=self.cases.of_patient, same_dataset=same_dataset)
         self.procedure_steps = SqlProcedureSteps(self._engine, trail=self.ledger.trail)
         self._ehr = ehr_client(settings)
@@ -162,7 +166,7 @@ class App:
             desk=self.desk,
             flow=Flow(
                 imaging=DicomImaging(),
-                record=EhrRecordSource(self._ehr) if self._ehr else None,
+                record=EhrRecordSource(self._ehr, beside=self._kept_results) if self._ehr else None,
                 writers=(*_writers(settings, BoardReport()), CardWriter(takes_plans=self._ehr_takes_plans)),
                 issuers=settings.issuers,
             ),
@@ -192,6 +196,10 @@ class App:
             self.settings, inbox=self.inbox, desk=self.desk, steps=self.procedure_steps, reuse_port=reuse_port
         )
 
+    def hl7_listener(self) -> MllpListener | None:
+        """The HL7 v2 listener, not started; None when no port is set."""
+        return hl7_door(self.settings, book=self.messages, cases=self.cases)
+
     def web(self) -> Starlette:
         """The HTTP door."""
         return http_door(
@@ -203,7 +211,7 @@ class App:
             shelf=SqlShelf(self._engine, resource_ids=resource_ids),
             memory=self.memory,
             cards=CardShelf(self._engine),
-            cases=self.cases.of_identifiers,
+            cases=self.cases,
             checks=self.checks(),
             figures=LedgerFigures(self._engine, self.ledger.trail),
             key=shared_key(self.settings.data_dir, "console"),
@@ -226,6 +234,9 @@ class App:
         if free_mb < self.settings.disk_reserve_mb:
             return f"{free_mb} MB free, {self.settings.disk_reserve_mb} MB are kept in reserve: make room"
         return None
+
+    def _kept_results(self, identifiers: Sequence[Identifier]) -> list[dict[str, Any]]:
+        return self.messages.results_of(self.cases.of_identifiers(identifiers))
 
     def _ehr_takes_plans(self) -> bool:
         destination = self.destinations.get("ehr")

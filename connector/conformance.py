@@ -1,4 +1,4 @@
-"""The conformance statements of both rooms: their values as JSON, or put into words for people."""
+"""The conformance statements of the protocol rooms: their values as JSON, or put into words for people."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,23 +9,30 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from connector import __version__
 from connector.dicom import conformance as dicom_room
 from connector.fhir import conformance as fhir_room
+from connector.hl7v2 import conformance as hl7v2_room
 from connector.settings import explain
 
 
-def values(*, dicom: bool = True, fhir: bool = True) -> dict[str, Any]:
+def values(*, dicom: bool = True, fhir: bool = True, hl7v2: bool = True) -> dict[str, Any]:
     """The statements that are asked for; FHIR is a CapabilityStatement, and stands alone when only it is asked for."""
-    if not dicom:
+    if fhir and not (dicom or hl7v2):
         return fhir_room.capability_statement()
-    return {"dicom": dicom_room.statement(), **({"fhir": fhir_room.capability_statement()} if fhir else {})}
+    return {
+        **({"dicom": dicom_room.statement()} if dicom else {}),
+        **({"fhir": fhir_room.capability_statement()} if fhir else {}),
+        **({"hl7v2": hl7v2_room.statement()} if hl7v2 else {}),
+    }
 
 
-def markdown(*, dicom: bool = True, fhir: bool = True) -> str:
+def markdown(*, dicom: bool = True, fhir: bool = True, hl7v2: bool = True) -> str:
     """The statements that are asked for, in Markdown."""
     texts = []
     if dicom:
         texts.append(_render("conformance_dicom.md.jinja", dicom_room.statement()))
     if fhir:
         texts.append(_render("conformance_fhir.md.jinja", fhir_room.statement()))
+    if hl7v2:
+        texts.append(_render("conformance_hl7v2.md.jinja", hl7v2_room.statement()))
     return "\n".join(texts)
 
 

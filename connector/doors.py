@@ -1,28 +1,34 @@
-"""The doors we open, from the settings: the DICOM listener, and everything that is served over HTTP."""
+"""The doors we open, from the settings: the DICOM and HL7 v2 listeners, and everything that is served over HTTP."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
+from connector.case_refs import CaseRefs
 from connector.console.openid import BACK, Provider
 from connector.console.pages import make_console
 from connector.console.signing import Cookies
 from connector.console.site import Site
-from connector.core.case import Identifier
 from connector.core.errors import BadCase
 from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
 from connector.dicom.receive_ups_rs import ups_routes
 from connector.fhir.cds_clients import CdsClients, parse_issuers
 from connector.fhir.cds_hooks import CdsDoor, cds_routes
+from connector.fhir.identity import canonical_json
 from connector.fhir.notices import Heard
+from connector.fhir.read_record import is_read
 from connector.fhir.receive_hook import hook_route
 from connector.fhir.serve_door import Shelf, serve_routes
 from connector.fhir.signing_keys import jwks_route
 from connector.fhir.used_tokens import UsedInMemory, UsedInRedis
+from connector.hl7v2.intake import Intake, Policy
+from connector.hl7v2.listen import MllpListener
+from connector.hl7v2.results import ResultReading, parse_local_codes
 from connector.neighbours import published_keys, server_tls
 from connector.ports import Memory, StepBook
 from connector.settings import Settings, in_force
@@ -35,12 +41,11 @@ from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger
 from connector.store.logbook import Logbook
+from connector.store.messages import MessageBook
 from connector.store.worklist import Worklist
 from connector.web.access import bearer_matches, is_local
 from connector.web.metrics import Disk, registry
 from connector.web.pages import Check, make_web
-
-CaseRefs = Callable[[Sequence[Identifier]], Collection[str]]
 
 
 def dicom_door(
@@ -63,6 +68,34 @@ def dicom_door(
         steps=steps,
         # By the standard the originator is who asked, ourselves; archives made with pynetdicom name themselves.
         move_originators=frozenset({settings.ae_title, settings.pacs_ae_title}),
+    )
+
+
+def hl7_door(settings: Settings, *, book: MessageBook, cases: CaseRefs) -> MllpListener | None:
+    """The HL7 v2 listener, not started; None when no port is set. Raises BadCase."""
+    if settings.hl7_port is None:
+        return None
+    if settings.hl7_tls and settings.tls_certificate_file is None:
+        raise BadCase("CONNECTOR_TLS_CERTIFICATE_FILE", None, "is needed with CONNECTOR_HL7_TLS: name a PEM")
+    try:
+        local_codes = parse_local_codes(settings.hl7_local_codes)
+    except ValueError as fault:
+        raise BadCase("CONNECTOR_HL7_LOCAL_CODES", settings.hl7_local_codes, str(fault)) from None
+    policy = Policy(
+        allowed=settings.hl7_senders,
+        reading=ResultReading(is_read, local_codes, settings.issuers, ZoneInfo(settings.hl7_time_zone)),
+        keeps_results=settings.hl7_results == "record",
+        charset=settings.hl7_charset,
+        case_refs=cases.of_identifiers,
+        spell=canonical_json,
+    )
+    intake = Intake(book, policy, aside=settings.data_dir / "hl7" / "aside")
+    return MllpListener(
+        intake.answer,
+        host=settings.hl7_host,
+        port=settings.hl7_port,
+        maximum_connections=settings.hl7_maximum_connections,
+        tls=server_tls(settings) if settings.hl7_tls else None,
     )
 
 
@@ -198,7 +231,7 @@ def _cds(settings: Settings, cards: CardShelf, cases: CaseRefs) -> list[BaseRout
         is_local=is_local,
         public_url=public_url,
         fhir_servers=[url for url in (settings.ehr_url, *_listed(settings.cds_fhir_servers)) if url],
-        case_refs=cases,
+        case_refs=cases.of_identifiers,
     )
     return cds_routes(door, origins=_listed(settings.cds_origins))
 

@@ -165,6 +165,26 @@ class CardAnswer:
     comment: str | None = None  # free text of a person, for people only
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One HL7 v2 message by its names; `id` is a digest of sender and control id, `digest` one of all its bytes."""
+
+    id: str
+    digest: str
+    sender: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptResult:
+    """A result to keep: its Observation as JSON text without patient, and when the laboratory spoke of it."""
+
+    case_ref: str
+    id: str
+    spoken_at: float
+    body: str
+
+
 class ImagingSource(Protocol):
     """Reads DICOM files into our types (the DICOM room)."""
 

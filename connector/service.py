@@ -28,6 +28,7 @@ class Service:
         self.app: App = build(settings)
         self.app.more_checks["worker"] = self._worker_is_dead
         self._listener = self.app.listener()
+        self._hl7 = self.app.hl7_listener()
         self._http = _Http(self.app, settings)
         self._celery = make_celery(settings, lambda: self.app)
         self._worker: Any = WorkController(
@@ -41,6 +42,11 @@ class Service:
         return self._listener.port
 
     @property
+    def hl7_port(self) -> int | None:
+        """The port of the HL7 v2 listener, None when it is off."""
+        return self._hl7.port if self._hl7 else None
+
+    @property
     def http_port(self) -> int:
         """The port of the HTTP door."""
         return self._http.port
@@ -48,6 +54,8 @@ class Service:
     def __enter__(self) -> Self:
         """Start every part."""
         self._listener.start()
+        if self._hl7:
+            self._hl7.start()
         self._http.start()
         self._run("worker", self._work)
         self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
@@ -59,6 +67,8 @@ class Service:
         """Stop every part; what was not finished is in the ledger."""
         self._stopping.set()
         self._listener.stop()
+        if self._hl7:
+            self._hl7.stop()
         self._http.stop()
         # Celery's own word for "finish and leave"; it is the process's, so it is taken back for a later service.
         state.should_stop = 0  # type: ignore[assignment] # Celery's module knows only its first value
@@ -144,10 +154,16 @@ class _Http:
 
 
 def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> None:
-    """Run listener processes until `wait` returns; the first one binds the port, the others share it."""
+    """
+    Run listener processes until `wait` returns; the first one binds the port, the others share it.
+
+    HL7 v2, where it has a port, is heard by the first one: its messages are few and small.
+    """
     app = build(settings)
-    listener = app.listener(reuse_port=processes > 1)
+    listener, hl7 = app.listener(reuse_port=processes > 1), app.hl7_listener()
     listener.start()
+    if hl7:
+        hl7.start()
     context = multiprocessing.get_context("spawn")
     others = [
         context.Process(target=_listen_beside, args=(settings,), daemon=True, name=f"listener-{number}")
@@ -163,6 +179,8 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     for other in others:
         other.terminate()
     listener.stop()
+    if hl7:
+        hl7.stop()
     app.close()
 
 

@@ -50,6 +50,8 @@ def serve() -> None:
     settings = _settings()
     with Service(settings) as service:
         click.echo(f"DICOM {settings.ae_title} on {settings.dicom_host}:{service.dicom_port}", err=True)
+        if service.hl7_port is not None:
+            click.echo(f"HL7 v2 (MLLP) on {settings.hl7_host}:{service.hl7_port}", err=True)
         click.echo(f"HTTP http://{settings.http_host}:{service.http_port}/", err=True)
         until_stopped()
 
@@ -58,7 +60,7 @@ def serve() -> None:
 @click.option("--processes", default=1, show_default=True, help="Listener processes sharing the port (Linux).")
 def listen(processes: int) -> None:
     """
-    Run the DICOM listener alone: it receives, stores and records, and needs no broker.
+    Run the listeners alone, DICOM and, with CONNECTOR_HL7_PORT, HL7 v2: they store and record, and need no broker.
 
     Example: connector listen --processes 2
     """

@@ -1,6 +1,6 @@
 """Reads a record from the EHR itself, by searches over the one patient."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from connector.core.case import Identifier, RecordReading
@@ -17,8 +17,12 @@ _MEDICATION_ORDERS = ("MedicationRequest", "MedicationStatement")
 class EhrRecordSource:
     """A RecordSource over an EHR."""
 
-    def __init__(self, client: EhrClient) -> None:
+    def __init__(
+        self, client: EhrClient, *, beside: Callable[[Sequence[Identifier]], list[Json]] | None = None
+    ) -> None:
+        """`beside` gives Observations without subject that came another way, by the identifiers of the patient."""
         self._client = client
+        self._beside = beside
 
     def read(self, identifiers: Sequence[Identifier]) -> RecordReading:
         """Find the one patient and read the record. Raises ImpossibleInput (none, several), TryLater or Refused."""
@@ -26,7 +30,9 @@ class EhrRecordSource:
         capabilities = self._client.capabilities()
         offered = [kind for kind in READ_TYPES if capabilities.reads(kind)]
         resources = [one for kind in offered for one in self._of(kind, patient)]
-        reading = read_record([*resources, *self._medications(resources)], patient=patient)
+        about = {"subject": {"reference": reference_of(patient)}}
+        kept = [{**one, **about} for one in self._beside(identifiers)] if self._beside else []
+        reading = read_record([*resources, *self._medications(resources), *kept], patient=patient)
         unread = tuple(Skipped(kind, "the EHR does not offer this resource type") for kind in READ_TYPES
                        if kind not in offered)  # fmt: skip
         return replace(reading, skipped=(*reading.skipped, *unread))

@@ -15,6 +15,7 @@ from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import SqlLedger
+from connector.store.messages import MessageBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Desk:
             ]
             + incomplete,
             "kept_out": kept_out,
+            "messages": MessageBook(self._ledger).waiting(limit),
             "feedback": CardShelf(self._engine).feedback(limit),
             "events": [
                 {

@@ -262,3 +262,31 @@ feedback = sa.Table(
     sa.Column("acted_at", sa.String(40), nullable=False),
     sa.Column("received_at", sa.Float, nullable=False),
 )
+
+# HL7 v2 messages that were answered: taken, or set aside for a person with the reason and the file.
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),  # a digest of sender and MSH-10
+    sa.Column("sender", sa.String(255), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # ORU^R01
+    sa.Column("digest", sa.String(64), nullable=False),  # of the whole message
+    sa.Column("state", sa.String(16), nullable=False, index=True),  # taken, set_aside
+    sa.Column("reason", sa.Text),
+    sa.Column("path", sa.Text),
+    sa.Column("context", sa.Text),  # of an order, as JSON without names
+    sa.Column("case_ref", sa.String(64), index=True),
+    sa.Column("received_at", sa.Float, nullable=False, index=True),
+)
+
+# Results that we keep ourselves, as FHIR Observations without their patient, by the case that the patient may be.
+result = sa.Table(
+    "result",
+    metadata,
+    sa.Column("case_ref", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("spoken_at", sa.Float, nullable=False),  # when the laboratory last spoke of it: a later word wins
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False, index=True),
+)

@@ -299,5 +299,5 @@ def _deletions(case_ref: str) -> Iterator[sa.Delete]:
     cards = sa.select(t.card.c.id).where(t.card.c.case_ref == case_ref)
     yield sa.delete(t.feedback).where(t.feedback.c.card_id.in_(cards))
     # What other rooms keep by case goes with it; cards before the assessments that they name.
-    for table in (t.card, t.assessment, t.patient, t.served, t.study):
+    for table in (t.card, t.assessment, t.patient, t.served, t.result, t.message, t.study):
         yield sa.delete(table).where(table.c.case_ref == case_ref)

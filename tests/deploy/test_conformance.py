@@ -64,7 +64,8 @@ def test_the_printed_statement_is_current() -> None:
 @pytest.mark.parametrize(
     ("arguments", "titles"),
     [
-        (("--format", "md"), ["# DICOM Conformance Statement", "# FHIR conformance"]),
+        (("--format", "md"), ["# DICOM Conformance Statement", "# FHIR conformance", "# HL7 v2 conformance"]),
+        (("--format", "md", "--hl7"), ["# HL7 v2 conformance"]),
         (("--format", "md", "--dicom"), ["# DICOM Conformance Statement"]),
         (("--format", "md", "--fhir"), ["# FHIR conformance"]),
         (("--format", "md", "--fhir", "--dicom"), ["# DICOM Conformance Statement", "# FHIR conformance"]),
@@ -76,7 +77,7 @@ def test_the_command_prints_the_side_that_is_asked_for(arguments: tuple[str, ...
 
 def test_json_holds_both_sides_and_fhir_alone_is_a_capability_statement() -> None:
     both = json.loads(run())
-    assert set(both) == {"dicom", "fhir"}
+    assert set(both) == {"dicom", "fhir", "hl7v2"}
     assert json.loads(run("--dicom")) == {"dicom": both["dicom"]}
     assert json.loads(run("--fhir")) == both["fhir"]
     CapabilityStatement.model_validate(both["fhir"])
