@@ -4,7 +4,9 @@
 
 Writing is compared with reading the same transaction into fhir.resources and writing it out again (1.00), which would
 lose the digits of decimals. A delivery is timed as first, as repeated (nothing changed, so nothing is written) and as a
-changed result of the same study. All share this machine's processors, so differences below 1.3 mean little.
+changed result of the same study. Last, resources written per second by four workers, one patient each, beside a bare
+client that posts the same resources without a look or a condition: the server's own ceiling on this machine (1.00). All
+share this machine's processors, so differences below 1.3 mean little.
 """
 
 import json
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -21,12 +24,16 @@ sys.path[:1] = [str(ROOT / "tests/judges"), str(ROOT / "tests/peers")]
 
 import fhir_cases as cases  # noqa: E402 - found by the path above
 import fhirkit  # noqa: E402
+import httpx  # noqa: E402
+from deployment import token  # noqa: E402
 from fhir.resources.R4B.bundle import Bundle  # noqa: E402
 from fhir_servers import FhirServer, medplum, sekmet  # noqa: E402
 
 from connector.fhir.deliver import EhrDestination  # noqa: E402
+from connector.ports import Document  # noqa: E402
 
 ROUNDS = 15
+PATIENTS, WORKERS = 16, 4
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -80,6 +87,64 @@ def delivering(name: str, server: FhirServer) -> None:
     print(f"  {name:30} {medians}")
 
 
+def prepared(server: FhirServer, name: str, patients: int) -> list[Document]:
+    """One document for each of so many new patients, with identifiers of their own."""
+    client = server.client()
+    documents = []
+    for number in range(patients):
+        identifier = [{"system": cases.SYSTEM, "value": f"{name}{number}"}]
+        made = client.create({"resourceType": "Patient", "identifier": identifier})
+        study = f"2.25.66{name}{number}"
+        lesions = tuple(cases.lesion(1000 * int(name) + 10 * number + each) for each in range(3))
+        points = (cases.TimePoint(study, cases.DAY, "CT", lesions),)
+        assessed = cases.assessment(study_instance_uid=study, time_points=points)
+        documents.append(cases.write(assessed, reading=cases.record(f"Patient/{made['id']}")))
+    client.close()
+    return documents
+
+
+def bare(server: FhirServer, bundle: dict, *, transaction: bool) -> None:
+    """Post a document's resources as they are: no look, no condition, no reading of what comes back."""
+    headers = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json"}
+    if server.credentials:
+        headers["Authorization"] = f"Bearer {token(server)}"
+    with httpx.Client(headers=headers, timeout=60) as http:
+        if transaction:
+            entries = [
+                {**entry, "request": {"method": "POST", "url": entry["resource"]["resourceType"]}}
+                for entry in bundle["entry"]
+            ]
+            http.post(server.base_url, json={**bundle, "entry": entries}).raise_for_status()
+            return
+        for entry in bundle["entry"]:
+            kind = entry["resource"]["resourceType"]
+            http.post(f"{server.base_url}/{kind}", json=entry["resource"]).raise_for_status()
+
+
+def per_second(work: Callable[[Document], object], documents: list[Document]) -> float:
+    """Resources per second with four workers."""
+    count = sum(len(json.loads(document.content)["entry"]) for document in documents)
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(work, documents))
+    return count / (time.perf_counter() - begun)
+
+
+def beside_the_ceiling(name: str, server: FhirServer, *, transaction: bool) -> None:
+    """Deliveries of four workers, and what the server can take at most."""
+
+    def post(document: Document) -> None:
+        bare(server, json.loads(document.content), transaction=transaction)
+
+    per_second(post, prepared(server, "1", WORKERS))  # warm
+    most = per_second(post, prepared(server, "2", PATIENTS))
+    client = server.client()
+    destination = EhrDestination(client)
+    ours = per_second(destination.deliver, prepared(server, "3", PATIENTS))
+    client.close()
+    print(f"  {name:30} bare {most:6.0f}/s   ours {ours:6.0f}/s  {ours / most:5.2f}")
+
+
 def main() -> None:
     writing()
     print(f"one delivery, median of {ROUNDS} patients")
@@ -91,6 +156,15 @@ def main() -> None:
             delivering("Medplum in memory, transaction", server)
         with medplum(path, bare=True) as server:
             delivering("Medplum, entry by entry", server)
+    print(f"resources written per second, {WORKERS} workers, {PATIENTS} patients, beside the server's ceiling")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        with sekmet(path) as server:
+            beside_the_ceiling("sekmet, transaction", server, transaction=True)
+        with medplum(path) as server:
+            beside_the_ceiling("Medplum in memory, transaction", server, transaction=True)
+        with medplum(path, bare=True) as server:
+            beside_the_ceiling("Medplum, entry by entry", server, transaction=False)
 
 
 if __name__ == "__main__":
