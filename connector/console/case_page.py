@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from connector.console.case_content import case_content
 from connector.console.people import Person
-from connector.console.resolving import offered
+from connector.console.resolving import OFFERS, offered
 from connector.console.site import Site, person_of, require
 from connector.report import words
 
@@ -60,6 +60,7 @@ def _content(site: Site, request: Request) -> dict[str, Any]:
         "identity": _identity(site, person, found),
         "acts": {study["study_instance_uid"]: offered(study, person) for study in found["studies"]},
         "events": site.logbook.of_case(case_ref),
+        "done": OFFERS.get(request.query_params.get("done", "")),
     }
 
 

@@ -20,7 +20,9 @@ def routes(site: Site) -> list[Route]:
     async def steps(request: Request) -> Response:
         require(person_of(request).is_operator, _ROLES)
         stopped = await run_in_threadpool(site.worklist.stopped)
-        return await run_in_threadpool(site.page, request, "steps.html", stopped=stopped)
+        return await run_in_threadpool(
+            site.page, request, "steps.html", stopped=stopped, done="done" in request.query_params
+        )
 
     async def settings(request: Request) -> Response:
         require(person_of(request).is_operator, _ROLES)

@@ -17,6 +17,7 @@ from connector.console.people import Person
 from connector.console.signing import Cookies
 from connector.console.wording import FILTERS
 from connector.core.case import PatientIdentity
+from connector.report.dose_slices import DoseSlices
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
 from connector.store.logbook import Logbook
@@ -34,6 +35,18 @@ class Studies(Protocol):
 
     def document(self, document_id: str) -> tuple[str, str, bytes] | None:
         """File name, media type and content of a document as a person opens it."""
+
+    def series(self, study_instance_uid: str) -> list[tuple[str, int]]:
+        """Modality and number of planes of every series of images."""
+
+    def image(self, study_instance_uid: str, number: int, index: int) -> bytes:
+        """One plane of a series as a PNG. Raises ImpossibleInput."""
+
+    def dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> DoseSlices:
+        """The dose map of an assessment. Raises ImpossibleInput."""
+
+    def dose_png(self, slices: DoseSlices, across: int, index: int) -> bytes:
+        """One cut through a dose map as a PNG."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ _AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scene:
+class Scene:
     """What both cuts show: the voxel they go through, the window around the regions, and the isodoses that occur."""
 
     dose: DoseReport
@@ -71,20 +71,10 @@ def dose_picture(
         width_ratios=(1, 1, 1.1),
         height_ratios=(1, 0.16) if arithmetic else (1,),
     )
-    crops = [crop_on_grid(region.mask, region.geometry, dose.geometry)[0] for region in regions]
-    if anatomy is not None and anatomy.geometry.frame_of_reference_uid != dose.geometry.frame_of_reference_uid:
-        anatomy = None
-    scene = _Scene(
-        dose=dose,
-        activity=activity,
-        anatomy=anatomy,
-        crops=crops,
-        place=_hottest(dose.dose_gy, _first_of_interest(regions, crops)),
-        window=_window(crops, dose),
-        levels=[level for level in ISODOSES_GY if level < float(dose.dose_gy.max())],
-    )
-    _cut(axes["A"], AXIAL, scene)
-    _cut(axes["C"], CORONAL, scene)
+    scene = scene_of(dose, activity, regions, anatomy)
+    crops, anatomy = scene.crops, scene.anatomy
+    draw_cut(axes["A"], AXIAL, scene)
+    draw_cut(axes["C"], CORONAL, scene)
     _curves(axes["D"], dose, regions, crops)
     if arithmetic:
         axes["L"].set_axis_off()
@@ -100,6 +90,24 @@ def dose_picture(
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def scene_of(
+    dose: DoseReport, activity: ActivityMap, regions: Sequence[Region], anatomy: AnatomyImage | None = None
+) -> Scene:
+    """Put together what cuts show; a CT in another frame of reference is left out."""
+    crops = [crop_on_grid(region.mask, region.geometry, dose.geometry)[0] for region in regions]
+    if anatomy is not None and anatomy.geometry.frame_of_reference_uid != dose.geometry.frame_of_reference_uid:
+        anatomy = None
+    return Scene(
+        dose=dose,
+        activity=activity,
+        anatomy=anatomy,
+        crops=crops,
+        place=_hottest(dose.dose_gy, _first_of_interest(regions, crops)),
+        window=_window(crops, dose),
+        levels=[level for level in ISODOSES_GY if level < float(dose.dose_gy.max())],
+    )
 
 
 def _arithmetic(dose: DoseReport) -> list[str]:
@@ -153,7 +161,7 @@ def _window(crops: Iterable[Crop | None], dose: DoseReport) -> tuple[slice, ...]
     )
 
 
-def _cut(axes: Axes, across: int, scene: _Scene) -> None:
+def draw_cut(axes: Axes, across: int, scene: Scene) -> None:
     """One cut through the scene's place; `across` is the array axis that is cut."""
     geometry = scene.dose.geometry
     at = tuple(scene.place[across] if axis == across else scene.window[axis] for axis in range(3))
@@ -173,7 +181,7 @@ def _cut(axes: Axes, across: int, scene: _Scene) -> None:
     axes.set_yticks([])
 
 
-def _background(axes: Axes, across: int, at: tuple[int | slice, ...], aspect: float, scene: _Scene) -> None:
+def _background(axes: Axes, across: int, at: tuple[int | slice, ...], aspect: float, scene: Scene) -> None:
     """The CT with the dose as a wash of colour, or the activity."""
     if scene.anatomy is None:
         values = scene.activity.concentration_bq_per_ml[at]
@@ -194,7 +202,7 @@ def _background(axes: Axes, across: int, at: tuple[int | slice, ...], aspect: fl
     )  # fmt: skip
 
 
-def _ct_in_cut(anatomy: AnatomyImage, across: int, scene: _Scene) -> NDArray[np.float32]:
+def _ct_in_cut(anatomy: AnatomyImage, across: int, scene: Scene) -> NDArray[np.float32]:
     """CT values at fine steps of the cut's window, by linear interpolation."""
     geometry = scene.dose.geometry
     axes = [axis for axis in range(3) if axis != across]
@@ -212,7 +220,7 @@ def _ct_in_cut(anatomy: AnatomyImage, across: int, scene: _Scene) -> NDArray[np.
     return np.asarray(values.reshape(down.shape))
 
 
-def _lines(axes: Axes, across: int, at: tuple[int | slice, ...], scene: _Scene) -> None:
+def _lines(axes: Axes, across: int, at: tuple[int | slice, ...], scene: Scene) -> None:
     """Outlines of the regions, dashed, and isodose lines; a single row or column of voxels has neither."""
     for number, crop in enumerate(scene.crops):
         if crop is not None and (outline := _outlined(crop, across, scene)).any():
@@ -221,14 +229,14 @@ def _lines(axes: Axes, across: int, at: tuple[int | slice, ...], scene: _Scene) 
     dose_gy = scene.dose.dose_gy[at]
     levels = [level for level in scene.levels if level < float(dose_gy.max())]
     if levels:
-        colours = _isodose_colours(scene.levels)
+        colours = isodose_colours(scene.levels)
         drawn = axes.contour(dose_gy, levels=levels, colors=[colours[level] for level in levels], linewidths=1.4)
         # A rim keeps lines visible: white on dark activity, black on a CT.
         rim = "white" if scene.anatomy is None else "black"
         drawn.set(path_effects=[withStroke(linewidth=2.4, foreground=rim)])
 
 
-def _outlined(crop: Crop, across: int, scene: _Scene) -> NDArray[np.bool_]:
+def _outlined(crop: Crop, across: int, scene: Scene) -> NDArray[np.bool_]:
     """A region in the window of one cut."""
     sides = [axis for axis in range(3) if axis != across]
     plane: NDArray[np.bool_] = np.zeros([scene.dose.geometry.shape[axis] for axis in sides], dtype=bool)
@@ -280,13 +288,13 @@ def _position(geometry: VolumeGeometry, across: int, place: tuple[int, int, int]
     return f"{'xyz'[main]} = {point[main]:.1f} mm"
 
 
-def _isodose_colours(levels: Sequence[float]) -> dict[float, Any]:
+def isodose_colours(levels: Sequence[float]) -> dict[float, Any]:
     """One colour a level, from dark to bright over the levels that occur."""
     return dict(zip(levels, colormaps["plasma"](np.linspace(0.1, 0.92, len(levels))), strict=True))
 
 
 def _isodose_handles(levels: Sequence[float]) -> list[Line2D]:
-    colours = _isodose_colours(levels)
+    colours = isodose_colours(levels)
     return [Line2D([], [], color=colours[level], label=f"{level:g} Gy") for level in levels]
 
 

@@ -245,6 +245,27 @@ class Worklist:
             row = connection.execute(query).one_or_none()
         return None if row is None else dict(row._mapping)  # noqa: SLF001 - as above
 
+    def document_path(self, assessment_id: str, kind: str) -> str | None:
+        """
+        Where the document of this kind lies that belongs to an assessment; None when there is none.
+
+        A document equal to an earlier one of the same study was not written again: then it is that one.
+        """
+        of_study = sa.select(t.assessment.c.study_instance_uid).where(t.assessment.c.id == assessment_id)
+        query = (
+            sa.select(t.document.c.path)
+            .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
+            .where(t.document.c.kind == kind, t.document.c.study_instance_uid == of_study.scalar_subquery())
+            .where(
+                t.assessment.c.assessed_at
+                <= sa.select(t.assessment.c.assessed_at).where(t.assessment.c.id == assessment_id).scalar_subquery()
+            )
+            .order_by(t.assessment.c.assessed_at.desc())
+            .limit(1)
+        )
+        with self._reading.connect() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
     def stopped(self) -> list[dict[str, Any]]:
         """Every step that was given up or refused, the oldest first: nothing of it goes on without a person."""
         of_document = sa.func.coalesce(t.study.c.case_ref, t.assessment.c.case_ref).label("case_ref")
