@@ -14,6 +14,8 @@ from connector.console.passwords import hash_password
 from connector.console.signing import Cookies
 from connector.console.site import Site
 from connector.core.case import Identifier, PatientIdentity
+from connector.core.errors import ImpossibleInput
+from connector.report.dose_pictures import DoseSlices
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
 from connector.store.logbook import Asked, Logbook
@@ -37,6 +39,20 @@ class Files:
 
     def document(self, document_id: str) -> tuple[str, str, bytes] | None:
         return f"{document_id[:4]}.pdf", "application/pdf", b"%PDF-1.7"
+
+    def series(self, study_instance_uid: str) -> list[tuple[str, int]]:
+        return [("CT", 3)] if study_instance_uid else []
+
+    def image(self, study_instance_uid: str, number: int, index: int) -> bytes:
+        if (number, index) != (0, 1) or not study_instance_uid:
+            raise ImpossibleInput("the pixels do not decode")
+        return b"PNG"
+
+    def dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> DoseSlices:
+        raise ImpossibleInput(f"the files are gone: {bool(summary and rtdose and study_instance_uid)}")
+
+    def dose_png(self, slices: DoseSlices, across: int, index: int) -> bytes:
+        raise ImpossibleInput(f"there is none: {slices} {across} {index}")
 
 
 @dataclass
