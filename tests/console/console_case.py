@@ -15,7 +15,7 @@ from connector.console.signing import Cookies
 from connector.console.site import Site
 from connector.core.case import Identifier, PatientIdentity
 from connector.core.errors import ImpossibleInput
-from connector.report.dose_pictures import DoseSlices
+from connector.report.dose_slices import DoseSlices
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
 from connector.store.logbook import Asked, Logbook
