@@ -34,10 +34,12 @@ def read_file_meta(octets: bytes) -> tuple[Announced, int] | None:
     """
     if len(octets) < _PREAMBLE + 4:
         return None
-    if octets[_PREAMBLE : _PREAMBLE + 4] != b"DICM":
+    # dicomweb-client sends data sets that were never in a file without preamble and DICM: the rest is all there.
+    bare = octets[_PREAMBLE : _PREAMBLE + 4] != b"DICM"
+    if bare and not (octets[:2] == _META_GROUP.to_bytes(2, "little") and octets[4:6].isupper()):
         raise ImpossibleInput("the part is no DICOM file: it must begin with a preamble and DICM")
     found: dict[str, str] = {}
-    position = _PREAMBLE + 4
+    position = 0 if bare else _PREAMBLE + 4
     while (element := _meta_element(octets, position)) is not None:
         number, start, end = element
         if number < 0:
