@@ -14,7 +14,9 @@ from state_peers import free_port
 
 from connector.demo.archive import Archive
 from connector.demo.case import DemoCase
-from connector.demo.run import send_study, settings_for
+from connector.demo.feed import read_study, send_study
+from connector.demo.run import settings_for
+from connector.dicom.pacs_association import Pacs
 from connector.service import Service
 
 
@@ -71,7 +73,8 @@ def scene(tmp_path_factory, demo_case: DemoCase):
         with Service(settings) as service:
             client.base = settings.public_url
             client.services = {one["hook"]: one for one in client.discover()["services"]}
-            send_study(demo_case.studies[0], service.dicom_port)
+            us = Pacs(host="127.0.0.1", port=service.dicom_port, ae_title="CONNECTOR", calling_ae_title="DEMO")
+            send_study(us, read_study(demo_case.studies[0]))
             patient_id = archive.records.search("Patient", [])[0]["id"]
             end = time.monotonic() + 60
             while not client.ask("patient-view", patient_id):
