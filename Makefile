@@ -1,8 +1,9 @@
-.PHONY: demo test bench gate lock print
+.PHONY: demo test bench gate lock print sbom
 demo: ; deploy/demo
 test: ; tests/run
 gate: ; .ci/run
 print: ; deploy/print
+sbom: ; deploy/sbom
 bench: ; for benchmark in benchmarks/*.py; do .venv/bin/python $$benchmark; done
 # Hashes and versions of everything; no index is named, so that a site's own mirror serves as well.
 lock:

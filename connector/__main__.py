@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "operate", "status": "operate", "replay": "operate", "release": "operate", "study": "operate",
     "migrate": "operate", "tidy": "retention", "erase": "retention", "keys": "keys",
     "user": "user",
+    "backup": "backup", "restore": "backup",
 }  # fmt: skip
 
 
@@ -53,7 +54,8 @@ def main() -> None:
     Try it:          connector demo | simulate
     Cases on files:  connector respond | dose plan | dose fit | dose map | select | process
     The service:     connector serve, or listen + worker + beat + web
-    Operation:       connector check | status | replay | release | study complete | migrate | tidy | erase | user
+    Operation:       connector check | status | replay | release | study complete | tidy | erase | user
+    Keeping it:      connector backup | restore | migrate
     Before the EHR:  connector keys make | keys public
     """  # noqa: D301 - click reads the \b
 

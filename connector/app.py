@@ -30,8 +30,9 @@ from connector.fhir.subscribe import Wanted, Watch
 from connector.fhir.write_card import CardWriter
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
+from connector.forward import Forwarder
 from connector.hl7v2.listen import MllpListener
-from connector.neighbours import check_neighbours, ehr_client, pacs_destination, pacs_priors
+from connector.neighbours import audit_repositories, check_neighbours, ehr_client, pacs_destination, pacs_priors
 from connector.orders import Orders
 from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
 from connector.report.board_report import BoardReport, ReportFile
@@ -40,6 +41,7 @@ from connector.settings import Settings
 from connector.settings.routing import read_routing
 from connector.steps import Look, Priors, Steps
 from connector.store.accounts import Accounts
+from connector.store.backup import Place
 from connector.store.cards import CardShelf
 from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
@@ -53,6 +55,7 @@ from connector.store.procedure_steps import SqlProcedureSteps
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
 from connector.store.tidy import Policy, Tidy
+from connector.tracing import Tracing
 from connector.web.pages import Check
 
 
@@ -128,7 +131,17 @@ def _engine(settings: Settings) -> sa.Engine:
 
 
 def _ledger(settings: Settings, engine: sa.Engine) -> SqlLedger:
-    return SqlLedger(engine, outbox_dir=settings.data_dir / "outbox", lease_seconds=settings.lease_seconds)
+    return SqlLedger(
+        engine,
+        outbox_dir=settings.data_dir / "outbox",
+        lease_seconds=settings.lease_seconds,
+        audit_repositories=settings.audit_repositories,
+    )
+
+
+def place_of(settings: Settings) -> Place:
+    """Where the state is kept, to be backed up or restored."""
+    return Place(settings.data_dir, settings.ledger_url)
 
 
 def _tidy(settings: Settings, ledger: SqlLedger) -> Tidy:
@@ -159,6 +172,8 @@ class App:
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
         self.tidy = _tidy(settings, self.ledger)
+        self.forwarder = Forwarder(self.ledger.trail, audit_repositories(settings), self.memory)
+        self._tracing = Tracing(settings.otlp_endpoint)
         self.pulse = Pulse(self._engine, sign_in=self._ehr.sign_in if self._ehr else None)
         self.more_checks: dict[str, Check] = {}  # of the process that runs these parts
         self.steps = Steps(
@@ -181,11 +196,13 @@ class App:
             maximum_attempts=settings.maximum_attempts,
             poll_seconds=settings.ehr_poll_seconds,
             follow_days=settings.ehr_follow_days,
+            tracing=self._tracing,
         )
 
     def close(self) -> None:
         """Let go of the database and of connections."""
         self.inbox.close()
+        self._tracing.close()
         if self._ehr is not None:
             self._ehr.close()
         self._engine.dispose()

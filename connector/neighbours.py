@@ -1,10 +1,13 @@
 """How PACS, EHR and broker are reached, from the settings: addresses, credentials, TLS."""
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
 
+from connector.audit import Speaker
 from connector.core.errors import BadCase, ConnectorError
+from connector.dicom.audit_syslog import SyslogRepository
 from connector.dicom.pacs import PacsDestination
 from connector.dicom.pacs_association import Pacs
 from connector.dicom.pacs_dimse import DimseArchive
@@ -14,7 +17,8 @@ from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_token import SmartCredentials
 from connector.fhir.signing_keys import SigningKey, jwks, read_jwks, read_key
 from connector.fhir.vendors import vendor_for
-from connector.ports import Inbox
+from connector.fhir.write_audit_event import AuditEventRepository
+from connector.ports import AuditRepository, Inbox
 from connector.settings import Settings
 
 
@@ -65,6 +69,30 @@ def _web_pacs(settings: Settings) -> WebPacs:
         ca_file=settings.pacs_tls_ca_file,
         certificate=(str(certificate), str(key)) if certificate is not None and key is not None else None,
     )
+
+
+def audit_repositories(settings: Settings) -> dict[str, AuditRepository]:
+    """The audit repositories that are set, by name."""
+    speaker = Speaker(
+        ae_title=settings.ae_title,
+        host=socket.getfqdn(),
+        pacs_ae_title=settings.pacs_ae_title,
+        ehr=settings.ehr_url,
+    )
+    found: dict[str, AuditRepository] = {}
+    if settings.audit_syslog:
+        host, _, port = settings.audit_syslog.rpartition(":")
+        tls = None
+        if settings.audit_syslog_tls:
+            tls = ssl.create_default_context(cafile=settings.audit_syslog_ca_file)
+            if settings.tls_certificate_file is not None:
+                tls.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
+        found["syslog"] = SyslogRepository(host, int(port), speaker=speaker, tls=tls)
+    if settings.audit_fhir_url:
+        is_ehr = settings.audit_fhir_url.rstrip("/") == settings.ehr_url.rstrip("/")
+        client = (ehr_client(settings) if is_ehr else None) or EhrClient(settings.audit_fhir_url)
+        found["fhir"] = AuditEventRepository(client, speaker)
+    return found
 
 
 def ehr_client(settings: Settings) -> EhrClient | None:

@@ -13,7 +13,7 @@ from connector.core.errors import ConnectorError
 from connector.logs import get_logger
 from connector.settings import Settings
 from connector.store.pulse import EVERY_SECONDS
-from connector.worker import TIDY_SECONDS, hand_out, make_celery
+from connector.worker import FORWARD_SECONDS, TIDY_SECONDS, hand_out, make_celery
 
 log = get_logger("service")
 
@@ -61,6 +61,8 @@ class Service:
         self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
         self._run("look", self._every(min(self._settings.ehr_poll_seconds, 10.0), self._look))
         self._run("tidy", self._every(TIDY_SECONDS, self._tidy))
+        self._run("forward", self._every(FORWARD_SECONDS, self._forward))
+        self.app.ledger.trail.note(kind="started", ref="serve")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,6 +77,7 @@ class Service:
         for thread in self._threads:
             thread.join(timeout=10.0)
         state.should_stop = None
+        self.app.ledger.trail.note(kind="stopped", ref="serve")
         self.app.close()
 
     def _run(self, name: str, target: Callable[[], None]) -> None:
@@ -108,6 +111,9 @@ class Service:
             self.app.pulse.beat("worker")
         self.app.pulse.beat("listen")
         hand_out(self._celery, self.app.steps.sweep())
+
+    def _forward(self) -> None:
+        self.app.forwarder.run()
 
     def _tidy(self) -> None:
         self.app.tidy.run()
@@ -172,6 +178,7 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     for other in others:
         other.start()
     log.info("listening", port=listener.port, count=processes)
+    app.ledger.trail.note(kind="started", ref="listen")
     beating = threading.Event()
     threading.Thread(target=_beat_while_listening, args=(app, beating), name="pulse", daemon=True).start()
     wait()
@@ -181,6 +188,7 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     listener.stop()
     if hl7:
         hl7.stop()
+    app.ledger.trail.note(kind="stopped", ref="listen")
     app.close()
 
 
@@ -202,6 +210,8 @@ def web(settings: Settings, *, wait: Callable[[], None]) -> None:
     http = _Http(app, settings)
     http.start()
     log.info("http_open", port=http.port)
+    app.ledger.trail.note(kind="started", ref="web")
     wait()
     http.stop()
+    app.ledger.trail.note(kind="stopped", ref="web")
     app.close()

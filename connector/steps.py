@@ -20,6 +20,7 @@ from connector.store.completeness import Completeness
 from connector.store.desk import Desk
 from connector.store.jobs import Lease, LeaseLost, back_off_seconds
 from connector.store.ledger import SqlLedger, StudyRow
+from connector.tracing import NO_TRACING, Tracing
 
 log = get_logger("steps")
 
@@ -58,6 +59,7 @@ class Steps:
         maximum_attempts: int,
         poll_seconds: float = 60.0,
         follow_days: int = 365,
+        tracing: Tracing = NO_TRACING,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._ledger = ledger
@@ -73,6 +75,7 @@ class Steps:
         self._maximum_attempts = maximum_attempts
         self._poll_seconds = poll_seconds
         self._follow_seconds = follow_days * 86400.0
+        self._tracing = tracing
         self._now = now
 
     def sweep(self) -> Sequence[tuple[str, str]]:
@@ -92,7 +95,10 @@ class Steps:
         started = time.monotonic()
         step = self._assess if lease.kind == "assess" else self._deliver
         try:
-            following = step(lease)
+            with self._tracing.span(
+                lease.kind, lease.traceparent, document_id=lease.ref, kind=lease.kind, attempt=lease.attempts + 1
+            ):
+                following = step(lease)
         except LeaseLost:
             log.warning("lease_lost", document_id=lease.ref, kind=lease.kind)
             return ()
@@ -145,6 +151,7 @@ class Steps:
             with self._ledger.transaction() as connection:
                 self._ledger.jobs.done(connection, lease)
             return ()
+        self._trace_reception(lease, study)
         told = self._fetch_priors(study)
         before, study = study, self._ledger.study(lease.ref) or study
         subject = Subject(
@@ -156,28 +163,31 @@ class Steps:
             is_latest_study=study.is_latest,
             told=(*study.told, *told),
         )
-        gathered = self._flow.gather(subject)
+        with self._tracing.span("read", study_instance_uid=study.study_instance_uid, count=len(study.paths)):
+            gathered = self._flow.gather(subject)
         digest, ruleset = digest_of(gathered, study.assess)
         if self._ledger.has_assessment(study.study_instance_uid, digest, ruleset):
             return self._finish_unchanged(lease, study, gathered)
         summary = self._ledger.earlier_summary(study.study_instance_uid)
-        assessment = self._flow.assess(
-            gathered,
-            today=assessment_day(lease.asked_at),
-            previous=read_earlier(summary) if summary is not None else None,
-            parts=study.assess,
-        )
-        documents = self._flow.write(
-            gathered,
-            assessment,
-            paths=study.paths,
-            predecessors=self._ledger.predecessors(study.study_instance_uid),
-            is_latest_study=study.is_latest,
-        )
+        with self._tracing.span("decide"):
+            assessment = self._flow.assess(
+                gathered,
+                today=assessment_day(lease.asked_at),
+                previous=read_earlier(summary) if summary is not None else None,
+                parts=study.assess,
+            )
+        with self._tracing.span("write"):
+            documents = self._flow.write(
+                gathered,
+                assessment,
+                paths=study.paths,
+                predecessors=self._ledger.predecessors(study.study_instance_uid),
+                is_latest_study=study.is_latest,
+            )
         with self._ledger.transaction() as connection:
             following = self._ledger.save(
                 connection, assessment, dumps(render(assessment)), documents,
-                caused_at=lease.caused_at, traceparent=lease.traceparent,
+                caused_at=lease.caused_at, traceparent=self._tracing.here() or lease.traceparent,
             )  # fmt: skip
             self._ledger.tell(
                 connection, kind="assessed", ref=study.study_instance_uid, case_ref=study.case_ref,
@@ -207,6 +217,14 @@ class Steps:
         if study is None:
             raise Refused("the PACS sent no instance of the ordered study: look for it there")
         return study
+
+    def _trace_reception(self, lease: Lease, study: StudyRow) -> None:
+        """Tell of the reception, which is the beginning of the trace, when its step runs for the first time."""
+        if lease.attempts == 0 and lease.traceparent == study.traceparent:
+            self._tracing.past(
+                "receive", study.traceparent, began_at=study.received_from, ended_at=study.received_until,
+                study_instance_uid=study.study_instance_uid, count=len(study.paths),
+            )  # fmt: skip
 
     def _fetch_priors(self, study: StudyRow) -> tuple[str, ...]:
         """Fetch earlier studies; a PACS that is away is asked again, one that refuses is told in the result."""

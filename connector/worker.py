@@ -15,6 +15,7 @@ from connector.settings import Settings
 log = get_logger("worker")
 
 TIDY_SECONDS = 3600.0
+FORWARD_SECONDS = 5.0
 TASK_OF_KIND = {"assess": "connector.assess", "deliver": "connector.deliver"}
 
 
@@ -58,6 +59,11 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
                 "schedule": min(settings.ehr_poll_seconds, 10.0),
                 "options": {"expires": settings.ehr_poll_seconds},
             },
+            "forward": {
+                "task": "connector.forward",
+                "schedule": FORWARD_SECONDS,
+                "options": {"expires": FORWARD_SECONDS},
+            },
             "tidy": {"task": "connector.tidy", "schedule": TIDY_SECONDS, "options": {"expires": TIDY_SECONDS}},
         },
     )
@@ -81,7 +87,11 @@ def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
         if tidied.cases:
             log.info("tidied", count=tidied.cases)
 
-    for name, step in (("assess", work), ("deliver", work), ("sweep", sweep), ("look", look), ("tidy", tidy)):
+    def forward() -> None:
+        app().forwarder.run()
+
+    steps = {"assess": work, "deliver": work, "sweep": sweep, "look": look, "tidy": tidy, "forward": forward}
+    for name, step in steps.items():
         # Not shared: another service in this process has its own ledger.
         celery.task(step, name=f"connector.{name}", shared=False)
     return celery

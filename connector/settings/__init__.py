@@ -11,12 +11,13 @@ from connector.settings.dicom import DicomSettings
 from connector.settings.ehr import EhrSettings
 from connector.settings.hl7v2 import Hl7Settings
 from connector.settings.http import HttpSettings
+from connector.settings.watch import WatchSettings
 from connector.settings.work import WorkSettings
 
 _SECRETS_DIR = Path("/run/secrets")  # where Docker, Podman and Kubernetes put them by custom
 
 
-class Settings(ConsoleSettings, Hl7Settings, EhrSettings, HttpSettings, DicomSettings, WorkSettings):
+class Settings(WatchSettings, ConsoleSettings, Hl7Settings, EhrSettings, HttpSettings, DicomSettings, WorkSettings):
     """The whole configuration; only `app.py` and what it is made of read it."""
 
     model_config = SettingsConfigDict(env_prefix="CONNECTOR_", extra="ignore")

@@ -52,17 +52,18 @@ def migrate(url: str, revision: str = "head") -> str:
             # Several processes may start together: one migrates, the others wait.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7203)"))
         config.attributes["connection"] = connection
-        current = _current(connection)
+        current = revision_of(connection)
         if revision == "head" or current is None or _is_ahead(config, revision, current):
             command.upgrade(config, revision)
         else:
             command.downgrade(config, revision)
-        at = _current(connection)
+        at = revision_of(connection)
     engine.dispose()
     return at or "empty"
 
 
-def _current(connection: sa.Connection) -> str | None:
+def revision_of(connection: sa.Connection) -> str | None:
+    """The revision a database is at, None when it is empty."""
     from alembic.migration import MigrationContext  # noqa: PLC0415 - only needed when migrating
 
     return MigrationContext.configure(connection).get_current_revision()

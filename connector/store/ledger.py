@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -34,6 +33,9 @@ class StudyRow:
     study_instance_uid: str
     case_ref: str
     completed_at: float
+    received_from: float
+    received_until: float
+    traceparent: str | None  # the trace of its reception
     identity_released: bool
     is_rejected: bool  # a person said that it is a wrong patient's
     is_latest: bool
@@ -96,7 +98,7 @@ class SqlLedger:
         row = connection.execute(sa.select(t.study).where(here)).one_or_none()
         if row is None or row.state in ("rejected", "tidying", "tidied"):
             return False
-        self._tell_received(connection, row)
+        self.trail.received(connection, row)
         connection.execute(
             sa.update(t.study)
             .where(here)
@@ -110,23 +112,6 @@ class SqlLedger:
             caused_at=row.last_received_at, traceparent=row.traceparent,
         )  # fmt: skip
         return True
-
-    def _tell_received(self, connection: sa.Connection, study: sa.Row[Any]) -> None:
-        """Tell once who sent what came since the study was complete the last time."""
-        senders = connection.execute(
-            sa.select(t.instance.c.source, sa.func.count())
-            .where(
-                t.instance.c.study_instance_uid == study.study_instance_uid,
-                t.instance.c.received_at > (study.completed_at or 0.0),
-            )
-            .group_by(t.instance.c.source)
-            .order_by(t.instance.c.source)
-        ).all()
-        for source, count in senders:
-            self.tell(
-                connection, kind="received", ref=study.study_instance_uid, case_ref=study.case_ref,
-                detail=f"{count} instances", actor=source,
-            )  # fmt: skip
 
     def study(self, study_instance_uid: str) -> StudyRow | None:
         """Get a study with its files and those of the patient's earlier studies."""
@@ -158,6 +143,9 @@ class SqlLedger:
                 study_instance_uid=study_instance_uid,
                 case_ref=here.case_ref,
                 completed_at=here.completed_at or here.last_received_at,
+                received_from=here.first_received_at,
+                received_until=here.last_received_at,
+                traceparent=here.traceparent,
                 identity_released=here.identity_released_at is not None,
                 is_rejected=here.state == "rejected",
                 is_latest=study_instance_uid == latest,

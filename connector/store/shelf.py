@@ -42,7 +42,7 @@ class SqlShelf:
                 .where(t.document.c.kind == "fhir", t.assessment.c.case_ref == case_ref)
                 .order_by(t.assessment.c.assessed_at)
             ).all()
-        return [(Path(row.path).read_bytes(), row.assessed_at) for row in rows if Path(row.path).exists()]
+        return [(Path(row.path).read_bytes(), row.assessed_at) for row in rows if row.path and Path(row.path).exists()]
 
     def _indexed(self, resource_id: str) -> str | None:
         with self._reading.connect() as connection:

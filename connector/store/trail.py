@@ -59,6 +59,23 @@ class Trail:
             )
         )  # fmt: skip
 
+    def received(self, connection: sa.Connection, study: sa.Row[Any]) -> None:
+        """Tell once who sent what came since the study was complete the last time."""
+        senders = connection.execute(
+            sa.select(t.instance.c.source, sa.func.count())
+            .where(
+                t.instance.c.study_instance_uid == study.study_instance_uid,
+                t.instance.c.received_at > (study.completed_at or 0.0),
+            )
+            .group_by(t.instance.c.source)
+            .order_by(t.instance.c.source)
+        ).all()
+        for source, count in senders:
+            self.audit(
+                connection, kind="received", ref=study.study_instance_uid, case_ref=study.case_ref,
+                detail=f"{count} instances", actor=source,
+            )  # fmt: skip
+
     def note(self, **told: Any) -> None:
         """Append one event in a transaction of its own: what was looked at, who signed in."""
         with self._engine.begin() as connection:

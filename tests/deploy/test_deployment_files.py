@@ -22,8 +22,10 @@ from connector.store.figures import LedgerFigures
 from connector.store.trail import Trail
 from connector.web.metrics import TOLD, Disk, metrics_table, registry
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
-SHIPPED = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.name not in {"setup", "demo", "print"})
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+FOR_DEVELOPERS = {"setup", "demo", "print", "sbom"}
+SHIPPED = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.name not in FOR_DEVELOPERS)
 UNITS = sorted(DEPLOY.glob("systemd/connector*.service"))
 MANIFESTS = sorted(DEPLOY.glob("kubernetes/*.yaml"))
 SECRETS = {"connector_ehr_private_key"}  # read by its path, not as a setting
@@ -166,7 +168,7 @@ def test_a_unit_runs_a_command_that_exists(unit: Path) -> None:
     assert "Usage" in run(sys.executable, "-m", "connector", *line.split(), "--help")
 
 
-@pytest.mark.parametrize("script", ["make-secrets", "print", "systemd/connector-run"])
+@pytest.mark.parametrize("script", ["make-secrets", "print", "sbom", "systemd/connector-run"])
 def test_a_script_is_bash(script: str) -> None:
     run("bash", "-n", DEPLOY / script)
     assert (DEPLOY / script).stat().st_mode & 0o111
@@ -198,6 +200,19 @@ def test_hadolint_finds_nothing_in_the_containerfile() -> None:
     assert "--require-hashes -r requirements.lock" in text
     assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
     assert "HEALTHCHECK" in text
+
+
+def test_the_bill_of_materials_holds_what_is_locked() -> None:
+    bill, _ = json.JSONDecoder().raw_decode(run(DEPLOY / "sbom"))
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "irt-connector")
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = re.findall(r"^([a-z0-9._-]+)(?:\[[a-z,]+\])?==([^ ;]+)", lock, re.MULTILINE)
+    assert {(one["name"], one["version"]) for one in bill["components"]} == set(locked)
+
+
+def test_the_image_makes_its_own_bill_of_materials_with_the_locked_tool() -> None:
+    (named,) = re.findall(r"cyclonedx-bom==([\d.]+)", (DEPLOY / "Containerfile").read_text())
+    assert f"\ncyclonedx-bom=={named} " in (ROOT / "requirements-dev.lock").read_text()
 
 
 # Kubernetes
@@ -244,6 +259,23 @@ def test_there_is_one_clock_and_the_workers_grow() -> None:
     assert scaled[0]["spec"]["scaleTargetRef"]["name"] == "connector-worker"
     worker = next(one for one in workloads() if one["metadata"]["name"] == "connector-worker")
     assert "replicas" not in worker["spec"], "else an update takes the scaler's workers away"
+
+
+def test_workers_grow_with_the_age_of_the_queue(tmp_path: Path) -> None:
+    made = documents(DEPLOY / "kubernetes" / "worker.yaml")
+    (scaler,) = [one for one in made if one["kind"].startswith("Horizontal")]
+    external = [one["external"]["metric"]["name"] for one in scaler["spec"]["metrics"] if one["type"] == "External"]
+    assert external == ["connector_queue_age_seconds"]
+    (scaled,) = documents(DEPLOY / "kubernetes" / "keda" / "worker.yaml")
+    (trigger,) = scaled["spec"]["triggers"]
+    rules = {"groups": [{"name": "keda", "rules": [{"record": "age", "expr": trigger["metadata"]["query"]}]}]}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    run("promtool", "check", "rules", tmp_path / "rules.yaml")
+    assert set(re.findall(r"connector_\w+", trigger["metadata"]["query"])) <= set(TOLD)
+    component = yaml.safe_load((DEPLOY / "kubernetes" / "keda" / "kustomization.yaml").read_text())
+    (patch,) = component["patches"]
+    assert patch["target"] == {"kind": scaler["kind"], "name": scaler["metadata"]["name"]}, "two scalers would fight"
+    assert scaled["spec"]["scaleTargetRef"]["name"] == scaler["spec"]["scaleTargetRef"]["name"]
 
 
 @pytest.mark.parametrize("part", [*PARTS, "migrate"])

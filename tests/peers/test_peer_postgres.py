@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from backup_case import filled, paths
 from ledger_case import Bench, assessment, document, make_bench, receipt
 from state_peers import postgres_server
 
+from connector.core.errors import BadCase
 from connector.ports import ReceiptOutcome
 from connector.store import tables as t
+from connector.store.backup import Place, back_up, restore
 from connector.store.engine import migrate
 
 
@@ -65,3 +68,21 @@ def test_a_study_completes_and_its_status_is_told(bench: Bench) -> None:
     assert bench.ledger.complete_quiet_studies(30) == 1
     status = bench.desk.status()
     assert (status["instances"], status["studies"], status["jobs"]) == (1, {"complete": 1}, {"assess.due": 1})
+
+
+def test_a_backup_of_postgresql_comes_back_into_an_empty_database(url: str, tmp_path: Path) -> None:
+    migrate(url, "base")
+    place, bench = filled(tmp_path, url)
+    bench.inbox.close()
+    bench.engine.dispose()
+    back_up(place, tmp_path / "copy")
+    with pytest.raises(BadCase, match="is not empty"):
+        restore(Place(tmp_path / "new", url), tmp_path / "copy")
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE fresh"))
+    engine.dispose()
+    fresh = sa.make_url(url).set(database="fresh").render_as_string(hide_password=False)
+    assert restore(Place(tmp_path / "new", fresh), tmp_path / "copy")["moved"] == 2
+    assert all(path.exists() for path in paths(fresh))
+    assert migrate(fresh) == migrate(url)
