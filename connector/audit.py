@@ -29,6 +29,8 @@ MEANINGS: Mapping[str, Meaning] = {
     "record_read": Meaning("110110", "R"),
     "assessed": Meaning("110103", "R"),
     "viewed": Meaning("110103", "R"),
+    "document_opened": Meaning("110103", "R"),
+    "identity_shown": Meaning("110110", "R"),
     "erased": Meaning("110105", "D"),
     "tidied": Meaning("110105", "D"),
     "signed_in": Meaning("110114", "E", "110122"),

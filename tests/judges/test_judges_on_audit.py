@@ -42,6 +42,8 @@ RECORDS = {
     "delivered to the EHR": record("delivered", "ehr", actor=""),
     "a delivery that failed": record("parked", "pacs", actor="", ok=False),
     "a deed with a kind of its own": record("noted"),
+    "a document that a person opened": record("document_opened"),
+    "a name that a person had shown": record("identity_shown"),
     "a case without a record": AuditRecord(
         1, AT, "assessed", "1.2.3", "case", "", True, "", study_instance_uid="1.2.3", patient_id="P1"
     ),
