@@ -1,6 +1,7 @@
 """The conformance statements of the protocol rooms: their values as JSON, or put into words for people."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,51 @@ from connector.hl7v2 import conformance as hl7v2_room
 from connector.settings import explain
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An IHE transaction of an actor, and the test that runs it with a real peer."""
+
+    profile: str
+    actor: str
+    transaction: str
+    run_with: str
+    test: str
+
+
+IHE_ROLES = (
+    Role("AI Results (AIR)", "Evidence Creator", "Evidence Documents Stored (RAD-43): SR of TID 1500, RT Dose",
+         "Orthanc", "tests/peers/test_peer_dicom_pacs.py::test_orthanc_holds_what_we_delivered"),
+    Role("AI Results (AIR)", "Evidence Creator", "Evidence Documents Stored (RAD-43)",
+         "DCMTK", "tests/peers/test_peer_dicom_pacs.py::test_dcmtk_stores_what_we_deliver"),
+    Role("AI Results (AIR)", "Evidence Creator", "Storage Commitment (RAD-10)",
+         "Orthanc", "tests/peers/test_peer_dicom_pacs.py::test_orthanc_commits_to_our_listener"),
+    Role("AI Results (AIR)", "Evidence Creator", "Query and Retrieve Images (RAD-14, RAD-16)",
+         "Orthanc", "tests/peers/test_peer_dicom_pacs.py::test_a_whole_study_comes_from_orthanc_with_its_images"),
+    Role("Audit Trail and Node Authentication (ATNA)", "Secure Application", "Record Audit Event (ITI-20), syslog",
+         "rsyslog", "tests/flow/test_audit_repositories.py::test_rsyslog_takes_the_messages_as_they_are"),
+)  # fmt: skip
+
+
 def values(*, dicom: bool = True, fhir: bool = True, hl7v2: bool = True) -> dict[str, Any]:
     """The statements that are asked for; FHIR is a CapabilityStatement, and stands alone when only it is asked for."""
     if fhir and not (dicom or hl7v2):
         return fhir_room.capability_statement()
     return {
-        **({"dicom": dicom_room.statement()} if dicom else {}),
+        **({"dicom": _dicom()} if dicom else {}),
         **({"fhir": fhir_room.capability_statement()} if fhir else {}),
         **({"hl7v2": hl7v2_room.statement()} if hl7v2 else {}),
     }
+
+
+def _dicom() -> dict[str, Any]:
+    return {**dicom_room.statement(), "ihe": [asdict(role) for role in IHE_ROLES]}
 
 
 def markdown(*, dicom: bool = True, fhir: bool = True, hl7v2: bool = True) -> str:
     """The statements that are asked for, in Markdown."""
     texts = []
     if dicom:
-        texts.append(_render("conformance_dicom.md.jinja", dicom_room.statement()))
+        texts.append(_render("conformance_dicom.md.jinja", _dicom()))
     if fhir:
         texts.append(_render("conformance_fhir.md.jinja", fhir_room.statement()))
     if hl7v2:

@@ -18,7 +18,7 @@ from starlette.routing import Mount
 
 from connector.__main__ import main
 from connector.app import App
-from connector.conformance import markdown, values
+from connector.conformance import IHE_ROLES, Role, markdown, values
 from connector.core.case import Identifier
 from connector.demo.archive import Archive
 from connector.demo.case import build
@@ -211,6 +211,25 @@ def test_the_service_promises_no_commitment_and_asks_for_priors_by_itself(tmp_pa
         assert app._priors() is not None
     finally:
         app.close()
+
+
+@pytest.mark.parametrize("role", IHE_ROLES, ids=lambda role: role.transaction)
+def test_every_ihe_role_names_the_test_that_runs_it(role: Role) -> None:
+    file, _, name = role.test.partition("::")
+    assert f"\ndef {name}(" in (ROOT / file).read_text()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Overview", "Network service", "Implementation model", "Association policy", "Asynchronous operations",
+        "extended negotiation", "Role selection", "Configuration", "Media interchange", "Character sets", "Security",
+        "Transfer syntaxes", "C-STORE status", "Rejected with result", "Coded terminology", "Private attributes",
+        "Private codes",
+    ],
+)  # fmt: skip
+def test_the_dicom_statement_has_what_an_integrator_looks_for(part: str) -> None:
+    assert part in markdown(fhir=False, hl7v2=False), "PS3.2, annex A"
 
 
 def test_values_are_plain_json() -> None:
