@@ -59,6 +59,10 @@ _Y90 = frozenset({_snomed("764678003", "Yttrium-90 microspheres"), _snomed("1469
                   _snomed("409105003", "Yttrium-90 microspheres (product)")})  # fmt: skip
 _I131 = frozenset({_snomed("1368003", "Iodine-131"), _snomed("111160004", "Sodium iodide I-131"), (ATC, "V10XA01"),
                    _snomed("16560241000119104", "Oral radionuclide therapy")})  # fmt: skip
+# What every patient has had; it treats no metastasis, so it must not read as a treatment that may be missing.
+_OF_THE_NECK = frozenset({_snomed("13619001", "Thyroidectomy"), _snomed("24443003", "Total thyroidectomy"),
+                          _snomed("30956003", "Subtotal thyroidectomy"), (CPT, "60240"), (CPT, "60252"),
+                          (CPT, "60254"), (CPT, "60260")})  # fmt: skip
 _EXTERNAL_BEAM = frozenset({_snomed("33195004", "Teleradiotherapy procedure")})
 
 
@@ -123,6 +127,8 @@ def treatment_named(procedure: Json) -> tuple[str, str]:
         return "RAI", organ
     if found & _EXTERNAL_BEAM:
         return "EBRT", organ
+    if found & _OF_THE_NECK:
+        return "surgery", "neck"
     anywhere = {_ANYWHERE[key] for key in found if key in _ANYWHERE}
     if anywhere and organ != "unknown":
         return anywhere.pop(), organ

@@ -153,6 +153,13 @@ def test_treatments_elsewhere(fhir, read):
     assert "Procedure/uncoded: the procedure has no code" in reasons(reading)
 
 
+@pytest.mark.parametrize("code", ["13619001", "24443003", "30956003"])
+def test_the_removal_of_the_thyroid_is_known_and_is_no_earlier_treatment_of_a_metastasis(fhir, read, code):
+    reading = read(fhir.coded("Procedure", (SCT, code), uid="neck", **DONE))
+    assert "Procedure/neck: surgery of a site that is not used: no fact is taken from it" in reasons(reading)
+    assert value(reading, "prior_lrt_modalities") is None
+
+
 def test_an_activity_in_an_extension_counts(fhir, read):
     quantity = {"value": Decimal("3.7"), "system": "http://unitsofmeasure.org", "code": "GBq"}
     inner = {"url": "activity", "valueQuantity": quantity}
