@@ -120,15 +120,9 @@ def treatment_named(procedure: Json) -> tuple[str, str]:
     local = codes_in(procedure.get("code"), MODALITY_SYSTEM)
     if len(local) == 1:
         return local[0], "lung" if local[0] == "lung_RFA" else organ if organ != "unknown" else "liver"
-    agents = set(_agents(procedure)) | found
-    if found & _RADIOPHARMACEUTICAL and agents & _Y90:
-        return "TARE", "liver" if organ == "unknown" else organ
-    if agents & _I131 and not agents & _Y90:
-        return "RAI", organ
-    if found & _EXTERNAL_BEAM:
-        return "EBRT", organ
-    if found & _OF_THE_NECK:
-        return "surgery", "neck"
+    known = _by_agent_or_code(found, set(_agents(procedure)) | found, organ)
+    if known is not None:
+        return known
     anywhere = {_ANYWHERE[key] for key in found if key in _ANYWHERE}
     if anywhere and organ != "unknown":
         return anywhere.pop(), organ
@@ -137,6 +131,17 @@ def treatment_named(procedure: Json) -> tuple[str, str]:
     raise Unusable(
         "the code is not in the accepted list, so an earlier treatment may be missing: add our modality code"
     )
+
+
+def _by_agent_or_code(found: set[Key], agents: set[Key], organ: str) -> tuple[str, str] | None:
+    """What was given, or a code of its own, tells the treatment."""
+    if found & _RADIOPHARMACEUTICAL and agents & _Y90:
+        return "TARE", "liver" if organ == "unknown" else organ
+    if agents & _I131 and not agents & _Y90:
+        return "RAI", organ
+    if found & _EXTERNAL_BEAM:
+        return "EBRT", organ
+    return ("surgery", "neck") if found & _OF_THE_NECK else None
 
 
 def _organ(procedure: Json) -> str:
