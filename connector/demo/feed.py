@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,8 +14,7 @@ from connector.dicom.pacs import judge_store
 from connector.dicom.pacs_association import Pacs, Proposal, association
 from connector.dicom.write_header import file_meta_of
 
-_SECONDS = 20.0
-_MOST_ATTEMPTS = 3
+_SECONDS = 30.0
 
 
 def send_record(fhir_url: str, bundle: bytes) -> None:
@@ -36,33 +34,13 @@ def put_resource(fhir_url: str, resource: Resource) -> None:
 
 
 def send_study(to: Pacs, instances: Sequence[Dataset]) -> None:
-    """
-    Send the instances of a study by C-STORE on one association. Raises TryLater or Refused.
-
-    What was not answered is sent again on a new association: a busy sender of pynetdicom may lose an answer between its
-    two threads, and the same instance twice is one instance to the receiver.
-    """
-    for each in instances:
-        if not hasattr(each, "file_meta"):
-            each.file_meta = file_meta_of(each)
-    waiting = list(instances)
-    for attempt in range(1, _MOST_ATTEMPTS + 1):
-        try:
-            _send(replace(to, answer_seconds=_SECONDS), waiting)
-        except TryLater:
-            if attempt == _MOST_ATTEMPTS:
-                raise
-        else:
-            return
-
-
-def _send(to: Pacs, waiting: list[Dataset]) -> None:
-    """Send what waits; what is answered waits no more."""
-    classes = dict.fromkeys(str(each.SOPClassUID) for each in waiting)
+    """Send the instances of a study by C-STORE on one association. Raises TryLater or Refused."""
+    classes = dict.fromkeys(str(each.SOPClassUID) for each in instances)
     with association(to, [Proposal(uid) for uid in classes]) as opened:
-        while waiting:
-            judge_store(opened.send_c_store(waiting[0]).get("Status"))
-            waiting.pop(0)
+        for each in instances:
+            if not hasattr(each, "file_meta"):
+                each.file_meta = file_meta_of(each)
+            judge_store(opened.send_c_store(each).get("Status"))
 
 
 def read_study(folder: Path) -> list[Dataset]:

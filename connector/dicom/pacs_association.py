@@ -6,11 +6,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pynetdicom import AE, build_role
+from pynetdicom import AE, build_role, evt
 from pynetdicom.association import Association
 
 from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.dicom.identity import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from connector.dicom.pacs_checkpoint import install
 from connector.dicom.receive import quiet_pynetdicom
 from connector.dicom.receive_wire import MAXIMUM_PDU_BYTES
 
@@ -96,7 +97,7 @@ def _request(pacs: Pacs, proposals: Sequence[Proposal], handlers: Sequence[Any])
         max_pdu=MAXIMUM_PDU_BYTES,
         ext_neg=roles,
         tls_args=(pacs.tls, pacs.host) if pacs.tls is not None else None,
-        evt_handlers=list(handlers),
+        evt_handlers=[(evt.EVT_CONN_OPEN, install), *handlers],
     )
 
 
