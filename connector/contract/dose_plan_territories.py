@@ -13,9 +13,17 @@ from connector.core.dosimetry.territories import Territory, plan_territories
 from connector.core.dosimetry.uncertainty import RelativeUncertainty, activity_interval, dose_intervals
 from connector.core.errors import BadCase
 
+# Of one territory: taken from the case by several, the same liver would be treated several times.
+_OF_ONE = ("treated_volume_ml", "treated_tumour_volume_ml", "perfused_mass_kg", "tumour_mass_kg",
+           "normal_liver_mass_kg", "given_activity_gbq")  # fmt: skip
+
 
 class TerritoryCase(CaseModel):
-    """Fields of one perfused territory; one that is left out is that of the case."""
+    """
+    Fields of one perfused territory; one that is left out is that of the case.
+
+    Sizes and a given activity of several territories stand in each of them and not in the case.
+    """
 
     name: str
     treated_volume_ml: Annotated[Exact | None, limited("treated_volume_ml")] = None
@@ -54,6 +62,9 @@ def answer(
 
 
 def _requests(territories: Sequence[TerritoryCase], asked: Mapping[str, Any]) -> dict[str, PlanRequest]:
+    for field in _OF_ONE:
+        if len(territories) > 1 and asked.get(field) is not None:
+            raise BadCase(field, str(asked[field]), "is of one territory: give it in each of them, not for all")
     requests: dict[str, PlanRequest] = {}
     for number_of, each in enumerate(territories):
         if each.name in requests:

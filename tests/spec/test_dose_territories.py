@@ -109,6 +109,48 @@ def test_refused(territories, field, words):
     assert words in fault.value.message
 
 
+WHOLE = {
+    "device": "resin", "tumour_volume_ml": 300, "liver_volume_ml": 1500, "height_m": "1.7", "weight_kg": 70,
+    "lung_shunt_fraction": "0.02",
+}  # fmt: skip
+HALF = {"treated_volume_ml": 750, "treated_tumour_volume_ml": 150}
+
+
+@pytest.mark.parametrize("method", ["empiric", "bsa"])
+def test_two_halves_of_a_liver_get_what_the_whole_gets(method):
+    whole = run({**WHOLE, "method": method})
+    halves = run({**WHOLE, "method": method, "territories": [{"name": "a", **HALF}, {"name": "b", **HALF}]})
+    assert halves["activity_gbq"] == pytest.approx(whole["activity_gbq"])
+    alone = run({**WHOLE, "method": method, "territories": [{"name": "a"}]})
+    assert alone["activity_gbq"] == whole["activity_gbq"]
+
+
+@pytest.mark.parametrize("method", ["empiric", "bsa"])
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (({}, HALF), "territory a"),
+        ((HALF, {}), "territory b"),
+        ((HALF, {**HALF, "treated_volume_ml": "750.1"}), "larger than liver_volume_ml"),
+    ],
+)
+def test_territories_that_are_no_parts_of_the_liver_are_refused(method, parts, words):
+    """Each would be planned as the whole liver, and the patient get twice the activity."""
+    territories = [{"name": name, **part} for name, part in zip("ab", parts, strict=True)]
+    with pytest.raises(BadCase, match=words) as fault:
+        run({**WHOLE, "method": method, "territories": territories})
+    assert fault.value.field == "treated_volume_ml"
+
+
+@pytest.mark.parametrize("field", ["tumour_mass_kg", "normal_liver_mass_kg", "perfused_mass_kg", "given_activity_gbq"])
+def test_a_size_of_one_territory_is_not_taken_for_several(field):
+    left = {name: value for name, value in LEFT.items() if name != field}
+    with pytest.raises(BadCase, match="give it in each") as fault:
+        run({**PATIENT, field: "0.4", "territories": [RIGHT, left]})
+    assert fault.value.field == field
+    assert run({**PATIENT, field: RIGHT.get(field, 1), "territories": [RIGHT]})["activity_gbq"] is not None
+
+
 def test_the_core_needs_a_territory():
     with pytest.raises(BadCase, match="one territory"):
         plan_territories({}, constants_for())

@@ -8,6 +8,7 @@ from connector.core.dosimetry import limits, mird
 from connector.core.dosimetry.constants import Constants
 from connector.core.dosimetry.limits import LIMITS_SOURCE, PRESCRIPTION, Constraint
 from connector.core.dosimetry.plan import AbsorbedDose, Plan, doses_of, plan
+from connector.core.dosimetry.ranges import needed
 from connector.core.dosimetry.request import PlanRequest
 from connector.core.errors import BadCase
 
@@ -55,6 +56,7 @@ def plan_territories(requests: Mapping[str, PlanRequest], constants: Constants) 
     """
     if not requests:
         raise BadCase("territories", [], "one territory or more is needed")
+    _check_parts(requests)
     plans = {name: _planned(name, request, constants) for name, request in requests.items()}
     before = {name: each.activity_gbq for name, each in plans.items()}
     forbidden = any(activity is None for activity in before.values())
@@ -79,6 +81,17 @@ def plan_territories(requests: Mapping[str, PlanRequest], constants: Constants) 
         allowed=_allowed([each.allowed for each in plans.values()]),
         warnings=tuple(dict.fromkeys(f"{name}: {text}" for name, each in plans.items() for text in each.warnings)),
     )
+
+
+def _check_parts(requests: Mapping[str, PlanRequest]) -> None:
+    """Several territories of a method that plans by the whole liver must be parts of it, or each would get it all."""
+    treated = Decimal(0)
+    for name, request in requests.items():
+        if len(requests) == 1 or request.method not in {"empiric", "bsa"}:
+            return
+        treated += needed("treated_volume_ml", request.treated_volume_ml, by=f"{request.method} in territory {name}")
+        if request.liver_volume_ml is not None and treated > request.liver_volume_ml:
+            raise BadCase("treated_volume_ml", str(treated), "the territories together are larger than liver_volume_ml")
 
 
 def _planned(name: str, request: PlanRequest, constants: Constants) -> Plan:
