@@ -50,7 +50,9 @@ def read_tables(
         visit.update({"label": row["VISIT"]} if row.get("VISIT") else {})
         if any(lesion == known["id"] for known in lesions):
             found = _found(row, is_node=lesion in nodes)
-            visit["measurements"].update({} if found is None else {lesion: found})
+            if found is not None:
+                before = visit["measurements"].get(lesion)
+                visit["measurements"][lesion] = found if before is None else _together(before, found, f"{lesion}, {on}")
     for row in responses:
         if row["RSTESTCD"] == "NEWLPROG" and row["RSDTC"] in visits:
             visits[row["RSDTC"]]["new_lesion"] = row.get("RSSTRESC", "").lower() or "unequivocal"
@@ -82,6 +84,30 @@ def _lesions(rows: Sequence[Row]) -> list[dict[str, Any]]:
             node, site = _NODE in row["TULOC"], row["TULOC"].removeprefix(f"{_NODE}, ").lower()
             found.append({"id": row["TULNKID"], "role": role, "site": site, "lymph_node": node})
     return found
+
+
+def _together(before: str, now: str, where: str) -> str:
+    """
+    Take the row that tells more of two on one lesion and day: a length more than that the lesion is present.
+
+    Raises BadCase for two that contradict each other, such as two lengths.
+    """
+    if now in {before, "not_evaluable"}:
+        return before
+    if before == "not_evaluable":
+        return now
+    if _is_gone(before) and _is_gone(now):
+        return "absent"
+    if not (_is_gone(before) or _is_gone(now)):
+        if "unequivocal_progression" in {before, now}:
+            return "unequivocal_progression"
+        if "present" in {before, now}:
+            return now if before == "present" else before
+    raise BadCase("TRORRES", where, f"says {before} and {now}: leave the row that holds")
+
+
+def _is_gone(found: str) -> bool:
+    return found == "absent" or not found.strip("0.")
 
 
 def _found(row: Row, *, is_node: bool) -> str | None:

@@ -87,3 +87,48 @@ def test_tables_that_cannot_be_read_leave_with_two_and_a_sentence(tmp_path, spoi
     result = imported(tmp_path)
     assert result.exit_code == 2
     assert told in result.stderr.splitlines()[-1]
+
+
+TU = "USUBJID,TULNKID,TUTESTCD,TUSTRESC,TULOC\nP,T01,TUMIDENT,TARGET,LIVER\n"
+TR = "USUBJID,TRLNKID,TRTESTCD,TRORRES,TRORRESU,TRDTC\n"
+
+
+def of_one_day(folder, *rows):
+    """Import a lesion that several rows of one day speak of."""
+    (folder / "tu.csv").write_text(TU)
+    (folder / "tr.csv").write_text(TR + "".join(f"P,T01,{row},2025-03-01\n" for row in rows))
+    return imported(folder)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("rows", "taken"),
+    [
+        (("DIAMETER,30,mm", "TUMSTATE,PRESENT,"), "30"),
+        (("DIAMETER,30,mm", "TUMSTATE,NOT EVALUABLE,"), "30"),
+        (("DIAMETER,30,mm", "DIAMETER,30,mm"), "30"),
+        (("DIAMETER,12,mm", "TUMSTATE,UNEQUIVOCAL PROGRESSION,"), "unequivocal_progression"),
+        (("DIAMETER,0.0,mm", "TUMSTATE,ABSENT,"), "absent"),
+        (("TUMSTATE,TOO SMALL TO MEASURE,", "TUMSTATE,PRESENT,"), "too_small"),
+    ],
+)
+def test_of_two_rows_on_a_lesion_the_one_that_tells_more_is_taken(rows, taken, swapped, tmp_path):
+    """A state beside a diameter must not hide a progression."""
+    result = of_one_day(tmp_path, *(reversed(rows) if swapped else rows))
+    assert json.loads(result.stdout)["visits"][0]["measurements"] == {"T01": taken}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("DIAMETER,30,mm", "DIAMETER,31,mm"),
+        ("DIAMETER,0,mm", "TUMSTATE,PRESENT,"),
+        ("TUMSTATE,ABSENT,", "TUMSTATE,PRESENT,"),
+        ("TUMSTATE,ABSENT,", "DIAMETER,8,mm"),
+    ],
+)
+def test_two_rows_that_contradict_are_refused(rows, tmp_path):
+    for ordered in (rows, rows[::-1]):
+        result = of_one_day(tmp_path, *ordered)
+        assert result.exit_code == 2
+        assert "T01, 2025-03-01" in result.stderr
