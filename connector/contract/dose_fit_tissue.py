@@ -6,6 +6,7 @@ from typing import Any, Literal
 from connector.contract.reading import CaseModel, Exact
 from connector.core.dosimetry import tolerance
 from connector.core.dosimetry.kinetics import Fit
+from connector.core.dosimetry.ranges import check_uncertainty
 from connector.core.dosimetry.tolerance import ToleranceLimit
 from connector.core.errors import BadCase
 
@@ -88,9 +89,7 @@ def _check(case: TissueCase) -> None:
         if value is not None and value < 0:
             raise BadCase(field, str(value), "out of range: give Gy, 0 or more")
     for field in ("mass_uncertainty_fraction", "calibration_uncertainty_fraction"):
-        value = getattr(case, field)
-        if not 0 <= value < 1:
-            raise BadCase(field, str(value), "a fraction from 0 to below 1 is needed")
+        check_uncertainty(field, getattr(case, field))
 
 
 def _interval(dose_gy: float | None, uncertainty: float | None) -> list[float] | None:

@@ -92,6 +92,13 @@ def test_advice_refused(change, field):
     assert fault.value.field == field
 
 
+@pytest.mark.parametrize(("value", "words"), [("1", "below 1"), ("1.01", "did you mean percent?"), (10, "percent?")])
+def test_an_uncertainty_above_1_asks_for_percent(value, words):
+    with pytest.raises(BadCase) as fault:
+        run({**PLAN, "volume_uncertainty_fraction": value})
+    assert words in fault.value.message
+
+
 @pytest.mark.parametrize(
     ("needed_gbq", "hours", "vial"),
     [

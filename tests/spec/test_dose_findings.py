@@ -68,7 +68,7 @@ def test_a_single_voxel_and_a_region_at_the_end_of_the_volume_have_an_interval()
     assert half_width(whole.voxels) == 0, "what fills the volume has no edge in it"
 
 
-@pytest.mark.parametrize("fraction", [-0.1, 1])
+@pytest.mark.parametrize("fraction", [-0.1, 1, 5])
 def test_a_calibration_that_is_no_fraction_is_refused(fraction):
     with pytest.raises(BadCase, match="fraction"):
         region_interval(np.ones(SHAPE, np.float32), crop_of(cube(4, 8)), calibration_fraction=fraction)

@@ -148,3 +148,8 @@ def test_refused(change, field):
     with pytest.raises(BadCase) as fault:
         kidney(**change)
     assert fault.value.field == field
+
+
+def test_an_uncertainty_above_1_asks_for_percent():
+    with pytest.raises(BadCase, match="did you mean percent"):
+        kidney(mass_uncertainty_fraction=10)

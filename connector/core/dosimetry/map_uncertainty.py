@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, generate_binary_structure
 
 from connector.core.dosimetry.convolution import grown
+from connector.core.dosimetry.ranges import check_uncertainty
 from connector.core.dosimetry.uncertainty import CONSTANTS_FRACTION, COVERAGE
-from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 from connector.core.geometry.crops import Crop
 
@@ -47,8 +47,7 @@ def region_interval(
     density of tissue enter once each. The resolution of the image is not in it. Raises BadCase for a calibration that
     is no fraction.
     """
-    if not 0 <= calibration_fraction < 1:
-        raise BadCase("--calibration-uncertainty", calibration_fraction, "a fraction from 0 to below 1 is needed")
+    check_uncertainty("--calibration-uncertainty", calibration_fraction)
     box = grown(crop.box, (1, 1, 1), (dose_gy.shape[0], dose_gy.shape[1], dose_gy.shape[2]))
     doses = dose_gy[box]
     mask = np.zeros(doses.shape, dtype=bool)

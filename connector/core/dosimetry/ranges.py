@@ -87,6 +87,12 @@ def check(field: str, value: Decimal | None) -> None:
     raise BadCase(field, str(value), limits.advice)
 
 
+def check_uncertainty(field: str, value: Decimal | float) -> None:
+    """Refuse a relative uncertainty that is not from 0 to below 1. Raises BadCase."""
+    if not 0 <= value < 1:
+        raise BadCase(field, str(value), PERCENT if value > 1 else "a fraction from 0 to below 1 is needed")
+
+
 def needed(field: str, value: Decimal | None, *, by: str) -> Decimal:
     """Give the value, or say that the method needs it. Raises BadCase."""
     if value is None:

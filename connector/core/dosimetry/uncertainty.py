@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from connector.core.dosimetry.constants import Constants
 from connector.core.dosimetry.plan import Plan, doses_of, plan
+from connector.core.dosimetry.ranges import check_uncertainty
 from connector.core.dosimetry.request import PlanRequest
 from connector.core.errors import BadCase
 from connector.core.evidence import Citation
@@ -38,9 +39,7 @@ class RelativeUncertainty:
     def __post_init__(self) -> None:
         """Raise BadCase for one that is no fraction."""
         for field in self.__slots__:
-            value = getattr(self, field)
-            if not 0 <= value < 1:
-                raise BadCase(f"{field}_uncertainty_fraction", str(value), "a fraction from 0 to below 1 is needed")
+            check_uncertainty(f"{field}_uncertainty_fraction", getattr(self, field))
 
 
 @dataclass(frozen=True, slots=True)
