@@ -68,6 +68,8 @@ def tissue_answer(
             warnings.append("kidney_risk_factors was not given: the stricter BED of 28 Gy was taken")
         if effect is None:
             warnings.append("a single point tells no dose rate: the BED of the kidneys is not known")
+        elif previous > 0:
+            warnings.append(tolerance.EARLIER_EFFECT)
     elif case.tissue == "marrow":
         limits = tolerance.marrow_limits(dose_gy, previous_gy=previous, administered_gbq=administered_gbq)
     answer |= {

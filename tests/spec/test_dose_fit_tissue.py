@@ -77,6 +77,13 @@ def test_what_was_given_before_counts(previous, kept):
     assert answer["cumulative"]["radionuclide_sum_gy"] == pytest.approx(9.9999 + float(previous), rel=1e-4)
 
 
+@pytest.mark.parametrize(("previous", "warned"), [("0", False), ("0.01", True)])
+def test_the_effect_of_what_was_given_before_is_a_lower_bound(previous, warned):
+    """A dose has at least its own size as BED, so a limit shown as kept may be passed."""
+    warnings = kidney(previous_absorbed_dose_gy=previous)["warnings"]
+    assert any("lower bound" in text for text in warnings) is warned
+
+
 def test_marrow_that_has_had_its_dose_gets_none():
     answer = kidney(1.0, tissue="marrow", previous_absorbed_dose_gy=3)
     (limit,) = answer["limits"]

@@ -19,6 +19,9 @@ LESION_SOURCE = Citation(
 )
 LESION_TARGET_GY = Decimal(80)
 TO_CONFIRM = "the limits on kidney dose need a physicist's confirmation against the published text"
+EARLIER_EFFECT = (
+    "kidney_bed counts what was given before by its absorbed dose, and its effect was more: this BED is a lower bound"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def kidney_limits(
     limits = [ToleranceLimit("kidney_dose", Decimal(23), dose_gy + previous_gy, activity, KIDNEY_DOSE_SOURCE)]
     if bed_gy is not None:
         limit = Decimal(40) if risk_factors is False else Decimal(28)
-        # What was given before had its own rate, which is not told: its dose stands for at least its effect.
+        # What was given before had its own rate, which is not told: its effect was more than its dose (EARLIER_EFFECT).
         reached = bed_gy + previous_gy
         limits.append(ToleranceLimit("kidney_bed", limit, reached, None, KIDNEY_BED_SOURCE, is_effect=True))
     return limits
