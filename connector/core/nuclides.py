@@ -57,7 +57,8 @@ NUCLIDES = {
 }
 
 
-# Imaged and never given as treatment: their half-life in hours carries an uptake back to the injection.
+# Imaged and never given as treatment: their half-life in hours (ICRP_107: 109.77 min, 67.71 min, 4.1760 d) carries an
+# uptake back to the injection.
 IMAGED_HALF_LIFE_H = {"F-18": Decimal("1.8295"), "Ga-68": Decimal("1.1285"), "I-124": Decimal("100.224")}
 
 
