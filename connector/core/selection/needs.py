@@ -123,12 +123,29 @@ ASKED_ONCE: Mapping[str, Condition] = {
     Facts.residual_viable_tumour.name: ABLATED | TREATED_BEFORE,
     Facts.men2_status.name: Facts.histology.is_("MTC"),
 }
+LIVER_INVOLVED = Facts.liver_lesion_count >= 1
+RADIOEMBOLISED = Facts.last_lrt_modality.is_("TARE") | Facts.prior_lrt_modalities.has("TARE")
 # What a reader is asked for while this holds, even where no rule hangs on it: Figure 2 asks whether the patient is a
-# candidate and whether the disease can be resected, and a board wants both on record though one "no" decides.
-ASKED_ANYWAY: Mapping[str, Condition] = {
-    fact.name: (Facts.liver_lesion_count <= 3) & Facts.liver_lobes_involved.is_("unilobar")
-    for fact in (Facts.surgical_candidate, Facts.resection_feasible)
-}
+# candidate and whether the disease can be resected, and a board wants both on record though one "no" decides. The rest
+# is what the fact catalogue marks to be asked for such a patient.
+ASKED_WHILE: tuple[tuple[Condition, tuple[Fact, ...]], ...] = (
+    (LIVER_INVOLVED & (Facts.liver_lesion_count <= 3) & Facts.liver_lobes_involved.is_("unilobar"),
+     (Facts.surgical_candidate, Facts.resection_feasible)),
+    (Facts.histology.is_("MTC"),
+     (Facts.men2_status, Facts.calcitonin_pg_ml, Facts.calcitonin_doubling_time_months, Facts.cea_ng_ml,
+      Facts.cea_trend)),
+    (Facts.histology.among("PTC", "FTC", "HTC", "DTC_NOS"),
+     (Facts.tg_unstimulated_ng_ml, Facts.tg_trend, Facts.tg_antibodies_positive)),
+    (LIVER_INVOLVED,
+     (Facts.bilirubin_total_umol_l, Facts.albumin_g_l, Facts.cirrhosis, Facts.bilioenteric_anastomosis,
+      Facts.prior_chemotherapy, Facts.prior_ebrt_target)),
+    (RADIOEMBOLISED, (Facts.ascites_grade, Facts.jaundice, Facts.biliary_obstruction)),
+    (Facts.extrahepatic_disease_status.among("stable", "progressive"), (Facts.extrahepatic_sites,)),
+    (Facts.lung_lesion_count >= 1,
+     (Facts.lung_lesion_near_phrenic_or_mediastinum, Facts.lung_prior_ablation_count)),
+    (Facts.bone_lesion_count >= 1,
+     (Facts.bone_lesion_painful, Facts.bone_lesion_near_nerve, Facts.bone_lesion_hypervascular)),
+)  # fmt: skip
 # What nobody is asked for once this holds: radioiodine is for what comes from follicular cells.
 NOT_ASKED_ONCE: Mapping[str, Condition] = {
     Facts.rai_refractory.name: NOT_FOLLICULAR,
@@ -148,7 +165,13 @@ def is_asked(name: str, values: Values) -> bool:
 
 def asked_anyway(values: Values) -> frozenset[str]:
     """Absent facts that the case gives a reason to ask for, whatever the rules hang on."""
-    return frozenset(name for name, when in ASKED_ANYWAY.items() if name not in values and when.truth(values))
+    return frozenset(
+        fact.name
+        for when, facts in ASKED_WHILE
+        if any(fact.name not in values for fact in facts) and when.truth(values) is True
+        for fact in facts
+        if fact.name not in values
+    )
 
 
 def lacking(needs: tuple[Need, ...], values: Values) -> dict[str, list[str]]:
