@@ -107,6 +107,9 @@ def read_head(dataset: Octets, transfer_syntax_uid: str) -> Head:
     for name in _UIDS:
         if not is_uid(texts.get(name, "")):
             raise ImpossibleInput(f"{name} is missing or not a UID: the sender must correct the object")
+    # A text longer than its VR allows must fit the ledger all the same; ACR-NEMA wrote dates with points.
+    texts["modality"] = texts.get("modality", "")[:16]
+    texts["study_date"] = texts.get("study_date", "").replace(".", "")[:8]
     return Head(**texts, procedure_codes=codes)
 
 
@@ -144,7 +147,8 @@ def _text(value: bytes, encodings: list[str]) -> str:
     except (UnicodeDecodeError, LookupError):
         # Two different patient IDs must never become one text, so nothing is replaced by a common sign.
         text = value.decode("ascii", "backslashreplace")
-    return text.strip("\0 ")
+    # A NUL inside is what PostgreSQL keeps in no text; written out, two IDs stay two here too.
+    return text.strip("\0 ").replace("\0", "\\x00")
 
 
 class _Scanner:

@@ -102,6 +102,7 @@ def test_unknown_vr_of_undefined_length_holds_implicit_elements() -> None:
         (b"M\xfcller", b"ISO_IR 100", "Müller", "Latin 1"),
         ("Ωmega".encode(), b"ISO_IR 192", "Ωmega", "UTF-8"),
         (b"M\xfc1", b"ISO_IR 192", "M\\xfc1", "wrongly encoded text keeps its octets, so that two IDs stay two"),
+        (b"A\x0017 ", b"", "A\\x0017", "a NUL inside fits no text of PostgreSQL, and without it two IDs would be one"),
         (b"M\xfc1", b"NONSENSE", "Mü1", "an unknown character set is read as Latin 1"),
     ],
 )
@@ -114,6 +115,23 @@ def test_patient_ids_are_read_in_their_character_set(
     patient = struct.pack("<HH2sH", 0x0010, 0x0020, b"LO", len(octets)) + octets
     rest = encoded(image[0x00200000:], ExplicitVRLittleEndian)
     assert read_head(group_8 + head + patient + rest, ExplicitVRLittleEndian).patient_id == expected, why
+
+
+@pytest.mark.parametrize(
+    ("date", "expected", "why"),
+    [
+        (b"2025.01.02", "20250102", "ACR-NEMA's way, PS3.5 table 6.2-1 note"),
+        (b"20250102-20250103 ", "20250102", "a range is no date of a study, and is cut to what the ledger holds"),
+    ],
+)
+def test_dates_and_modalities_fit_the_ledger_however_long(date: bytes, expected: str, why: str) -> None:
+    image = make_image(StudyDate=None, Modality=None)
+    study_date = struct.pack("<HH2sH", 0x0008, 0x0020, b"DA", len(date)) + date
+    modality = struct.pack("<HH2sH", 0x0008, 0x0060, b"CS", 18) + b"M" * 18
+    before = encoded(image[:0x00080020], ExplicitVRLittleEndian)
+    behind = encoded(image[0x00100000:], ExplicitVRLittleEndian)
+    head = read_head(before + study_date + modality + behind, ExplicitVRLittleEndian)
+    assert (head.study_date, head.modality) == (expected, "M" * 16), why
 
 
 @pytest.mark.parametrize("missing", ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
