@@ -31,15 +31,17 @@ class Completeness:
         with self._ledger.transaction() as connection:
             reports = Reports(connection, now)
             for uid, said in self._candidates(connection, reports, now).items():
-                decision = self._routing.decide(seen(connection, uid), now, said_complete=said)
+                study = seen(connection, uid)
+                decision = self._routing.decide(study, now, said_complete=said)
                 if decision.state == "wait":
                     continue
                 if decision.state == "complete":
                     told = "; ".join(filter(None, [decision.told, reports.told(uid)]))
-                    self._ledger.complete(connection, uid, decision.because, rule=decision.rule, told=told)
+                    if not self._ledger.complete(connection, uid, decision.because, rule=decision.rule, told=told):
+                        continue
                     completed += 1
-                else:
-                    self._set_aside(connection, uid, decision)
+                elif not self._set_aside(connection, study, decision):
+                    continue
                 reports.settle(uid)
                 if decision.told:
                     self._tell(connection, uid, decision)
@@ -82,15 +84,22 @@ class Completeness:
             ).scalars()
         )
 
-    def _set_aside(self, connection: sa.Connection, uid: str, decision: Decision) -> None:
-        connection.execute(
+    def _set_aside(self, connection: sa.Connection, study: StudySeen, decision: Decision) -> bool:
+        """Set a study aside as it was seen; False when an instance or a person was faster (PostgreSQL)."""
+        as_seen = (
+            t.study.c.study_instance_uid == study.study_instance_uid,
+            t.study.c.state == "receiving",
+            t.study.c.last_received_at == study.last_received_at,
+        )
+        changed = connection.execute(
             sa.update(t.study)
-            .where(t.study.c.study_instance_uid == uid)
+            .where(*as_seen)
             .values(
                 state=decision.state, told=decision.told, rule=decision.rule.name if decision.rule else None,
                 completed_because=None, assess=None,
             )
         )  # fmt: skip
+        return changed.rowcount == 1
 
     def _tell(self, connection: sa.Connection, uid: str, decision: Decision) -> None:
         kind = "forced" if decision.state == "complete" else decision.state

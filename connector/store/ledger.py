@@ -95,7 +95,8 @@ class SqlLedger:
     ) -> bool:  # fmt: skip
         """Complete a study in a transaction, as a rule says; False when it is not known, or a wrong patient's."""
         here = t.study.c.study_instance_uid == study_instance_uid
-        row = connection.execute(sa.select(t.study).where(here)).one_or_none()
+        # Locked where the database can: a person may mark it as a wrong patient's at this moment.
+        row = connection.execute(sa.select(t.study).where(here).with_for_update()).one_or_none()
         if row is None or row.state in ("rejected", "tidying", "tidied"):
             return False
         self.trail.received(connection, row)

@@ -1,5 +1,6 @@
 """Studies in the ledger by the routing rules: completed, kept out, incomplete, and opened again by what comes late."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -74,6 +75,26 @@ def test_what_lacks_a_series_waits_for_a_person_who_may_let_it_go_on(bench: Benc
     assert bench.ledger.complete_study("1.2.3", "operator")
     assert not bench.desk.status()["waiting"]
     assert [kind for _, kind in bench.ledger.jobs.take_due()] == ["assess"]
+
+
+@pytest.mark.parametrize("meanwhile", [{"last_received_at": 1_000_599.0}, {"state": "rejected"}], ids=str)
+def test_what_was_changed_while_it_was_judged_is_not_set_aside(bench: Bench, meanwhile) -> None:
+    # PostgreSQL lets a receiver or a person write between the look at a study and the word about it.
+    class Slow(Routing):
+        def decide(self, study, now, *, said_complete=""):
+            decision = super().decide(study, now, said_complete=said_complete)
+            connection.execute(sa.update(t.study).values(**meanwhile))
+            return decision
+
+    bench.inbox.receive(receipt())
+    bench.clock.seconds += 600
+    with bench.ledger.transaction() as connection:
+        before = bench.ledger.transaction
+        bench.ledger.transaction = lambda: nullcontext(connection)
+        assert Completeness(bench.ledger, Slow((WITH_SEG,), 30.0)).judge() == 0
+        bench.ledger.transaction = before
+    assert study(bench).state == meanwhile.get("state", "receiving")
+    assert not [one for one in bench.desk.status()["events"] if one["kind"] == "incomplete"]
 
 
 def test_what_is_forced_says_so_in_the_log_and_in_the_result(bench: Bench) -> None:
