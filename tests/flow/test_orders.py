@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ledger_case import Bench, receipt
 from pydicom import Dataset
 from step_case import order
-from test_steps import Door, House, Images, Record, Words
+from steps_case import Door, House, Images, Record, Words
 
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.workitems import Workitems
