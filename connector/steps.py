@@ -214,7 +214,7 @@ class Steps:
         # Complete, whatever the routing rules say of it; the job that asks again finds nothing new.
         self._ledger.complete_study(study_instance_uid, "ordered")
         study = self._ledger.study(study_instance_uid)
-        if study is None:
+        if study is None or not study.paths:
             raise Refused("the PACS sent no instance of the ordered study: look for it there")
         return study
 

@@ -197,3 +197,16 @@ def test_an_order_for_a_study_that_was_tidied_away_has_it_fetched_again(bench: B
     for _ in range(3):
         house.run_all()
     assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+
+
+def test_a_tidied_study_that_the_pacs_no_longer_has_is_not_assessed_on_nothing(bench: Bench) -> None:
+    house = make(bench, lambda _: None)
+    bench.inbox.receive(receipt())
+    with bench.engine.begin() as connection:
+        connection.execute(sa.delete(t.instance))
+        connection.execute(sa.update(t.study).values(state="tidied"))
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    assert not house.door.arrived
+    assert "the PACS sent no instance" in progress(workitems).ReasonForCancellation
