@@ -65,7 +65,8 @@ def back_up(place: Place, folder: Path) -> dict[str, Any]:
     else:
         needed = _needed(place.ledger_url)
         _postgres(place, "pg_dump", "--format=custom", f"--file={folder / _POSTGRESQL}")
-    names = {name: _copy(place.data_dir / name, folder / name) for name in _names(place.data_dir)}
+    copied = {name: _copy_if_there(place.data_dir / name, folder / name) for name in _names(place.data_dir)}
+    names = {name: digest for name, digest in copied.items() if digest}
     # What is gone from both was tidied away between the two copies.
     lost = [path for path in needed if not (folder / _inside(path)).exists() and Path(path).exists()]
     if lost:
@@ -142,10 +143,18 @@ def _names(data_dir: Path) -> Iterator[str]:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copy one file and tell its digest; a file that is tidied away meanwhile is an empty digest."""
+    """Copy one file and tell its digest."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     shutil.copyfile(source, target)
     return _digest(target)
+
+
+def _copy_if_there(source: Path, target: Path) -> str:
+    """Copy one file; empty when it went meanwhile: tidied away, or the second copy of an instance sent twice."""
+    try:
+        return _copy(source, target)
+    except FileNotFoundError:
+        return ""
 
 
 def _digest(path: Path) -> str:

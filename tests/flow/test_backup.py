@@ -1,6 +1,7 @@
 """A backup is taken while the service runs and put back whole, or not at all."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,24 @@ def test_a_row_whose_file_is_elsewhere_fails_the_backup(tmp_path: Path) -> None:
     with pytest.raises(TryLater, match="1 files"):
         back_up(place, tmp_path / "copy")
     assert not (tmp_path / "copy" / "manifest.json").exists()
+    bench.inbox.close()
+
+
+def test_a_file_that_goes_while_it_is_copied_does_not_stop_the_backup(tmp_path: Path, monkeypatch) -> None:
+    # An instance that was sent twice is on disk for a moment under a second name, then taken back.
+    place, bench = filled(tmp_path, "")
+    twice = place.data_dir / "inbox" / "ab" / "1-again.dcm"
+    twice.write_bytes(b"pixels")
+    copy = shutil.copyfile
+
+    def slow(source: Path, target: Path) -> None:
+        twice.unlink(missing_ok=True)
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", slow)
+    assert back_up(place, tmp_path / "copy")["files"] == 4
+    there = Place(tmp_path / "new", f"sqlite:///{tmp_path / 'new' / 'ledger.sqlite'}")
+    restore(there, tmp_path / "copy")
     bench.inbox.close()
 
 
