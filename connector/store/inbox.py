@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,8 @@ class SqlInbox:
         return batch, False
 
     def _commit(self, batch: list[tuple[Receipt, Future[Recorded]]]) -> None:
+        # In one order in every process, as a sweep has it too: else two of them could wait for each other's rows.
+        batch.sort(key=lambda entry: (entry[0].study_instance_uid, entry[0].sop_instance_uid))
         try:
             with self._engine.begin() as connection:
                 outcomes = [self._record(connection, receipt) for receipt, _ in batch]
@@ -222,7 +225,7 @@ class SqlInbox:
             )
 
     def _touch_series(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
-        for uid, receipt in {receipt.series_instance_uid: receipt for receipt in receipts}.items():
+        for uid, receipt in sorted({one.series_instance_uid: one for one in receipts}.items(), key=itemgetter(0)):
             row = {
                 "series_instance_uid": uid,
                 "study_instance_uid": receipt.study_instance_uid,
@@ -241,7 +244,7 @@ class SqlInbox:
 
     def _open_priors(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         """A study that we had fetched as a prior is now sent to be assessed."""
-        for study_instance_uid in {receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}:
+        for study_instance_uid in sorted({receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}):
             connection.execute(
                 sa.update(t.study)
                 .where(t.study.c.study_instance_uid == study_instance_uid, t.study.c.state == "prior")

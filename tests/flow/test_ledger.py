@@ -1,6 +1,6 @@
 """The ledger keeps its promises: answered means committed, complete means quiet and closed, one step at a time."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -266,3 +266,19 @@ def test_many_receipts_at_once_are_all_committed(bench: Bench) -> None:
 def test_back_off_doubles_its_ceiling_and_honours_retry_after(attempts, retry_after_seconds, lowest, highest) -> None:
     for _ in range(50):
         assert lowest <= back_off_seconds(attempts, retry_after_seconds) <= highest
+
+
+def test_a_batch_is_written_in_one_order_whatever_comes_first(bench: Bench) -> None:
+    # Two processes that touch the same studies in different orders would wait for each other on PostgreSQL.
+    touched = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
+        if statement.startswith("INSERT INTO study"):
+            touched.append(parameters[0])
+
+    sa.event.listen(bench.engine, "before_cursor_execute", note)
+    entries = [(receipt(f"{study}.1", study=study), Future()) for study in ("1.2.5", "1.2.3", "1.2.4")]
+    bench.inbox._commit(entries)
+    sa.event.remove(bench.engine, "before_cursor_execute", note)
+    assert touched == ["1.2.3", "1.2.4", "1.2.5"]
+    assert {future.result() for _, future in entries} == {ReceiptOutcome.STORED}
