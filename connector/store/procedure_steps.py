@@ -104,8 +104,11 @@ class Reports:
     def __init__(self, connection: sa.Connection, now: float) -> None:
         self._connection = connection
         self._now = now
+        # Modalities report all their work, most of which never comes here: that is not read at each sweep.
+        coming = sa.select(t.study.c.study_instance_uid).where(t.study.c.state == "receiving")
         rows = connection.execute(
             sa.select(t.procedure_step).where(
+                t.procedure_step.c.study_instance_uid.in_(coming),
                 t.procedure_step.c.kind.in_(["mpps", "ian"]),
                 t.procedure_step.c.settled_at.is_(None),
                 t.procedure_step.c.changed_at > now - FORGOTTEN_SECONDS,

@@ -7,9 +7,11 @@ import pytest
 import sqlalchemy as sa
 from ledger_case import Bench, receipt
 
+from connector.ports import ProcedureStep
 from connector.routing import Required, Routing, Rule, SeriesPattern
 from connector.store import tables as t
 from connector.store.completeness import Completeness
+from connector.store.procedure_steps import Reports
 from connector.store.worklist import Wanted, Worklist
 
 CT = Rule(name="CT", pattern=SeriesPattern(modality=("CT",)), quiet_seconds=60, assess=("response",))
@@ -169,3 +171,16 @@ def test_the_worklist_tells_kept_out_and_incomplete_studies_with_their_reason(be
     for group, uid, state in (("kept_out", "1", "kept_out"), ("needs_person", "2", "incomplete")):
         (row,) = worklist.page(Wanted(view="studies", state=group)).rows
         assert (row["study_instance_uid"], row["state"], row["reason"]) == (uid, state, f"why {state}")
+
+
+def test_reports_of_studies_that_are_not_coming_in_are_not_read_at_each_sweep(bench: Bench) -> None:
+    bench.inbox.receive(receipt())
+    for number in (4, 5):
+        step = ProcedureStep(f"1.2.9.{number}", "mpps", "COMPLETED", f"1.2.{number}", "{}", ("1.2.3.1",), "CT1")
+        assert bench.steps.create(step)
+    with bench.ledger.transaction() as connection:
+        assert Reports(connection, bench.clock()).studies == []
+    step = ProcedureStep("1.2.9.9", "mpps", "COMPLETED", "1.2.3", "{}", ("1.2.3.1",), "CT1")
+    assert bench.steps.create(step)
+    with bench.ledger.transaction() as connection:
+        assert Reports(connection, bench.clock()).studies == ["1.2.3"]
