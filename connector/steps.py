@@ -147,7 +147,8 @@ class Steps:
         study = self._ledger.study(lease.ref)
         if study is None or not study.paths:  # ordered, and never sent here or tidied away since
             study = self._fetch_ordered(lease.ref)
-        if study.is_rejected:
+        # News of the record may ask for one that is not whole yet, or that is kept out.
+        if study.is_rejected or study.is_waiting:
             with self._ledger.transaction() as connection:
                 self._ledger.jobs.done(connection, lease)
             return ()

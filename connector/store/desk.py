@@ -14,7 +14,7 @@ from connector.store.cards import CardShelf
 from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
-from connector.store.ledger import SqlLedger
+from connector.store.ledger import NEVER_ASSESSED, SqlLedger
 from connector.store.messages import MessageBook
 
 
@@ -206,7 +206,7 @@ class Desk:
         """Patients not looked at since then, whose newest study came after `studied_after`."""
         newest = (
             sa.select(t.study.c.study_instance_uid)
-            .where(t.study.c.case_ref == t.patient.c.case_ref, t.study.c.state != "rejected")
+            .where(t.study.c.case_ref == t.patient.c.case_ref, t.study.c.state.not_in(NEVER_ASSESSED))
             .order_by(t.study.c.study_date.desc(), t.study.c.first_received_at.desc())
             .limit(1)
             .scalar_subquery()
@@ -214,7 +214,7 @@ class Desk:
         recent = sa.exists().where(
             t.study.c.case_ref == t.patient.c.case_ref,
             t.study.c.last_received_at > studied_after,
-            t.study.c.state != "rejected",
+            t.study.c.state.not_in(NEVER_ASSESSED),
         )
         with self._reading.connect() as connection:
             rows = connection.execute(

@@ -25,6 +25,9 @@ from connector.store.inbox import insert_or_ignore
 from connector.store.jobs import Jobs, Lease
 from connector.store.trail import Trail
 
+# News of a patient asks for no assessment of such a study: the newest other one has it.
+NEVER_ASSESSED = ("prior", "rejected", "kept_out")
+
 
 @dataclass(frozen=True, slots=True)
 class StudyRow:
@@ -47,6 +50,7 @@ class StudyRow:
     prior_paths: tuple[Path, ...]  # of the patient's earlier studies that are not kept out
     assess: tuple[str, ...] = PARTS  # what the routing rule wants of an assessment
     told: tuple[str, ...] = ()  # what a reader of the result should know of how the study came
+    is_waiting: bool = False  # still coming in, incomplete or kept out: being completed asks for its assessment
 
 
 class SqlLedger:
@@ -158,6 +162,7 @@ class SqlLedger:
                 prior_paths=self._paths(connection, [uid for uid in before if uid not in kept_out]),
                 assess=tuple(here.assess.split(",")) if here.assess else PARTS,
                 told=(*([here.told] if here.told else []), *told),
+                is_waiting=here.state in ("receiving", "incomplete", "kept_out"),
             )
 
     @staticmethod

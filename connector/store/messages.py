@@ -16,7 +16,7 @@ from connector.ports import Heard, KeptResult
 from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
-from connector.store.ledger import SqlLedger
+from connector.store.ledger import NEVER_ASSESSED, SqlLedger
 
 _BETWEEN_FORGETTING_SECONDS = 3600.0
 
@@ -139,7 +139,7 @@ class MessageBook:
         """The cases of which there are images, each with its newest study."""
         rows = connection.execute(
             sa.select(t.study.c.case_ref, t.study.c.study_instance_uid)
-            .where(t.study.c.case_ref.in_(sorted(cases)), t.study.c.state != "prior")
+            .where(t.study.c.case_ref.in_(sorted(cases)), t.study.c.state.not_in(NEVER_ASSESSED))
             .order_by(t.study.c.study_date, t.study.c.first_received_at)
         ).all()
         return {row.case_ref: row.study_instance_uid for row in rows}

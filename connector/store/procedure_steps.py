@@ -179,13 +179,15 @@ class Reports:
 def outcome(connection: sa.Connection, study_instance_uid: str) -> tuple[str, Sequence[Output] | None]:
     """What became of a study's assessment: why it failed, or what the PACS has of it; neither while it goes on."""
     state = sa.select(t.study.c.state).where(t.study.c.study_instance_uid == study_instance_uid)
-    if connection.execute(state).scalar_one_or_none() == "rejected":
+    at = connection.execute(state).scalar_one_or_none()
+    if at == "rejected":
         return "a person marked the study as a wrong patient's", None
     assess = connection.execute(
         sa.select(t.job.c.state, t.job.c.reason).where(t.job.c.kind == "assess", t.job.c.ref == study_instance_uid)
     ).one_or_none()
     # Work that is done may have been tidied away with its row; its documents tell.
-    if assess is not None and assess.state in _GOING_ON:
+    opened_again = at in ("receiving", "incomplete")  # by what came late: being complete asks once more
+    if opened_again or (assess is not None and assess.state in _GOING_ON):
         return "", None
     if assess is not None and assess.state != "done":
         return f"the assessment is {assess.state.replace('_', ' ')}: {assess.reason}", None
@@ -205,6 +207,11 @@ def outcome(connection: sa.Connection, study_instance_uid: str) -> tuple[str, Se
     waiting = [row for row in rows if row.delivered_at is None]
     if any(row.state in _GOING_ON for row in waiting):
         return "", None
+    failed = ""
     if waiting:
-        return f"the {waiting[0].kind} was not delivered: {waiting[0].reason or waiting[0].state}", None
-    return "", [Output(row.sop_class_uid, row.identity, row.series_instance_uid) for row in rows]
+        failed = f"the {waiting[0].kind} was not delivered: {waiting[0].reason or waiting[0].state}"
+    if at == "kept_out" and not rows:
+        failed = "the study was opened again by what came late, and the routing rules keep it out"
+    return failed, None if failed else [
+        Output(row.sop_class_uid, row.identity, row.series_instance_uid) for row in rows
+    ]

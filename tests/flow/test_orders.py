@@ -210,3 +210,20 @@ def test_a_tidied_study_that_the_pacs_no_longer_has_is_not_assessed_on_nothing(b
         house.run_all()
     assert not house.door.arrived
     assert "the PACS sent no instance" in progress(workitems).ReasonForCancellation
+
+
+def test_an_order_whose_study_is_opened_again_by_a_late_instance_waits_for_its_report(bench: Bench) -> None:
+    house = make(bench)
+    bench.inbox.receive(receipt())
+    workitems = place(bench)
+    (asked,) = house.steps.sweep()
+    bench.inbox.receive(receipt("1.2.3.2"))
+    house.steps.run(asked[0])
+    house.steps.sweep()
+    assert workitems.get(UID).ProcedureStepState == "IN PROGRESS"
+    assert not house.door.arrived, "a part of the study is not assessed"
+    bench.clock.seconds += 3600
+    for _ in range(3):
+        house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+    assert house.door.arrived[0] == "2.25.77"

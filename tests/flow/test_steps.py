@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
 from ledger_case import Bench, receipt
 from steps_case import House, make_house
 
@@ -11,6 +12,7 @@ from connector.core.case import (
     PatientIdentity,
 )
 from connector.core.errors import ImpossibleInput, Refused, TryLater
+from connector.store import tables as t
 from connector.store.ledger import StudyRow
 
 
@@ -150,6 +152,30 @@ def test_new_observations_ask_for_a_new_assessment(house: House) -> None:
     assert house.steps.look_for_observations() == 0, "not before its turn"
     house.bench.clock.seconds += 61
     assert house.steps.look_for_observations() == 0, "nothing changed"
+
+
+@pytest.mark.parametrize("state", ["prior", "kept_out", "rejected"])
+def test_news_ask_for_the_newest_study_that_is_assessed_at_all(house: House, state: str) -> None:
+    house.run_all()
+    house.bench.inbox.receive(receipt("1.2.4.1", study="1.2.4", date="20990101"))
+    with house.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).where(t.study.c.study_instance_uid == "1.2.4").values(state=state))
+    (followed,) = house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)
+    assert followed.latest_study_instance_uid == "1.2.3"
+
+
+@pytest.mark.parametrize("state", ["receiving", "incomplete", "kept_out"])
+def test_news_of_the_record_do_not_assess_a_study_that_is_not_to_be_assessed_yet(house: House, state: str) -> None:
+    house.run_all()
+    arrived = len(house.door.arrived)
+    case_ref = house.bench.ledger.study("1.2.3").case_ref
+    with house.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).values(state=state, last_received_at=house.bench.clock()))
+        house.bench.ledger.ask_assessment(connection, "1.2.3", case_ref)
+    house.images.fault = AssertionError("its images must not be read")
+    house.run_all()
+    assert len(house.door.arrived) == arrived
+    assert house.status()["jobs"]["assess.done"] == 1
 
 
 def test_a_record_that_is_away_is_looked_at_again(house: House) -> None:
