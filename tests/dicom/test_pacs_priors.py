@@ -14,6 +14,8 @@ from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.pacs_association import Pacs
 from connector.dicom.pacs_dimse import DimseArchive
 from connector.dicom.pacs_priors import FoundSeries, FoundStudy, PacsPriors, Retrieved
+from connector.doors import move_originators
+from connector.settings import Settings
 
 
 def found(**values: str) -> Dataset:
@@ -158,6 +160,20 @@ def test_what_get_is_refused_for_comes_by_move_to_our_listener(tmp_path: Path) -
     assert got == Retrieved(stored=1, failed=0)
     (receipt,) = inbox.receipts.values()
     assert (receipt.sop_instance_uid, receipt.is_prior) == (earlier.SOPInstanceUID, True), "no assessment of its own"
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"pacs_host": "pacs"}, {"CONNECTOR", "PACS"}),
+        ({"pacs_host": "pacs", "pacs_move": False}, set()),
+        ({"pacs_dicomweb_url": "https://pacs/dicom-web"}, set()),
+    ],
+    ids=["we move", "move is off", "by DICOMweb only"],
+)
+def test_what_a_pacs_moves_here_unasked_is_no_prior_where_we_never_ask_by_move(named, expected) -> None:
+    # A PACS may name itself as the originator of what its routing sends: as a prior it would never be assessed.
+    assert move_originators(Settings(**named)) == expected
 
 
 def test_without_a_move_destination_a_pacs_without_get_is_refused(tmp_path: Path) -> None:
