@@ -227,6 +227,14 @@ def why_open(connection: sa.Connection, case_ref: str) -> str:
         ("a document is not delivered", sa.and_(here, t.document.c.delivered_at.is_(None), ~step)),
         ("the PACS has not committed to keep a document", sa.and_(here, asked, ~committed)),
         (
+            "an ordered assessment is not done",
+            sa.and_(
+                t.procedure_step.c.study_instance_uid.in_(_studies(case_ref)),
+                t.procedure_step.c.kind == "ups",
+                t.procedure_step.c.settled_at.is_(None),
+            ),
+        ),
+        (
             "an instance is in conflict",
             sa.and_(t.event.c.case_ref == case_ref, t.event.c.kind == "instance_conflict"),
         ),

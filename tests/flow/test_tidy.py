@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ledger_case import Bench, assessment, document, make_bench, receipt
 
 from connector.core.errors import BadCase, Refused, TryLater
+from connector.ports import ProcedureStep
 from connector.store import tables as t
 from connector.store.erase import Eraser
 from connector.store.tidy import DAY_SECONDS, Policy, Tidied, Tidy
@@ -130,6 +131,11 @@ def _conflict(bench: Bench, tmp_path: Path) -> None:
     bench.inbox.receive(receipt("1.2.3.1", digest="other", path=file_of(tmp_path, "other.dcm")))
 
 
+def _ordered_for_later(bench: Bench, _: Path) -> None:
+    assess(bench)
+    assert bench.steps.create(ProcedureStep("1.2.50", "ups", "SCHEDULED", "1.2.3", "{}", (), "RIS"))
+
+
 def _prior_of_an_open_study(bench: Bench, tmp_path: Path) -> None:
     assess(bench)
     bench.clock.seconds += 40 * DAY_SECONDS
@@ -143,6 +149,7 @@ def _prior_of_an_open_study(bench: Bench, tmp_path: Path) -> None:
         (_set_aside, "a step waits for a person"),
         (_uncommitted, "the PACS has not committed to keep a document"),
         (_conflict, "an instance is in conflict"),
+        (_ordered_for_later, "an ordered assessment is not done"),
         (_prior_of_an_open_study, "a study is being received"),
     ],
 )
