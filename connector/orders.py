@@ -50,4 +50,5 @@ class Orders:
         uid = step.study_instance_uid
         with self._ledger.transaction() as connection:
             if not self._ledger.complete(connection, uid, f"ordered by {step.owner}"):
+                # The patient of a study that is not here is not known yet: the step joins its others later.
                 self._ledger.jobs.ask(connection, kind="assess", ref=uid, serial=f"assess:{uid}")

@@ -74,7 +74,9 @@ class Jobs:
         if insert_or_ignore(connection, t.job, row):
             return str(row["id"])
         here = (t.job.c.kind == kind) & (t.job.c.ref == ref)
-        connection.execute(sa.update(t.job).where(here).values(asked_at=now, **cause))
+        # A study that was ordered before it came had a serial of its own until its patient was known.
+        known_serial = {} if serial == f"{kind}:{ref}" else {"serial": serial}
+        connection.execute(sa.update(t.job).where(here).values(asked_at=now, **cause, **known_serial))
         connection.execute(
             sa.update(t.job)
             .where(here, t.job.c.state != "leased")

@@ -89,6 +89,9 @@ def test_an_order_for_a_study_that_is_elsewhere_has_it_fetched(bench: Bench) -> 
         house.run_all()
     assert asked == ["1.2.3"]
     assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+    with bench.engine.connect() as connection:
+        (serial,) = connection.execute(sa.select(t.job.c.serial).where(t.job.c.kind == "assess")).scalars()
+    assert serial == f"assess:{bench.ledger.study('1.2.3').case_ref}", "one at a time with the patient's other studies"
 
 
 @pytest.mark.parametrize(
