@@ -143,18 +143,19 @@ class Intake:
     def _take_results(self, message: Segments, heard: Heard) -> None:
         policy = self._policy
         found = read_results(message, policy.reading)
-        cases = {
-            case: patient
+        # Pairs, since some laboratories begin with PID again for each order of one patient.
+        pairs = [
+            (case, patient)
             for patient in found
             if patient.results or not policy.keeps_results
             for case in policy.case_refs(patient.identifiers)
-        }
+        ]
         kept = [
             KeptResult(case, result.key, _seconds(result.spoken_at), policy.spell(result.observation).decode())
-            for case, patient in cases.items() if policy.keeps_results
+            for case, patient in pairs if policy.keeps_results
             for result in patient.results
         ]  # fmt: skip
-        self._book.take(heard, results=kept, cases=cases)
+        self._book.take(heard, results=kept, cases={case for case, _ in pairs})
 
     def _refuse(self, header: Header, content: bytes, fault: BadMessage) -> Sequence[bytes]:
         """Set the message aside for a person, with the reason, and say so to the sender."""

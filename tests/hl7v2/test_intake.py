@@ -265,3 +265,11 @@ def test_a_case_that_is_forgotten_leaves_no_message_and_no_result(door):
 def test_the_kinds_are_those_of_the_statement():
     assert set(KINDS) == {("ORU", "R01"), ("ORM", "O01"), ("OMI", "O23")}
     assert acknowledged(b"MSH|^~\\&\r")["MSH"][2] == "^~\\&"
+
+
+def test_a_patient_who_is_named_before_each_order_keeps_every_result(door):
+    """Some laboratories begin with PID again for each OBR: each group's results are this patient's."""
+    other = OBR.replace("L26-001", "L26-002")
+    content = block(header(), PID, OBR, bilirubin("17"), PID, other, bilirubin("18"))
+    assert door.code(content) == "AA"
+    assert sorted(str(one["valueQuantity"]["value"]) for one in door.results()) == ["17", "18"]
