@@ -37,9 +37,15 @@ def shelve(
 def _cards() -> sa.Select[Any]:
     """Made once: to build the statement anew would be half of an answer."""
     newer = t.card.alias()
+    # What a person marked as a wrong patient's is shown to nobody.
+    rejected = sa.exists().where(
+        t.assessment.c.id == newer.c.assessment_id,
+        t.study.c.study_instance_uid == t.assessment.c.study_instance_uid,
+        t.study.c.state == "rejected",
+    )
     newest = (
         sa.select(newer.c.assessment_id)
-        .where(newer.c.case_ref == t.card.c.case_ref)
+        .where(newer.c.case_ref == t.card.c.case_ref, ~rejected.correlate(newer))
         .order_by(newer.c.made_at.desc())
         .limit(1)
         .scalar_subquery()

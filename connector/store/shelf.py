@@ -34,12 +34,19 @@ class SqlShelf:
             return list(connection.execute(sa.select(t.patient.c.case_ref).where(here)).scalars())
 
     def documents_of(self, case_ref: str) -> Sequence[tuple[bytes, float]]:
-        """The case's FHIR documents with the time they were made (seconds since the epoch), oldest first."""
+        """
+        The case's FHIR documents with the time they were made (seconds since the epoch), oldest first.
+
+        Those of a study that a person marked as a wrong patient's are left out.
+        """
+        rejected = sa.exists().where(
+            t.study.c.study_instance_uid == t.document.c.study_instance_uid, t.study.c.state == "rejected"
+        )
         with self._reading.connect() as connection:
             rows = connection.execute(
                 sa.select(t.document.c.path, t.assessment.c.assessed_at)
                 .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
-                .where(t.document.c.kind == "fhir", t.assessment.c.case_ref == case_ref)
+                .where(t.document.c.kind == "fhir", t.assessment.c.case_ref == case_ref, ~rejected)
                 .order_by(t.assessment.c.assessed_at)
             ).all()
         return [(Path(row.path).read_bytes(), row.assessed_at) for row in rows if row.path and Path(row.path).exists()]

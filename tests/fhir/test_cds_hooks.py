@@ -7,6 +7,7 @@ from datetime import date
 import cds_case
 import fhir_cases as cases
 import pytest
+import sqlalchemy as sa
 from cds_case import ORDER, PUBLIC, SYSTEM, VIEW, asks, make_bench, patient
 from cds_schema import ANSWER, DISCOVERY, faults
 
@@ -278,6 +279,25 @@ def test_a_card_of_equal_inputs_that_comes_again_is_of_today(bench):
     bench.shelve(cases.assessment())
     (shown,) = bench.view(asks()).json()["cards"]
     assert shown == json.loads(json.dumps(first["plan"]))
+
+
+def test_a_card_of_a_wrong_patients_study_is_not_shown_and_the_one_before_it_is(bench):
+    """A person said that the images are another's: the chart must not go on showing what they led to."""
+    earlier = bench.shelve(cases.assessment())["plan"]
+    later = cases.later()
+    bench.shelve(later)
+    study = {
+        "study_instance_uid": later.study_instance_uid, "case_ref": bench.case_ref, "patient_key": "x",
+        "study_date": "20260401", "state": "complete", "first_received_at": 1.0, "last_received_at": 1.0,
+    }  # fmt: skip
+    with bench.engine.begin() as connection:
+        connection.execute(sa.insert(t.study).values(study))
+    (shown,) = bench.view(asks()).json()["cards"]
+    assert shown["uuid"] != earlier["uuid"]
+    with bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).values(state="rejected"))
+    (shown,) = bench.view(asks()).json()["cards"]
+    assert shown["uuid"] == earlier["uuid"]
 
 
 def test_a_case_that_is_forgotten_leaves_no_card_and_no_feedback(bench):

@@ -2,6 +2,7 @@
 
 from ledger_case import assessment, document, receipt
 
+from connector.store.acts import REJECT, RESTORE, Act, Acts
 from connector.store.shelf import SqlShelf
 
 
@@ -53,3 +54,14 @@ def test_a_patient_is_found_by_the_reference_in_the_ehr(bench):
         bench.desk.follow(connection, case_ref="case1", record_reference="Patient/17")
     assert shelf.cases_of_record("Patient/17") == ["case1"]
     assert shelf.cases_of_record("Patient/1") == []
+
+
+def test_documents_of_a_wrong_patients_study_are_not_shown_until_that_is_taken_back(bench):
+    shelf = SqlShelf(bench.engine, resource_ids=ids)
+    case_ref = bench.inbox.receive(receipt()) and bench.ledger.study("1.2.3").case_ref
+    save(bench, case_ref, document("plan", kind="fhir", destination="ehr"))
+    assert [content for content, _ in shelf.documents_of(case_ref)] == [b"plan"]
+    assert Acts(bench.ledger).act(Act(REJECT, "1.2.3", "somebody", "another's", "k1")).done
+    assert shelf.documents_of(case_ref) == []
+    assert Acts(bench.ledger).act(Act(RESTORE, "1.2.3", "somebody", "a mistake", "k2")).done
+    assert [content for content, _ in shelf.documents_of(case_ref)] == [b"plan"]
