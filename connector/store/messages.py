@@ -136,7 +136,7 @@ class MessageBook:
             connection.execute(sa.delete(table).where(old))
 
     def _known(self, connection: sa.Connection, cases: Collection[str]) -> dict[str, str]:
-        """The cases of which there are images, each with its newest study."""
+        """The cases of which there are images, each with its newest study but a wrong patient's."""
         rows = connection.execute(
             sa.select(t.study.c.case_ref, t.study.c.study_instance_uid)
             .where(t.study.c.case_ref.in_(sorted(cases)), t.study.c.state.not_in(NEVER_ASSESSED))

@@ -1,10 +1,12 @@
 """What a message does here and what its sender hears: stored before it is accepted, refused with its place, once."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 from hl7_case import OBR, PID, acknowledged, bilirubin, block, header, make_door, oru, with_images
+from ledger_case import receipt
 
 from connector.hl7v2.intake import KINDS
 from connector.store import tables as t
@@ -136,6 +138,18 @@ def test_the_laboratorys_last_word_stands(door, first, second, value, version, w
 def test_a_new_result_has_the_newest_study_assessed_again(door):
     with_images(door)
     with door.bench.engine.begin() as connection:
+        connection.execute(sa.delete(t.job))
+    door.send(oru())
+    assert [(row.kind, row.ref) for row in door.rows(t.job)] == [("assess", "1.2.3")]
+
+
+def test_a_new_result_passes_over_a_study_that_is_a_wrong_patients(door):
+    """That study is never assessed: had it been asked for, nobody would have seen the result."""
+    with_images(door)
+    later = replace(receipt("1.2.4.1", study="1.2.4", patient="12345", date="20260105"), issuer_of_patient_id="HOSPITAL")
+    door.bench.inbox.receive(later)
+    with door.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).where(t.study.c.study_instance_uid == "1.2.4").values(state="rejected"))
         connection.execute(sa.delete(t.job))
     door.send(oru())
     assert [(row.kind, row.ref) for row in door.rows(t.job)] == [("assess", "1.2.3")]
@@ -273,3 +287,13 @@ def test_a_patient_who_is_named_before_each_order_keeps_every_result(door):
     content = block(header(), PID, OBR, bilirubin("17"), PID, other, bilirubin("18"))
     assert door.code(content) == "AA"
     assert sorted(str(one["valueQuantity"]["value"]) for one in door.results()) == ["17", "18"]
+
+
+def test_a_field_that_slipped_into_another_place_is_neither_logged_nor_kept_with_the_reason(door, capsys):
+    """A sender that shifts its fields may put anything into OBX-2: the reason names the place, not the content."""
+    (ack,) = door.send(oru("OBX|1|Lesion Test|1975-2^Bilirubin total^LN||17|umol/L|||||F|||20260112080000"))
+    assert ack["MSA"][1] == "AE"
+    (waiting,) = door.book.waiting()
+    captured = capsys.readouterr()
+    assert "OBX-2" in waiting["reason"]
+    assert "lesion" not in (json.dumps(ack) + waiting["reason"] + captured.out + captured.err).lower()
