@@ -186,7 +186,7 @@ class _Line:
             return {"valueString": written} if written else {}
         if not form:
             raise BadMessage(101, "OBX-2 does not say the type of the value", Place("OBX", self.number, 2))
-        raise BadMessage(103, f"OBX-2 {form!r} is no type of value that is read here", Place("OBX", self.number, 2))
+        raise BadMessage(103, "OBX-2 is no type of value that is read here", Place("OBX", self.number, 2))
 
     def _quantity(self, form: str) -> Json:
         if form == "SN":
