@@ -14,8 +14,14 @@ def bearer_matches(request: Request, token: str) -> bool:
     return scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), token.encode())
 
 
+# A proxy on this machine calls by 127.0.0.1 for somebody elsewhere, and says so in one of these.
+_PASSED_ON = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+
+
 def is_local(request: Request) -> bool:
-    """Whether the caller is on this machine."""
+    """Whether the caller is on this machine; a request that a proxy passed on is not, wherever the proxy is."""
+    if any(name in request.headers for name in _PASSED_ON):
+        return False
     try:
         return request.client is not None and ip_address(request.client.host).is_loopback
     except ValueError:

@@ -32,6 +32,14 @@ def test_who_may_look(path, token, given, host, status, why) -> None:
     assert _client(token=token, host=host).get(path, headers=headers).status_code == status, why
 
 
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP"]
+)
+def test_what_a_proxy_on_this_machine_passes_on_is_no_call_from_this_machine(name) -> None:
+    for value in ("127.0.0.1", ""):
+        assert _client().get("/readyz", headers={name: value}).status_code == 401
+
+
 def test_health_is_told_to_everybody_and_says_nothing_else() -> None:
     answer = _client(token="secret", host="10.0.0.7").get("/healthz")  # noqa: S106 - of this test
     assert set(answer.json()) == {"status", "version"}
