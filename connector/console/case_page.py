@@ -51,30 +51,39 @@ def _content(site: Site, request: Request) -> dict[str, Any]:
         raise HTTPException(404, "This case has no such assessment: the newest stands on the case's page.")
     if person.is_clinical:
         site.logbook.note_look("viewed", actor=person.name, ref=f"case:{case_ref}", case_ref=case_ref)
-    newest = found["assessments"][0] if found["assessments"] else None
+    rejected = {study["study_instance_uid"] for study in found["studies"] if study["kept"] == "rejected"}
     return {
         "case": found,
         "assessment": assessment,
-        "newest": newest,
+        "newest": site.worklist.assessment(case_ref) if chosen and assessment else assessment,
+        "is_wrong_patients": assessment is not None and assessment["study_instance_uid"] in rejected,
         "said": case_content(assessment["summary"]) if assessment else None,
-        "identity": _identity(site, person, found),
+        "identity": _identity(site, person, found, assessment),
         "acts": {study["study_instance_uid"]: offered(study, person) for study in found["studies"]},
         "events": site.logbook.of_case(case_ref),
         "done": OFFERS.get(request.query_params.get("done", "")),
     }
 
 
-def _identity(site: Site, person: Person, found: dict[str, Any]) -> list[tuple[str, str]] | None:
-    """Whom the newest study's images name; None for those who may not know. It is written down who saw it."""
+def _identity(
+    site: Site, person: Person, found: dict[str, Any], assessment: dict[str, Any] | None
+) -> list[tuple[str, str]] | None:
+    """
+    Whom the images name that the assessment on the page is of, without one those of the newest study.
+
+    A newer study may wait just because it names somebody else. None for those who may not know; it is written down who
+    saw it.
+    """
     if not person.sees_identity:
         return None
     kept = [study for study in found["studies"] if study["kept"] != "rejected"] or found["studies"]
-    identity = site.studies.identity(kept[0]["study_instance_uid"])
+    identity = site.studies.identity((assessment or kept[0])["study_instance_uid"])
     site.logbook.note_look(
         "identity_shown", actor=person.name, ref=f"case:{found['case_ref']}", case_ref=found["case_ref"]
     )
     if identity is None:
-        return [("Patient", "the images of the newest study cannot be read")]
+        whose = "this assessment's study" if assessment else "the newest study"
+        return [("Patient", f"the images of {whose} cannot be read")]
     numbers = [f"{one.value} ({one.system})" if one.system else one.value for one in identity.identifiers]
     return [
         ("Patient", words.full_name(identity)),

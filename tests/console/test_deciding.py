@@ -1,10 +1,11 @@
 """What a person decides: once, under a name, with a reason; the second one to act is told who was faster."""
 
 import pytest
-from console_case import Desk, form_of, set_aside
-from ledger_case import document, receipt
+from console_case import Desk, Files, form_of, set_aside
+from ledger_case import assessment, document, receipt
 
 from connector.console.wording import short_ref
+from connector.core.case import Identifier, PatientIdentity
 from connector.flow import RELEASE_HINT
 from connector.store.acts import REJECT, RELEASE, RESTORE, Act
 
@@ -110,8 +111,6 @@ def test_a_wrong_patients_study_stays_out_and_the_others_are_judged_again(desk: 
 
 
 def test_what_was_not_yet_sent_of_a_wrong_patient_is_never_sent(desk: Desk) -> None:
-    from ledger_case import assessment  # noqa: PLC0415 - only here
-
     bench = desk.bench
     case_ref = set_aside(bench, "1.2.3", "x")
     with bench.ledger.transaction() as connection:
@@ -127,3 +126,40 @@ def test_what_was_not_yet_sent_of_a_wrong_patient_is_never_sent(desk: Desk) -> N
     rows = desk.site.worklist.documents(case_ref)
     assert sorted((row["note"] or "")[:8] for row in rows) == ["", "not sent"]
     assert bench.ledger.is_rejected("1.2.3")
+
+
+def test_the_name_above_an_assessment_is_that_of_its_own_images(desk: Desk, monkeypatch) -> None:
+    """A newer study waits because it names somebody else: that name must not stand above the earlier assessment."""
+    people = {"1.2.3": "Testerin", "1.2.4": "Fremde"}
+    monkeypatch.setattr(
+        Files, "identity", lambda _, uid: PatientIdentity((Identifier("P1", "TEST"),), people[uid], "Tilda", None, "F")
+    )
+    bench = desk.bench
+    case_ref = set_aside(bench, "1.2.3", "x")
+    with bench.ledger.transaction() as connection:
+        bench.ledger.save(connection, assessment(case_ref, "1.2.3", "d"), {}, [])
+    set_aside(bench, "1.2.4", RELEASE_HINT)
+    page = desk.browser("clara").get(f"/cases/{case_ref}").text
+    assert ("Testerin" in page, "Fremde" in page) == (True, False)
+
+
+def test_an_assessment_of_a_wrong_patients_images_says_so_under_that_name(desk: Desk, monkeypatch) -> None:
+    """It can still be opened by its address; the page shown without one is that of the patient's own images."""
+    people = {"1.2.3": "Testerin", "1.2.4": "Fremde"}
+    monkeypatch.setattr(
+        Files, "identity", lambda _, uid: PatientIdentity((Identifier("P1", "TEST"),), people[uid], "Tilda", None, "F")
+    )
+    bench = desk.bench
+    case_ref = set_aside(bench, "1.2.3", "x")
+    set_aside(bench, "1.2.4", "x")
+    for study in people:
+        bench.clock.seconds += 1
+        with bench.ledger.transaction() as connection:
+            bench.ledger.save(connection, assessment(case_ref, study, study), {}, [])
+    found = {one["study_instance_uid"]: one["id"] for one in desk.site.worklist.case(case_ref)["assessments"]}
+    assert desk.site.acts.act(Act(REJECT, "1.2.4", "olga", "another's", "k")).done
+    client = desk.browser("clara")
+    own = client.get(f"/cases/{case_ref}").text
+    assert ("Testerin" in own, "Fremde" in own, "do not use it" in own) == (True, False, False)
+    other = client.get(f"/cases/{case_ref}?assessment={found['1.2.4']}").text
+    assert ("Testerin" in other, "Fremde" in other, "do not use it" in other) == (False, True, True)
