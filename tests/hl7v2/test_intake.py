@@ -146,7 +146,9 @@ def test_a_new_result_has_the_newest_study_assessed_again(door):
 def test_a_new_result_passes_over_a_study_that_is_a_wrong_patients(door):
     """That study is never assessed: had it been asked for, nobody would have seen the result."""
     with_images(door)
-    later = replace(receipt("1.2.4.1", study="1.2.4", patient="12345", date="20260105"), issuer_of_patient_id="HOSPITAL")
+    later = replace(
+        receipt("1.2.4.1", study="1.2.4", patient="12345", date="20260105"), issuer_of_patient_id="HOSPITAL"
+    )
     door.bench.inbox.receive(later)
     with door.bench.engine.begin() as connection:
         connection.execute(sa.update(t.study).where(t.study.c.study_instance_uid == "1.2.4").values(state="rejected"))
