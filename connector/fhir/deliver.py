@@ -13,7 +13,7 @@ from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_answers import Changed, NotOffered, failure
 from connector.fhir.ladder import TRANSACTION, Ladder, NotDone, Way, require
 from connector.fhir.memory import ProcessMemory
-from connector.fhir.reconcile import Plan, Write, own_identifier, reconcile
+from connector.fhir.reconcile import Plan, Write, own_identifier, reconcile, studies_of
 from connector.fhir.resource import Json, items, members, reference_of, replaced, study_day_of
 from connector.fhir.write_for_way import fitted
 from connector.fhir.write_transaction import identifier_query
@@ -68,7 +68,7 @@ class EhrDestination:
         state = EhrState(self._client, way)
         owed = OwedProvenance(self._client, self._memory, identity)
         for _ in range(_MOST_READS):
-            plan = reconcile(wanted, state.read(wanted), study_day_of(entries))
+            plan = reconcile(wanted, state.read(wanted), study_day_of(entries), studies_of(entries))
             plan.notes += left_out
             owed.add_to(plan, wanted)
             if not plan.writes:

@@ -66,9 +66,13 @@ class State:
     ours: Sequence[Json] = ()
 
 
-def reconcile(entries: Sequence[Json], state: State, study_day: str = "") -> Plan:
+def reconcile(
+    entries: Sequence[Json], state: State, study_day: str = "", studies: frozenset[str] = frozenset()
+) -> Plan:
     """
     Decide what to write; `study_day` is the day of the assessed images.
+
+    `studies` are those of the whole document where its EHR takes only some of the `entries` (see `studies_of`).
 
     Equal content is left alone; our own untouched draft is replaced; what a clinician touched is kept, and the Task
     says so. Our drafts of earlier studies, and what a changed result no longer says, are retired. Raises Refused when
@@ -99,7 +103,7 @@ def reconcile(entries: Sequence[Json], state: State, study_day: str = "") -> Pla
             changed.append(url)
         elif standing is Standing.KEPT:
             plan.notes.append(f"{resource['resourceType']} was edited or activated in the EHR and is kept")
-    retired = [*revoked, *_no_longer_said(wanted, state)]
+    retired = [*revoked, *_no_longer_said(wanted, state, studies or studies_of(entries))]
     plan.writes += [_retired(one) for one in retired]
     targets = [{"reference": target} for target in (*changed, *map(reference_of, retired))]
     if targets:
@@ -228,14 +232,19 @@ def _proposed(plan: Resource) -> list[str]:
     ]
 
 
-def _no_longer_said(wanted: Mapping[str, Resource], state: State) -> list[Json]:
+def studies_of(entries: Sequence[Json]) -> frozenset[str]:
+    """The studies that a whole document tells of; its RiskAssessment is the one resource that is always there."""
+    resources = (entry["resource"] for entry in entries)
+    return frozenset(_study_of(one) for one in resources if one["resourceType"] == "RiskAssessment")
+
+
+def _no_longer_said(wanted: Mapping[str, Resource], state: State, studies: frozenset[str]) -> list[Json]:
     """
     Our untouched resources that the new result does not repeat.
 
     Observations and issues of the same study, and open review Tasks of the patient when there is a new Task.
     """
     kept = {own_identifier(resource) for resource in wanted.values()}
-    studies = {_study_of(resource) for resource in wanted.values() if resource["resourceType"] == "RiskAssessment"}
     has_task = any(True for _ in _of_kind(wanted, "Task"))
     old = []
     for one in state.ours:

@@ -191,6 +191,17 @@ def test_what_a_changed_result_no_longer_says_is_retired_unless_someone_confirme
     assert [one["status"] for one in ehr.of("DetectedIssue")] == ["cancelled"]
 
 
+def test_what_is_no_longer_said_is_retired_also_where_only_results_are_written():
+    """Such an EHR takes no RiskAssessment: a size that was taken back must not stand there as before."""
+    ehr = EhrInMemory()
+    EhrDestination(ehr, wanted="results").deliver(cases.write(cases.assessment()))
+    assert {one["status"] for one in ehr.of("Observation")} == {"preliminary"}
+    assert ehr.of("RiskAssessment") == []
+    lost = cases.assessment(time_points=(), response=None, dose=None, input_digest="ef" * 32)
+    EhrDestination(ehr, wanted="results").deliver(cases.write(lost))
+    assert {one["status"] for one in ehr.of("Observation")} == {"entered-in-error"}
+
+
 def test_results_of_another_study_are_not_retired():
     ehr = EhrInMemory()
     EhrDestination(ehr).deliver(cases.write(cases.assessment()))
