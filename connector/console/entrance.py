@@ -42,6 +42,10 @@ class Entrance:
         request = Request(scope, receive)
         request.state.nonce = secrets.token_urlsafe(16)
         guarded = _with_headers(request, send, secure=self._site.cookies.is_secure(request))
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+            # No address of ours has a NUL, and PostgreSQL cannot be asked for one.
+            await PlainTextResponse("there is no such page\n", status_code=404)(scope, receive, guarded)
+            return
         try:
             person = await run_in_threadpool(self._person, request)
             refusal = None if person or request.url.path in _OPEN_PATHS else await self._refusal(request)

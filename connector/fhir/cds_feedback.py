@@ -62,9 +62,10 @@ def _override(given: Any, where: str) -> tuple[str | None, str | None]:
         raise NotFeedback(f"{where}.overrideReason must be an object")
     reason, comment = given.get("reason"), given.get("userComment")
     code = reason.get("code") if isinstance(reason, dict) else None
-    if reason is not None and (not isinstance(code, str) or not 0 < len(code) <= _LONGEST_CODE):
+    # PostgreSQL keeps no text with a NUL in it.
+    if reason is not None and (not isinstance(code, str) or not 0 < len(code) <= _LONGEST_CODE or "\0" in code):
         raise NotFeedback(f"{where}.overrideReason.reason must be a Coding with a code")
-    if comment is not None and (not isinstance(comment, str) or len(comment) > _LONGEST_COMMENT):
+    if comment is not None and (not isinstance(comment, str) or len(comment) > _LONGEST_COMMENT or "\0" in comment):
         raise NotFeedback(f"{where}.overrideReason.userComment must be a text of at most {_LONGEST_COMMENT} characters")
     return code, comment
 

@@ -185,3 +185,13 @@ def test_a_password_has_12_to_256_characters(length, fine) -> None:
     else:
         with pytest.raises(BadCase, match="12 to 256"):
             hash_password("x" * length)
+
+
+@pytest.mark.parametrize("path", ["/cases/%00", "/cases/a?assessment=%00", "/?find=a%00b", "/sign-in?to=/%00"])
+def test_an_address_with_a_nul_is_no_address_of_ours(desk: Desk, path) -> None:
+    """PostgreSQL cannot be asked for such a text: it would fail in the face of whoever opens it."""
+    assert desk.browser("clara").get(path).status_code == 404
+
+
+def test_a_nul_in_a_form_reaches_no_database(desk: Desk) -> None:
+    assert sign_in(desk.browser(), "cla\0ra", PASSWORD).status_code == 303

@@ -237,6 +237,8 @@ def test_feedback_about_an_older_card_is_still_feedback(bench):
             "a reason without code",
         ),
         ([said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"userComment": "x" * 2001})], 400, "a novel"),
+        ([said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"userComment": "a\0b"})], 400, "a NUL"),
+        ([said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"reason": {"code": "\0"}})], 400, "a NUL"),
         ([said({"uuid": str(uuid.uuid4())}, "overridden")] * 101, 400, "too much at once"),
         ([said({"uuid": str(uuid.uuid4())}, "overridden")], 404, "no card of ours"),
     ],
