@@ -282,3 +282,9 @@ def test_a_batch_is_written_in_one_order_whatever_comes_first(bench: Bench) -> N
     sa.event.remove(bench.engine, "before_cursor_execute", note)
     assert touched == ["1.2.3", "1.2.4", "1.2.5"]
     assert {future.result() for _, future in entries} == {ReceiptOutcome.STORED}
+
+
+def test_a_failed_statement_does_not_say_what_it_was_asked_with(bench):
+    with bench.engine.begin() as connection, pytest.raises(sa.exc.SQLAlchemyError) as fault:
+        connection.execute(sa.text("SELECT * FROM nothing WHERE name = :name"), {"name": "LESION^TEST"})
+    assert "LESION" not in str(fault.value)
