@@ -3,7 +3,7 @@
 import uuid
 
 from connector.core.errors import TryLater
-from connector.dicom.receive_steps import StepFault
+from connector.dicom.receive_steps import StepFault, from_json
 from connector.dicom.workitems import IN_PROGRESS, Workitems
 from connector.logs import get_logger
 from connector.ports import ProcedureStep
@@ -31,6 +31,12 @@ class Orders:
 
     def _advance(self, step: ProcedureStep) -> None:
         try:
+            if self._names_another_patient(step):
+                # Nothing of the number is told: an order is read by more people than the study.
+                self._workitems.give_up(
+                    step, "the order names another patient than the images of the study: correct it"
+                )
+                return
             if step.state != IN_PROGRESS:
                 # Asked before it is claimed: a crash between the two asks twice, and never forgets.
                 self._ask(step)
@@ -44,6 +50,12 @@ class Orders:
                 self._workitems.complete(step, outputs, retrieve_ae_title=self._retrieve_ae_title)
         except StepFault as fault:  # cancelled at this very moment
             log.info("order_changed_meanwhile", reason=fault.comment)
+
+    def _names_another_patient(self, step: ProcedureStep) -> bool:
+        """Whether the order's Patient ID is another than that of the study, once the study is here."""
+        asked = str(from_json(step.attributes).get("PatientID") or "").strip()
+        study = self._ledger.study(step.study_instance_uid)
+        return bool(study and asked and study.patient_id and asked != study.patient_id)
 
     def _ask(self, step: ProcedureStep) -> None:
         """Have the study assessed, whatever the routing rules say; one that is not here is fetched by that step."""

@@ -76,6 +76,17 @@ def test_an_order_for_a_study_that_is_here_ends_with_its_report(bench: Bench) ->
     assert progress(workitems).ProcedureStepProgress == 100
 
 
+def test_an_order_that_names_another_patient_than_the_study_is_given_up(bench: Bench) -> None:
+    house = make(bench)
+    bench.inbox.receive(receipt(patient="P2"))  # the order names P1
+    workitems = place(bench)
+    house.steps.sweep()
+    given_up = workitems.get(UID)
+    assert given_up.ProcedureStepState == "CANCELED"
+    assert "names another patient" in progress(workitems).ReasonForCancellation
+    assert not house.door.arrived
+
+
 def test_an_order_for_a_study_that_is_elsewhere_has_it_fetched(bench: Bench) -> None:
     asked = []
 
