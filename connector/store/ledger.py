@@ -23,7 +23,7 @@ from connector.store.completeness import Completeness
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
 from connector.store.jobs import Jobs, Lease
-from connector.store.trail import Trail
+from connector.store.trail import Trail, tidied_before
 
 # News of a patient asks for no assessment of such a study: the newest other one has it.
 NEVER_ASSESSED = ("prior", "rejected", "kept_out")
@@ -144,6 +144,7 @@ class SqlLedger:
             issuer, _, patient_id = here.patient_key.partition("\x1f")
             before = of_patient[: of_patient.index(study_instance_uid)]
             told = [f"earlier study {uid} is kept out by the routing rules" for uid in before if uid in kept_out]
+            told += tidied_before(connection, here.case_ref, since=here.first_received_at)
             return StudyRow(
                 study_instance_uid=study_instance_uid,
                 case_ref=here.case_ref,

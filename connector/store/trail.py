@@ -160,3 +160,13 @@ def _record(connection: sa.Connection, row: Any) -> AuditRecord:
         issuer_of_patient_id=issuer,
         record_reference=record.record_reference if record else "",
     )
+
+
+def tidied_before(connection: sa.Connection, case_ref: str, *, since: float) -> list[str]:
+    """What a reader must know of a study that came before files of its case were tidied away: it may not be whole."""
+    tidied = sa.select(sa.func.max(t.event.c.at)).where(
+        t.event.c.kind == "tidied", t.event.c.ref == case_ref, t.event.c.at > since
+    )
+    if connection.execute(tidied).scalar_one_or_none() is None:
+        return []
+    return ["files of this study were tidied away here: unless all came again, this result knows only a part of them"]

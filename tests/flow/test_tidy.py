@@ -247,6 +247,19 @@ def test_a_study_that_was_tidied_away_comes_in_anew(bench, tmp_path) -> None:
     row = bench.ledger.study("1.2.3")
     assert row
     assert len(row.paths) == 1
+    assert any("were tidied away" in text for text in row.told), "a part must not read as the whole"
+
+
+def test_a_study_that_lost_nothing_says_nothing_of_tidying(bench, tmp_path) -> None:
+    receive(bench, tmp_path, "1.2.3.1")
+    assess(bench)
+    bench.clock.seconds += 31 * DAY_SECONDS
+    tidy(bench)
+    bench.clock.seconds += 31
+    receive(bench, tmp_path, "1.2.4.1", study="1.2.4")  # of the same patient, and new
+    row = bench.ledger.study("1.2.4")
+    assert row
+    assert not any("tidied" in text for text in row.told)
 
 
 def eraser(bench: Bench, tmp_path: Path) -> Eraser:
