@@ -1,4 +1,4 @@
-"""What is an adverse event of a treatment: laboratory values by CTCAE 5, and the liver after radioembolisation."""
+"""What is an adverse event of a treatment: laboratory values by CTCAE 5, and the two syndromes after embolisation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -6,9 +6,12 @@ from decimal import Decimal
 
 from connector.core.assessment import Finding
 from connector.core.case import FactValue, LabResult
+from connector.core.catalogue import in_words
 from connector.core.evidence import Observed
 from connector.core.response.adverse_events import (
     CTCAE_5,
+    POST_EMBOLISATION,
+    POST_EMBOLISATION_FEATURES,
     REILD,
     Analyte,
     Answer,
@@ -16,8 +19,13 @@ from connector.core.response.adverse_events import (
     LabValue,
     LiverAfterRadioembolisation,
     grade,
+    post_embolisation_syndrome,
     radioembolisation_induced_liver_disease,
 )
+
+EMBOLISATIONS = frozenset({"TACE", "TAE", "TARE"})
+# Our choice, because the source gives no limit of time: the syndrome is one of the first days and has passed by then.
+POST_EMBOLISATION_TO_DAYS = 14
 
 
 def adverse_findings(labs: Sequence[LabResult], *, treated_on: date | None) -> tuple[Finding, ...]:
@@ -56,10 +64,9 @@ def liver_after_radioembolisation(
     Nothing is told without a dated radioembolisation, without one of the signs, or when something else explains them.
     Source: REILD.
     """
-    given = [one for one in treatments if one.value == "TARE" and one.observed_on and one.observed_on <= today]
-    if not given:
+    last = _last(treatments, frozenset({"TARE"}), today)
+    if last is None:
         return ()
-    last = max(given, key=lambda one: one.observed_on or date.min)
     jaundice, obstruction = (_flag(facts, name) for name in ("jaundice", "biliary_obstruction"))
     ascites = facts.get("ascites_grade")
     massive = None if ascites is None else ascites.value == "massive"
@@ -75,6 +82,42 @@ def liver_after_radioembolisation(
     text += f"; to be sure, needs: {', '.join(suspicion.needs)}" if suspicion.needs else ""
     signs = [facts[name].origin for name in ("jaundice", "ascites_grade") if name in facts]
     return (Finding("adverse_event", text, REILD, tuple(dict.fromkeys((last.origin, *signs)))),)
+
+
+def after_embolisation(
+    facts: Mapping[str, Observed[FactValue]], treatments: Sequence[Observed[str]], *, today: date
+) -> tuple[Finding, ...]:
+    """
+    Tell when abdominal pain, fever, and nausea or vomiting after an embolisation may be post-embolisation syndrome.
+
+    Nothing is told without a dated embolisation of the last POST_EMBOLISATION_TO_DAYS days, or when one sign is stated
+    absent. A sign that was last looked for before the embolisation is not known. Source: POST_EMBOLISATION.
+    """
+    last = _last(treatments, EMBOLISATIONS, today)
+    if last is None or last.observed_on is None or (today - last.observed_on).days > POST_EMBOLISATION_TO_DAYS:
+        return ()
+    since = last.observed_on
+    signs = {
+        name: facts[name]
+        for name in POST_EMBOLISATION_FEATURES
+        if name in facts and (facts[name].observed_on or since) >= since
+    }
+    suspicion = post_embolisation_syndrome({name: bool(sign.value) for name, sign in signs.items()})
+    if suspicion.answer is Answer.NO:
+        return ()
+    after = f"post-embolisation syndrome after {last.value} on {since}"
+    seen, needs = (", ".join(map(in_words, names)) for names in (suspicion.because, suspicion.needs))
+    if needs:
+        text = f"cannot tell whether this is {after}: {seen or 'no sign is known'}; needs: {needs}"
+    else:
+        text = f"think of {after}: {seen}; rule out infection, cholecystitis and abscess first"
+    origins = tuple(dict.fromkeys((last.origin, *(sign.origin for sign in signs.values()))))
+    return (Finding("adverse_event", text, POST_EMBOLISATION, origins),)
+
+
+def _last(treatments: Sequence[Observed[str]], among: frozenset[str], today: date) -> Observed[str] | None:
+    given = [one for one in treatments if one.value in among and one.observed_on and one.observed_on <= today]
+    return max(given, key=lambda one: one.observed_on or date.min, default=None)
 
 
 def _flag(facts: Mapping[str, Observed[FactValue]], name: str) -> bool | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
-from connector.core.adverse_findings import adverse_findings, liver_after_radioembolisation
+from connector.core.adverse_findings import adverse_findings, after_embolisation, liver_after_radioembolisation
 from connector.core.assessment import Assessment, DoseReport, Earlier, Finding, ResponseReport, Selection
 from connector.core.canonical import canonical
 from connector.core.case import CaseFacts, FactValue, TimePoint
@@ -104,6 +104,7 @@ def assess(
             *marker_findings(courses, progression=progression),
             *adverse_findings(case.labs, treated_on=started.on),
             *liver_after_radioembolisation(facts, case.treatments, progression=progression, today=today),
+            *after_embolisation(facts, case.treatments, today=today),
         ),
         changes=what_changed(previous, selection, response) if previous else (),
         worth_knowing=worth_knowing(changing, now=first_options(selection)),

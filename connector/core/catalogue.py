@@ -53,6 +53,9 @@ class Facts:
     ascites_grade = Choice[w.AscitesGrade](get_args(w.AscitesGrade), "ASK after TARE (REILD)")
     jaundice = Flag("ASK after TARE (REILD)")
     biliary_obstruction = Flag("ASK after TARE: before REILD is suspected")
+    abdominal_pain = Flag("ASK after TACE, TAE or TARE (post-embolisation syndrome)")
+    fever = Flag("ASK after TACE, TAE or TARE (post-embolisation syndrome)")
+    nausea_or_vomiting = Flag("ASK after TACE, TAE or TARE (post-embolisation syndrome)")
     cirrhosis = Flag("ASK TARE")
     coagulopathy_status = Choice[w.CoagulopathyStatus](get_args(w.CoagulopathyStatus), "BLOCK every invasive option")
     portal_vein_thrombosis = Choice[w.PortalVeinThrombosis](

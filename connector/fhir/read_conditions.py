@@ -69,6 +69,15 @@ _DISEASES = (
     ),
     _Disease("jaundice", _snomed(c18165001="Jaundice"), ("R17",)),
     _Disease("biliary_obstruction", _snomed(c235918000="Obstruction of biliary tree"), ("K831",)),
+    _Disease("abdominal_pain", _snomed(c21522001="Abdominal pain"), ("R10",)),
+    _Disease("fever", _snomed(c386661006="Fever"), ("R50",)),
+    _Disease(
+        # One of the two is enough to state it; that one of them is absent does not rule out the other.
+        "nausea_or_vomiting",
+        _snomed(c422587007="Nausea", c422400008="Vomiting", c16932000="Nausea and vomiting"),
+        ("R11",),
+        refuted=None,
+    ),
     _Disease(
         # Kidney failure by name: acute (N17), stage 5 and end stage (N18.5, N18.6), unspecified (N19). No eGFR cut-off.
         "renal_failure",

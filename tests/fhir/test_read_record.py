@@ -108,6 +108,11 @@ def test_lymph_nodes_are_no_distant_metastases(fhir, read):
             "a stage is not a failure, and no cut-off is made up",
         ),
         ((SCT, "18165001"), status(None, "refuted"), "jaundice", False, "refuted means no"),
+        ((ICD, "R50.9"), status("active"), "fever", True, "ICD-10"),
+        ((SCT, "21522001"), status("active"), "abdominal_pain", True, "SNOMED CT"),
+        ((SCT, "422400008"), status("active"), "nausea_or_vomiting", True, "one of the two"),
+        ((SCT, "422400008"), status(None, "refuted"), "nausea_or_vomiting", None, "there may be nausea without it"),
+        ((SCT, "16932000"), status(None, "refuted"), "nausea_or_vomiting", None, "one of both may be there"),
         ((SCT, "64779008"), status("active"), "coagulopathy_status", "uncorrected", "only a person can say corrected"),
     ],
 )
