@@ -97,6 +97,7 @@ class LesionMeasurement:
     lesion's for life; `tracking_id` is its label for people ("T01"). `origin` is the SOP Instance UID it was read from;
     `segment_number` is set when that instance is a segmentation. `viable_mm` is the longest diameter of the part that
     enhances in the arterial phase, 0 when none does; `viable_across_mm` the longest one perpendicular to it.
+    `conflicts` says why it may be two lesions under one tracking UID: then nothing is judged by it.
     """
 
     tracking_uid: str
@@ -120,6 +121,7 @@ class LesionMeasurement:
     viable_across_mm: Decimal | None = None
     enhancement: Enhancement | None = None
     uptake: Uptake | None = None
+    conflicts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[F
 
     A segmentation counts every lesion. A measurement report lists at most two targets of an organ (RECIST 1.1, section
     4.1.2), so from a report alone only a single lesion is a count. Lobes are named only when every lesion's lobe is
-    known, or when both lobes are seen; the burden only when the whole liver was segmented.
+    known, or when both lobes are seen; the burden only when the whole liver was segmented. Nothing is counted while two
+    lesions share a tracking UID.
     """
     origin = time_point.study_instance_uid
     on = time_point.studied_on
@@ -26,9 +27,10 @@ def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[F
         facts[name] = Observed(value, origin, on)
 
     liver = [lesion for lesion in time_point.lesions if lesion.site == "liver" and lesion.state in _PRESENT]
+    counted = not any(lesion.conflicts for lesion in time_point.lesions)
     if today >= on:
         add("liver_imaging_age_days", (today - on).days)
-    if liver:
+    if liver and counted:
         if len(liver) == 1 or any(lesion.segment_number is not None for lesion in liver):
             add("liver_lesion_count", len(liver))
         diameters = tuple(sorted((lesion.long_axis_mm for lesion in liver if lesion.long_axis_mm), reverse=True))
@@ -39,7 +41,7 @@ def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[F
         lobes = _lobes(liver)
         if lobes:
             add("liver_lobes_involved", lobes)
-    elif time_point.liver_volume_ml is not None:
+    elif counted and time_point.liver_volume_ml is not None:
         add("liver_lesion_count", 0)
     if time_point.liver_volume_ml and time_point.liver_tumour_volume_ml is not None:
         percent = time_point.liver_tumour_volume_ml * 100 / time_point.liver_volume_ml

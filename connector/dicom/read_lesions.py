@@ -15,7 +15,7 @@ from connector.core.geometry.volumes import lobe_of, overlap_fraction, pieces, v
 from connector.dicom import codes
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import is_code, lobe_of_site
-from connector.dicom.read_measurements import as_viable, joined
+from connector.dicom.read_joined import as_viable, in_conflict, joined
 from connector.dicom.read_segmentation import Segment
 
 # A lesion belongs to the liver when at least this part of its voxels lies in the segmented liver.
@@ -54,12 +54,22 @@ def _with_viable_parts(
     found: Sequence[LesionMeasurement], viable: Sequence[Segment], observed_on: date
 ) -> list[LesionMeasurement]:
     """Give each lesion the diameters of the segment that is its enhancing part, which carries its tracking UID."""
-    lesions = {lesion.tracking_uid: lesion for lesion in found}
+    lesions: dict[str, LesionMeasurement] = {}
+    for lesion in found:
+        known = lesions.get(lesion.tracking_uid)
+        lesions[lesion.tracking_uid] = lesion if known is None else _again(known, lesion)
     for segment in viable:
         part = as_viable(_measured(segment, segment.region, None, observed_on))
         known = lesions.get(part.tracking_uid)
         lesions[part.tracking_uid] = part if known is None else joined(known, part, compare=False)
     return list(lesions.values())
+
+
+def _again(known: LesionMeasurement, more: LesionMeasurement) -> LesionMeasurement:
+    """Join two segments with one tracking UID: of two files the first stands, in one file they are two lesions."""
+    if known.origin != more.origin:
+        return joined(known, more)
+    return in_conflict(known, f"segments {known.segment_number} and {more.segment_number} of one segmentation")
 
 
 def _parts(region: Region) -> list[Region]:

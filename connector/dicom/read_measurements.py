@@ -1,7 +1,7 @@
 """Structured reports of any vendor become lesions with their measurements: TID 1500 with its measurement groups."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from connector.dicom import codes
 from connector.dicom.headers import Header, reading
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import LIVER, first_code, is_code, is_lesion, lobe_of_site, site_of
+from connector.dicom.read_joined import as_viable, joined_in_one_report
 from connector.dicom.read_sources import evidence
 from connector.dicom.read_uptake import reported_uptake
 from connector.dicom.read_values import decimal, text
@@ -107,47 +108,13 @@ def read_measurements(header: Header, observed_on: date) -> Measurements:
             continue
         if lesion is not None:
             known = lesions.get(lesion.tracking_uid)
-            lesions[lesion.tracking_uid] = joined(known, lesion) if known else lesion
+            lesions[lesion.tracking_uid] = joined_in_one_report(known, lesion) if known else lesion
     return Measurements(
         lesions=tuple(lesions.values()),
         liver_volume_ml=liver_volume_ml,
         new_lesion=_new_lesion(header.dataset),
         time_point_label=next(filter(None, (group.text(TIME_POINT, "TextValue") for group in groups)), None),
         skipped=tuple(skipped),
-    )
-
-
-def joined(known: LesionMeasurement, more: LesionMeasurement, *, compare: bool = True) -> LesionMeasurement:
-    """
-    Complete one description of a lesion by another of the same study; where both speak, the first one stands.
-
-    With `compare` a difference is flagged: two reports must agree, a caliper and a segmentation never quite do.
-    """
-    differ = [
-        name
-        for name in ("long_axis_mm", "short_axis_mm", "role")
-        if compare and getattr(known, name) is not None and getattr(more, name) not in {None, getattr(known, name)}
-    ]
-    flags = [f"{name} differs between two descriptions of this lesion in one study: check" for name in differ]
-    return replace(
-        known,
-        site=known.site if known.site != "other" else more.site,
-        site_code=known.site_code or more.site_code,
-        lymph_node=known.lymph_node or more.lymph_node,
-        role=known.role or more.role,
-        state=more.state if known.state is LesionState.PRESENT and known.long_axis_mm is None else known.state,
-        long_axis_mm=known.long_axis_mm if known.long_axis_mm is not None else more.long_axis_mm,
-        short_axis_mm=known.short_axis_mm if known.short_axis_mm is not None else more.short_axis_mm,
-        volume_ml=known.volume_ml if known.volume_ml is not None else more.volume_ml,
-        liver_lobe=known.liver_lobe or more.liver_lobe,
-        segment_number=known.segment_number if known.segment_number is not None else more.segment_number,
-        slice_thickness_mm=known.slice_thickness_mm or more.slice_thickness_mm,
-        flags=tuple(dict.fromkeys((*known.flags, *more.flags, *flags))),
-        centroid_mm=known.centroid_mm or more.centroid_mm,
-        viable_mm=known.viable_mm if known.viable_mm is not None else more.viable_mm,
-        viable_across_mm=known.viable_across_mm if known.viable_mm is not None else more.viable_across_mm,
-        enhancement=known.enhancement or more.enhancement,
-        uptake=known.uptake or more.uptake,
     )
 
 
@@ -244,19 +211,6 @@ def _lesion(group: _Group, origin: str, number: int, observed_on: date) -> Lesio
         flags=tuple(flags),
     )
     return as_viable(lesion) if is_code(finding, codes.ENHANCING_LESION) else lesion
-
-
-def as_viable(part: LesionMeasurement) -> LesionMeasurement:
-    """What was measured of the enhancing part says nothing of the size of the lesion that it is part of."""
-    return replace(
-        part,
-        state=LesionState.PRESENT,
-        long_axis_mm=None,
-        short_axis_mm=None,
-        volume_ml=None,
-        viable_mm=part.long_axis_mm,
-        viable_across_mm=part.short_axis_mm,
-    )
 
 
 def _uptake(group: _Group, volume_ml: Decimal | None, flags: list[str]) -> Uptake | None:

@@ -30,8 +30,9 @@ from connector.dicom.read_activity import (
 )
 from connector.dicom.read_anatomy import Anatomy, read_anatomy
 from connector.dicom.read_dose_inputs import on_grid
+from connector.dicom.read_joined import joined
 from connector.dicom.read_lesions import lesions_of_segments
-from connector.dicom.read_measurements import Measurements, joined, read_measurements
+from connector.dicom.read_measurements import Measurements, read_measurements
 from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, read_segmentation
 from connector.dicom.read_sources import check_sources, home_studies, is_image, source_images
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
@@ -258,7 +259,8 @@ def _lesions(study: _Study, measured: Sequence[LesionMeasurement]) -> tuple[Lesi
 
 def _with_uptake(study: _Study, measured: Sequence[LesionMeasurement]) -> list[LesionMeasurement]:
     """Measure the segmented lesions on the study's diagnostic PET; one series of it, or none."""
-    regions = [each.region for each in study.segments if each.region.kind == "lesion" and each.region.tracking_uid]
+    tracked = [each.region for each in study.segments if each.region.kind == "lesion" and each.region.tracking_uid]
+    regions = list({region.tracking_uid: region for region in reversed(tracked)}.values())
     series = {header.series_instance_uid: header for header in study.headers if is_diagnostic(header)}
     if not regions or not series:
         return list(measured)
@@ -272,7 +274,7 @@ def _with_uptake(study: _Study, measured: Sequence[LesionMeasurement]) -> list[L
     except ImpossibleInput as fault:
         study.skip(series[uid], f"the PET gives no uptake: {fault}")
         return list(measured)
-    return [replace(lesion, uptake=found.get(lesion.tracking_uid)) for lesion in measured]
+    return [each if each.conflicts else replace(each, uptake=found.get(each.tracking_uid)) for each in measured]
 
 
 def _joined(reports: Sequence[Measurements]) -> dict[str, LesionMeasurement]:

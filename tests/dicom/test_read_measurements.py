@@ -202,11 +202,42 @@ def test_a_lesion_without_tracking_gets_a_stable_uid_and_a_flag(tmp_path):
     assert "no tracking UID" in first.flags[0]
 
 
-def test_two_groups_that_disagree_on_one_lesion_are_flagged(tmp_path):
-    groups = (case.group(case.number(case.LONG, "12")), case.group(case.number(case.LONG, "14")))
-    (lesion,) = lesions(tmp_path, *groups)
-    assert lesion.long_axis_mm == 12
-    assert "long_axis_mm differs" in lesion.flags[0]
+LUNG_SITE = case.coded(case.SITE, ("39607008", "SCT", "Lung"), "HAS CONCEPT MOD")
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected", "conflicts", "why"),
+    [
+        (([case.number(case.LONG, "12")], [case.number(case.LONG, "12.0")]), "12", (), "the same twice is one lesion"),
+        (([case.number(case.LONG, "12")], [case.number(case.SHORT, "8")]), "12", (), "each tells a part of it"),
+        (([case.number(case.LONG, "12"), LIVER_SITE], [METASTASIS]), "12", (), "an organ and none"),
+        (
+            ([case.number(case.LONG, "12")], [case.number(case.LONG, "12.1")]),
+            None,
+            ("long axis in mm 12 and 12.1",),
+            "two sizes at one visit are two lesions",
+        ),
+        (
+            ([case.number(case.LONG, "12"), LIVER_SITE], [case.number(case.LONG, "12"), LUNG_SITE]),
+            None,
+            ("in liver and in lung",),
+            "one lesion is not in two organs",
+        ),
+        (
+            ([case.number(case.LONG, "12")], [case.number(case.LONG, "14")], [case.number(case.LONG, "14")]),
+            None,
+            ("long axis in mm 12 and 14",),
+            "a third does not settle it",
+        ),
+        (([case.number(case.LONG, "0")], [case.number(case.LONG, "14")]), None, None, "gone and there"),
+    ],
+)
+def test_two_lesions_of_one_report_under_one_tracking_uid_have_no_size(tmp_path, groups, expected, conflicts, why):
+    (lesion,) = lesions(tmp_path, *(case.group(*items) for items in groups))
+    assert lesion.long_axis_mm == (None if expected is None else Decimal(expected)), why
+    assert conflicts is None or lesion.conflicts == conflicts
+    assert bool(lesion.conflicts) is (expected is None)
+    assert all(any(conflict in flag for flag in lesion.flags) for conflict in lesion.conflicts)
 
 
 def test_groups_are_found_however_deep_a_vendor_nests_them(tmp_path):

@@ -204,6 +204,37 @@ def test_a_tracked_segment_in_two_pieces_is_one_lesion(tmp_path):
     assert "2 separate pieces in the measured plane: the longest was measured" in lesion.flags
 
 
+def test_two_segments_of_one_file_under_one_tracking_uid_have_no_size(tmp_path):
+    ct(tmp_path)
+    described = [case.segment(1), case.segment(2, TrackingUID="1.9.1")]
+    case.segmentation(tmp_path, {1: LESION, 2: OUTSIDE}, described, sources=SOURCES)
+    (lesion,) = read(tmp_path).time_points[0].lesions
+    assert (lesion.long_axis_mm, lesion.short_axis_mm, lesion.volume_ml) == (None, None, None)
+    assert lesion.conflicts == ("segments 1 and 2 of one segmentation",)
+    assert "its tracking UID is there twice: segments 1 and 2 of one segmentation" in lesion.flags
+
+
+def test_of_two_segmentations_of_one_lesion_the_later_stands_and_the_difference_is_told(tmp_path):
+    ct(tmp_path)
+    later = {"name": "b.dcm", "SOPInstanceUID": "1.2.3.7.2", "ContentDate": "20260104"}
+    case.segmentation(tmp_path, {1: LESION}, [case.segment(1)], sources=SOURCES, ContentDate="20260103")
+    case.segmentation(tmp_path, {1: OUTSIDE}, [case.segment(1)], sources=SOURCES, **later)
+    (lesion,) = read(tmp_path).time_points[0].lesions
+    assert lesion.volume_ml == Decimal("0.016") * int(OUTSIDE.sum())
+    assert any("long_axis_mm differs" in flag for flag in lesion.flags)
+    assert lesion.conflicts == ()
+
+
+def test_a_report_settles_a_tracking_uid_that_two_segments_carry(tmp_path):
+    ct(tmp_path)
+    described = [case.segment(1), case.segment(2, TrackingUID="1.9.1")]
+    case.segmentation(tmp_path, {1: LESION, 2: OUTSIDE}, described, sources=SOURCES)
+    case.report(tmp_path, long_axis("11.5"))
+    (lesion,) = read(tmp_path).time_points[0].lesions
+    assert (lesion.long_axis_mm, lesion.volume_ml, lesion.conflicts) == (Decimal("11.5"), None, ())
+    assert any("tracking UID is there twice" in flag for flag in lesion.flags), "and is still told"
+
+
 def test_lobes_are_told_only_when_segmented(tmp_path):
     ct(tmp_path)
     left, right = LIVER.copy(), LIVER.copy()

@@ -34,6 +34,14 @@ def _values(*lesions: LesionMeasurement, today: date = DAY, **values: object) ->
     return {name: observed.value for name, observed in imaging_facts(point, today=today).items()}
 
 
+def test_nothing_is_counted_while_two_lesions_share_a_tracking_uid():
+    twice = _lesion(24, conflicts=("segments 1 and 2 of one segmentation",))
+    assert set(_values(_lesion(18), twice, liver_volume_ml=Decimal(1500))) == {"liver_imaging_age_days"}
+    assert set(_values(_lesion(24, site="lung", conflicts=("in liver and in lung",)), liver_volume_ml=Decimal(1))) == {
+        "liver_imaging_age_days"
+    }, "one of the two may be in the liver"
+
+
 @pytest.mark.parametrize(
     ("lesions", "name", "expected", "why"),
     [

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from connector.core.case import LesionMeasurement, LesionRole, LesionState, TimePoint
+from connector.core.case import Code, LesionMeasurement, LesionRole, LesionState, TimePoint
 from connector.core.response import assess_response, response_case
 from connector.core.response.case import Policies
 from connector.core.response.measurable import Candidate, choose_targets, organ
@@ -15,13 +15,23 @@ TARGET, NON_TARGET = LesionRole.TARGET, LesionRole.NON_TARGET
 
 
 def lesion(name, long_axis=None, **fields):
-    given = {"site": "liver", "lymph_node": False, "tracking_id": name, "tracking_uid": f"uid-{name}"}
+    given = {
+        "site": "liver",
+        "lymph_node": False,
+        "tracking_id": name,
+        "tracking_uid": f"uid-{name}",
+        "site_code": None,
+    }
     size = None if long_axis is None else Decimal(long_axis)
-    return LesionMeasurement(**(given | fields), site_code=None, origin="1.2", observed_on=START, long_axis_mm=size)
+    return LesionMeasurement(**(given | fields), origin="1.2", observed_on=START, long_axis_mm=size)
 
 
 def node(name, short_axis, **fields):
     return lesion(name, "30", site="lymph_node", lymph_node=True, short_axis_mm=Decimal(short_axis), **fields)
+
+
+def coded(meaning, code=None):
+    return {"site": "other", "site_code": Code(code or meaning, "SCT", meaning)}
 
 
 def study(day, *lesions, **fields):
@@ -163,6 +173,39 @@ def test_without_a_start_of_treatment_the_first_study_is_the_baseline():
         ((study(0, lesion("A", 30)), study(42, lesion("B", 30))), "linked lesions"),
         ((study(0, lesion("A", 30)), study(42, lesion("A", 30, site="lung"))), "one site for a lesion: A is in liver"),
         ((study(0, lesion("A", 30)), study(42, node("A", 30))), "one site for a lesion"),
+        (
+            (study(0, lesion("A", 30)), study(42, lesion("A", 31)), study(84, lesion("A", 30, site="lung"))),
+            "one site for a lesion: A is in liver on 2025-01-01 and in lung on 2025-03-26",
+        ),
+        (
+            (
+                study(0, lesion("A", 30, site="other")),
+                study(42, lesion("A", 30)),
+                study(84, lesion("A", 9, site="lung")),
+            ),
+            "one site for a lesion: A is in liver on 2025-02-12 and in lung",
+        ),
+        (
+            (study(0, lesion("A", 30, **coded("Kidney"))), study(42, lesion("A", 30, **coded("Spleen")))),
+            "one site for a lesion: A is in kidney on 2025-01-01 and in spleen",
+        ),
+        ((study(0, lesion("A", 30)), study(42, lesion("A", 30, **coded("Kidney")))), "one site for a lesion"),
+        (
+            (
+                study(0, lesion("A", 30)),
+                study(42, lesion("A", 30), lesion("N", 9)),
+                study(84, lesion("A", 30), node("N", 12)),
+            ),
+            "one site for a lesion: N",
+        ),
+        (
+            (study(0, lesion("A", 30)), study(42, lesion("A", conflicts=("long axis in mm 12 and 14",)))),
+            "one lesion for a tracking UID: A on 2025-02-12 is there twice (long axis in mm 12 and 14)",
+        ),
+        (
+            (study(0, lesion("A", 30), lesion("B", conflicts=("in liver and in lung",))), study(42, lesion("A", 30))),
+            "one lesion for a tracking UID: B on 2025-01-01",
+        ),
         ((study(0, lesion("A", 30)), study(42, lesion("A", 30)), study(42, lesion("A", 31))), "one diameter of A"),
         ((study(0, lesion("A", 30)), study(42, lesion("A", 3000))), "a likely size of A"),
         ((study(0, lesion("A", 30)), study(42, lesion("A", -3))), "a likely size of A"),
@@ -176,6 +219,19 @@ def test_what_is_needed_before_response_can_be_judged(studies, need):
     needs = response_case(studies, START)
     assert isinstance(needs, tuple)
     assert needs[0].startswith(need)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        (coded("Kidney"), coded("Left kidney"), "a side of it"),
+        (coded("Niere", "64033007"), coded("Kidney", "64033007"), "one code in two languages"),
+        (coded("Abdomen"), {"site": "liver"}, "a region that holds the organ"),
+        (coded("Chest, abdomen"), coded("Spleen"), "several regions"),
+    ],
+)
+def test_one_organ_named_in_two_ways_is_one_organ(before, now, why):
+    assert overall(judged(study(0, lesion("A", 30, **before)), study(42, lesion("A", 30, **now)))) == ["SD"], why
 
 
 def test_a_site_that_was_not_named_contradicts_nothing():

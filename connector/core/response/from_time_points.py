@@ -26,6 +26,12 @@ from connector.core.response.recist_1_1 import RECIST_1_1
 
 Needs = tuple[str, ...]
 _SITE_UNKNOWN = "other"
+# Words of anatomic codes that tell no organ from another, and regions of the body that hold several of them.
+_NO_ORGAN = frozenset({_SITE_UNKNOWN, "and", "entire", "left", "of", "or", "part", "right", "structure", "the"})
+_REGIONS = frozenset({
+    "abdomen", "back", "body", "chest", "head", "hilum", "mediastinum", "neck", "pelvis", "region", "retroperitoneum",
+    "skin", "thorax", "tissue", "trunk", "wall",
+})  # fmt: skip
 _NEW_LESIONS_BY_WEIGHT = (NewLesion.NONE, NewLesion.EQUIVOCAL, NewLesion.UNEQUIVOCAL)
 
 
@@ -63,7 +69,12 @@ def response_case(
     if len(days) == 1:
         return (f"a follow-up: {days[0].on} is the only day with measured lesions, or the last before treatment",)
     known = {uid: lesion for uid, lesion in days[0].lesions.items() if _measurement(lesion, None) != ABSENT}
-    needs = (*_links_needed(days, known), *_clear_lesions_needed(days, known), *_one_diameter_needed(days))
+    needs = (
+        *_links_needed(days, known),
+        *_one_lesion_needed(days),
+        *_one_site_needed(days),
+        *_one_diameter_needed(days),
+    )
     if needs:
         return needs
     ids = _ids(known)
@@ -136,16 +147,45 @@ def _proposals(known: Mapping[str, LesionMeasurement], day: _Day) -> str:
     return f". To be checked by a person: {', '.join(map(str, proposed))}" if proposed else ""
 
 
-def _clear_lesions_needed(days: list[_Day], known: Mapping[str, LesionMeasurement]) -> Iterable[str]:
-    for day in days[1:]:
-        for uid in known.keys() & day.lesions.keys():
-            before, now = known[uid], day.lesions[uid]
-            moved = before.site != now.site and _SITE_UNKNOWN not in {before.site, now.site}
-            if moved or before.lymph_node is not now.lymph_node:
+def _one_lesion_needed(days: list[_Day]) -> Iterable[str]:
+    for day in days:
+        for lesion in day.lesions.values():
+            if lesion.conflicts:
                 yield (
-                    f"one site for a lesion: {before.tracking_id} is in {before.site} at baseline and in {now.site} on "
-                    f"{day.on}; correct its link or its site"
+                    f"one lesion for a tracking UID: {lesion.tracking_id} on {day.on} is there twice "
+                    f"({', '.join(lesion.conflicts)}); give each lesion its own, or correct the one that is wrong"
                 )
+
+
+def _one_site_needed(days: list[_Day]) -> Iterable[str]:
+    """A lesion stays in its organ, and a node stays a node, at every visit: otherwise two lesions were linked."""
+    first: dict[str, tuple[date, LesionMeasurement]] = {}
+    for day in days:
+        for uid, now in day.lesions.items():
+            since, before = first.setdefault(uid, (day.on, now))
+            if _moved(before, now):
+                yield (
+                    f"one site for a lesion: {before.tracking_id} is in {_place(before)} on {since} and in "
+                    f"{_place(now)} on {day.on}; correct its link or its site"
+                )
+            elif not _organ(before):
+                first[uid] = (day.on, now)
+
+
+def _moved(before: LesionMeasurement, now: LesionMeasurement) -> bool:
+    if before.lymph_node is not now.lymph_node:
+        return True
+    one, other = before.site_code, now.site_code
+    if one is not None and other is not None and (one.value, one.system) == (other.value, other.system):
+        return False
+    here, there = _organ(before), _organ(now)
+    return bool(here and there) and not here & there
+
+
+def _organ(lesion: LesionMeasurement) -> frozenset[str]:
+    """Get the words that name the organ; empty when it is not named, or only a region that holds several organs."""
+    words = frozenset(_place(lesion).replace(",", " ").split()) - _NO_ORGAN
+    return frozenset() if words & _REGIONS else words
 
 
 def _one_diameter_needed(days: list[_Day]) -> Iterable[str]:
