@@ -71,6 +71,8 @@ def _plain(value: Any) -> Any:
         return {
             field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name not in _LEFT_OUT
         }
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, dict):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, (tuple, list)):

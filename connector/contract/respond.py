@@ -288,14 +288,12 @@ def case_of_lesions(read: LesionsCase) -> ResponseCase:
 
 
 def _visit(number: int, visit: VisitCase) -> Visit:
-    lesion_id, value = "", None
-    try:
-        measurements = {
-            (lesion_id := name): measurement_of_text(value) if isinstance(value := given, str) else measurement(value)
-            for name, given in visit.measurements.items()
-        }
-    except ValueError as fault:
-        raise BadCase(f"visits.{number}.measurements.{lesion_id}", value, str(fault)) from None
+    measurements = {}
+    for lesion_id, value in visit.measurements.items():
+        try:
+            measurements[lesion_id] = measurement_of_text(value) if isinstance(value, str) else measurement(value)
+        except ValueError as fault:
+            raise BadCase(f"visits.{number}.measurements.{lesion_id}", value, str(fault)) from None
     return Visit(
         on=visit.date,
         measurements=measurements,

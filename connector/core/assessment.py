@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,7 @@ from connector.core.evidence import Citation
 from connector.core.lesion_reports import TreatedLesionReport, UptakeReport
 
 
-@dataclass(frozen=True, slots=True)
-class VisitResponse:
+class VisitResponse(NamedTuple):
     """
     Response at one visit.
 

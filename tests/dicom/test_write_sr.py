@@ -65,7 +65,7 @@ def with_lesion(**changes):
 
 def with_visit(**changes):
     response = cases.response()
-    visits = (response.visits[0], replace(response.visits[1], **changes))
+    visits = (response.visits[0], response.visits[1]._replace(**changes))
     return cases.assessment(1, response=replace(response, visits=visits))
 
 

@@ -110,9 +110,18 @@ def test_the_recommendation_in_short(status, options, blocking, expected):
 
 
 def test_without_a_complete_sum_no_number_is_given():
-    last = replace(cases.response("NE").visits[0], sum_mm=None, nadir_mm=None, change_from_baseline_percent=None,
-                   change_from_nadir_percent=None, new_lesion="equivocal")  # fmt: skip
-    first = replace(made.course(1).visits[0], label="Baseline scan")
+    last = (
+        cases.response("NE")
+        .visits[0]
+        ._replace(
+            sum_mm=None,
+            nadir_mm=None,
+            change_from_baseline_percent=None,
+            change_from_nadir_percent=None,
+            new_lesion="equivocal",
+        )
+    )
+    first = made.course(1).visits[0]._replace(label="Baseline scan")
     said = content(cases.assessment(response=replace(cases.response("NE"), visits=(first, last))))
     assert dict(said["summary"])["Response"] == "Not evaluable (NE) on 2026-04-07 by RECIST 1.1, equivocal new lesion"
     assert said["response"]["rows"][1]["cells"] == ["2026-04-07", "not complete", "–", "–", "–"]  # noqa: RUF001

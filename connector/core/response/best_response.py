@@ -76,6 +76,8 @@ def _up_to_progression(ordered: Sequence[Assessed]) -> list[Assessed]:
 
 
 def _with_disease_after_complete_response(ordered: Sequence[Assessed]) -> list[Assessed]:
+    if not any(assessed.response is _CR for assessed in ordered):
+        return list(ordered)
     read: list[Assessed] = []
     complete = False
     for assessed in ordered:
@@ -168,7 +170,8 @@ def best_overall_responses(
     anyway = _best(_as_stable_disease(sequence, start, policies))
     responding = tuple(responders(sequence))
     if not responding:
-        return _dated(anyway), _dated(anyway)
+        best = _dated(anyway)
+        return best, best
     return (
         _dated(_best((*responding, anyway))),
         _dated(_best((*confirmed_responders(sequence, policies), anyway))),

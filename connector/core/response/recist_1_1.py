@@ -116,7 +116,10 @@ class Found(Enum):
 
 MARKER_RAISED = "a tumour marker is above normal"
 MARKER_NOT_KNOWN = "a tumour marker was raised before, and is not known now"
+# Answers whose words never change, made once.
 _NO_NON_TARGETS = Call(_NA, ())
+_A_NON_TARGET_PERSISTS = Call(_NON, ("a non-target lesion persists",))
+_EVERY_NON_TARGET_GONE = Call(_CR, ("every non-target lesion is gone",))
 _PERSISTS, _PROGRESSED, _NOT_EVALUABLE = Found.PERSISTS, Found.PROGRESSED, Found.NOT_EVALUABLE
 
 
@@ -136,14 +139,14 @@ def non_target_response(  # noqa: PLR0911 - one return a finding, in order
     if not found:
         return _NO_NON_TARGETS
     if _PERSISTS in found:
-        return Call(_NON, ("a non-target lesion persists",))
+        return _A_NON_TARGET_PERSISTS
     if markers_normal is False:
         return Call(_NON, (MARKER_RAISED,))
     if _NOT_EVALUABLE in found:
         return Call(_NE, ("a non-target lesion was not evaluable",))
     if markers_were_raised and markers_normal is None:
         return Call(_NE, (MARKER_NOT_KNOWN,))
-    return Call(_CR, ("every non-target lesion is gone",))
+    return _EVERY_NON_TARGET_GONE
 
 
 def short_of_complete(*, markers_normal: bool | None, markers_were_raised: bool) -> str | None:
