@@ -8,7 +8,7 @@ import jiter
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from connector.core.assessment import Assessment, DoseReport
+from connector.core.assessment import Assessment, DoseReport, VisitResponse
 from connector.core.case import VolumeGeometry
 
 # Arrays and grids stay in the RT Dose; identity never enters an assessment.
@@ -42,9 +42,19 @@ def _read(kind: type, plain: dict[str, Any]) -> Any:
             continue
         if kind is Assessment and name == "dose":
             values[name] = _dose(plain[name])
+        elif kind is Assessment and name == "response":
+            values[name] = adapter.validate_python(_known_of_visits(plain[name]))
         else:
             values[name] = adapter.validate_python(plain[name])
     return kind(**values)
+
+
+def _known_of_visits(response: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A named tuple refuses what it does not know, where a dataclass passes it over."""
+    if response is None:
+        return None
+    known = VisitResponse._fields
+    return {**response, "visits": [{key: each[key] for key in known if key in each} for each in response["visits"]]}
 
 
 def _dose(plain: dict[str, Any] | None) -> DoseReport | None:

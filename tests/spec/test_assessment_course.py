@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from connector.contract.assessment import _known_of_visits
 from connector.core.adverse_findings import adverse_findings, liver_after_radioembolisation
 from connector.core.assessment import (
     DatedResponse,
@@ -434,3 +435,9 @@ def test_the_fact_worth_getting_first_is_named(changes, expected, why):
 def test_a_fact_reads_as_words(name, expected):
     assert name in FACTS
     assert in_words(name) == expected
+
+
+def test_a_visit_of_a_newer_version_is_read_back_without_what_is_not_known():
+    visit = {"on": "2026-01-01", "overall_response": "PR", "of_a_newer_version": 1}
+    assert _known_of_visits({"visits": [visit]}) == {"visits": [{"on": "2026-01-01", "overall_response": "PR"}]}
+    assert _known_of_visits(None) is None, "a study without response"
