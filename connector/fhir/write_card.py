@@ -201,12 +201,17 @@ def _plan(case: Case, selection: Selection) -> Resource:
     plan = write_care_plan(case, selection, [])
     device = {name: value for name, value in write_device(case).items() if name != "text"}
     (identifier,) = plan["identifier"]
+    software = {"reference": "#software"}
+    # Who asks is the plan's author; our Device need not be in the EHR when a clinician takes the plan.
+    proposals = [
+        {name: value for name, value in one.items() if name != "requester"} for one in plan.get("contained", ())
+    ]
     return {
         **plan,
         # Another identifier than the plan that we would write ourselves: the two never count as one resource.
         "identifier": [{**identifier, "value": case.of_study("plan:suggested")}],
-        "contained": [{**device, "id": "software"}],
-        "author": {"reference": "#software"},
+        "contained": [*proposals, {**device, "id": "software"}],
+        "author": software,
     }
 
 

@@ -11,6 +11,7 @@ from judge_fhir import findings
 
 from connector.core.assessment import Option, Reason
 from connector.core.sources import NERVO_2021
+from connector.core.versions import RULESET
 from connector.fhir.write_card import CardWriter
 from connector.ports import WriteRequest
 
@@ -100,7 +101,7 @@ def test_the_detail_says_what_is_proposed_why_what_is_missing_and_by_which_rules
     for said in (
         "not a clinical decision", "TACE: preferred", "diffuse disease, good performance status (TACE-01; ",
         "TARE: excluded", "What is missing", "coagulopathy status", "a CT with slices",
-        "rule set thyroid-metastases-2026.11",
+        f"rule set {RULESET}",
         "Images of 2026-04-07", "PREG-01",
     ):  # fmt: skip
         assert said in detail.replace("\\", ""), said
