@@ -19,7 +19,8 @@ from state_peers import answers, free_port, wait_until
 
 from connector.demo.archive import ARCHIVE_AE_TITLE, Archive
 from connector.demo.case import DemoCase
-from connector.demo.run import send_study
+from connector.demo.feed import read_study, send_study
+from connector.dicom.pacs_association import Pacs
 
 # The package as it was in the wheel of 0.1.0, without the demo.
 RELEASE = Path(__file__).parents[1] / "data" / "releases" / "connector-0.1.0.tar.xz"
@@ -109,19 +110,23 @@ def site(demo_case: DemoCase, tmp_path: Path) -> Iterator[Site]:
         yield Site(tmp_path, old, archive, demo_case.patient_issuers)
 
 
+def listener_at(port: int) -> Pacs:
+    return Pacs(host="127.0.0.1", port=port, ae_title="CONNECTOR", calling_ae_title="DEMO")
+
+
 def test_nothing_is_lost_or_doubled_by_an_upgrade_and_a_roll_back_with_work_in_flight(
     site: Site, demo_case: DemoCase
 ) -> None:
     first, second, third = demo_case.studies
     before = site.environment(old=True)
     with site.serving(before) as port:
-        send_study(first, port)
+        send_study(listener_at(port), read_study(first))
         site.wait_for("assess.done", "deliver.done")
     assert sum(site.reports().values()) == 1
 
     away = site.environment(old=True, away=True)
     with site.serving(away) as port:
-        send_study(second, port)
+        send_study(listener_at(port), read_study(second))
         site.wait_for("assess.done", "assess.due", "deliver.done")
     backup = site.run("backup", site.folder / "backup", environment=site.environment(old=False))
     assert backup["revision"] == OLD_REVISION, "a backup leaves the ledger as it is"
@@ -130,7 +135,7 @@ def test_nothing_is_lost_or_doubled_by_an_upgrade_and_a_roll_back_with_work_in_f
     head = site.run("migrate", environment=new)["revision"]
     assert head != OLD_REVISION
     with site.serving(new) as port:
-        send_study(third, port)
+        send_study(listener_at(port), read_study(third))
         site.wait_for("assess.done", "assess.due", "deliver.done")
 
     assert site.run("migrate", "--to", OLD_REVISION, environment=new)["revision"] == OLD_REVISION

@@ -251,7 +251,11 @@ def test_a_listener_killed_after_its_answer_has_lost_nothing(tmp_path: Path) -> 
 
     def start() -> "subprocess.Popen[bytes]":
         process = subprocess.Popen([sys.executable, "-c", LISTENER, str(port), str(tmp_path)])
-        wait_until(lambda: answers(port), seconds=20, what="the start of the listener")
+        try:
+            wait_until(lambda: answers(port), seconds=60, what="the start of the listener")
+        except TimeoutError:
+            process.kill()
+            raise
         return process
 
     killed = start()

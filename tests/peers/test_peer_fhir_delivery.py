@@ -155,7 +155,9 @@ def test_a_changed_result_of_the_study_replaces_in_place_and_retires_what_it_no_
     destination.deliver(patient.document(changed))
     after = patient.plan("draft")
     assert after["id"] == before["id"]
-    assert after["activity"][0]["detail"]["code"]["text"] == "TAE"
+    proposed = after["activity"][0]["reference"]["reference"].removeprefix("#")
+    (request,) = [one for one in after["contained"] if one["id"] == proposed]
+    assert request["code"]["text"] == "TAE"
     assert [one["status"] for one in patient.held("DetectedIssue")] == ["cancelled"]
     assert len(patient.held("RiskAssessment")) == 2
 

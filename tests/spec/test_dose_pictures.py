@@ -69,7 +69,7 @@ def test_the_ct_is_looked_up_at_the_places_of_the_cut():
     anatomy = AnatomyImage(np.broadcast_to(x, near.shape).copy(), near, "1.9")
     window = tuple(slice(0, size) for size in place.shape)
     cut = dose_pictures._ct_in_cut(
-        anatomy, 0, dose_pictures._Scene(report, activity, anatomy, [], (5, 6, 6), window, [])
+        anatomy, 0, dose_pictures.Scene(report, activity, anatomy, [], (5, 6, 6), window, [])
     )
     width = place.shape[2] * place.spacing_mm[2]
     assert cut[0, 0] == pytest.approx(-place.spacing_mm[2] / 2 + width / cut.shape[1] / 2, abs=1e-3)
