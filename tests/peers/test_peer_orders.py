@@ -67,7 +67,7 @@ def test_an_order_over_http_fetches_assesses_and_names_its_report(
     with httpx.Client(
         base_url=f"http://127.0.0.1:{service.http_port}/dicom-web", headers={"Authorization": f"Bearer {TOKEN}"}
     ) as ris:
-        body = json.dumps([order(study).to_json_dict()])
+        body = json.dumps([order(study, PatientID=case.patient_id).to_json_dict()])
         where = ris.post("/workitems?2.25.1", content=body, headers=JSON).raise_for_status().headers["location"]
         asked = where.removeprefix("/dicom-web")
         states = []
