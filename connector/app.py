@@ -291,7 +291,8 @@ class App:
         return Watch(self._ehr, self.memory, wanted, look_now=self.desk.look_now).when_due
 
     def _retrieve(self) -> Callable[[str], None] | None:
-        pacs = pacs_priors(self.settings, self.inbox)
+        # As a prior until all of it is here: its quiet time must not have a part of it assessed.
+        pacs = pacs_priors(self.settings, _AsPrior(self.inbox))
         if pacs is None:
             return None
 
@@ -340,6 +341,8 @@ class _AsPrior:
         self.association_opened = inbox.association_opened
         self.association_alive = inbox.association_alive
         self.association_closed = inbox.association_closed
+        self.expecting = inbox.expecting
+        self.is_expected = inbox.is_expected
         self.held = inbox.held
 
     def receive(self, receipt: Receipt) -> ReceiptOutcome:

@@ -66,19 +66,7 @@ def dicom_door(
         on_commitment_result=lambda result: desk.committed(result.committed, result.failed),
         reuse_port=reuse_port,
         steps=steps,
-        move_originators=move_originators(settings),
     )
-
-
-def move_originators(settings: Settings) -> frozenset[str]:
-    """
-    Whose C-MOVE brings priors: by the standard who asked, ourselves; archives made with pynetdicom name themselves.
-
-    Where we never ask by C-MOVE it is nobody: what a PACS moves here by its own rules is there to be assessed.
-    """
-    if not (settings.pacs_host and settings.pacs_move):
-        return frozenset()
-    return frozenset({settings.ae_title, settings.pacs_ae_title})
 
 
 def hl7_door(settings: Settings, *, book: MessageBook, cases: CaseRefs) -> MllpListener | None:

@@ -2,13 +2,17 @@
 
 import uuid
 
+import sqlalchemy as sa
+
 from connector.core.errors import TryLater
 from connector.dicom.receive_steps import StepFault, from_json
 from connector.dicom.workitems import IN_PROGRESS, Workitems
 from connector.logs import get_logger
 from connector.ports import ProcedureStep
-from connector.store.ledger import SqlLedger
-from connector.store.procedure_steps import outcome
+from connector.store import tables as t
+from connector.store.completeness import is_fed
+from connector.store.ledger import NOT_HERE, SqlLedger
+from connector.store.procedure_steps import absent, outcome
 
 log = get_logger("orders")
 
@@ -39,8 +43,8 @@ class Orders:
                 return
             if step.state != IN_PROGRESS:
                 # Asked before it is claimed: a crash between the two asks twice, and never forgets.
-                self._ask(step)
-                self._workitems.begin(step, f"2.25.{uuid.uuid4().int}")
+                if self._ask(step):
+                    self._workitems.begin(step, f"2.25.{uuid.uuid4().int}")
                 return
             with self._ledger.transaction() as connection:
                 failed, outputs = outcome(connection, step.study_instance_uid)
@@ -57,10 +61,29 @@ class Orders:
         study = self._ledger.study(step.study_instance_uid)
         return bool(study and asked and study.patient_id and asked != study.patient_id)
 
-    def _ask(self, step: ProcedureStep) -> None:
-        """Have the study assessed, whatever the routing rules say; one that is not here is fetched by that step."""
+    def _ask(self, step: ProcedureStep) -> bool:
+        """
+        Have the study assessed, whatever the routing rules say; False while it is still coming in.
+
+        One that was never sent here, or only fetched in part to be compared with, is fetched by the step that assesses.
+        """
         uid = step.study_instance_uid
         with self._ledger.transaction() as connection:
-            if not self._ledger.complete(connection, uid, f"ordered by {step.owner}"):
+            study = connection.execute(
+                sa.select(t.study.c.state, t.study.c.case_ref).where(t.study.c.study_instance_uid == uid)
+            ).one_or_none()
+            if study is None:
                 # The patient of a study that is not here is not known yet: the step joins its others later.
                 self._ledger.jobs.ask(connection, kind="assess", ref=uid, serial=f"assess:{uid}")
+                return True
+            if study.state in NOT_HERE:
+                self._ledger.ask_assessment(connection, uid, study.case_ref)
+                return True
+            missing = len(absent(connection, step.awaited))
+            if study.state == "receiving" and (
+                missing or not step.awaited or is_fed(connection, uid, self._ledger.now())
+            ):
+                return False  # its quiet time ends it; an order is no word of who sends the study
+            told = f"{missing} of the {len(step.awaited)} instances that the order names did not come"
+            self._ledger.complete(connection, uid, f"ordered by {step.owner}", told=told if missing else "")
+            return True

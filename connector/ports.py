@@ -68,6 +68,12 @@ class Inbox(Protocol):
     def association_closed(self, association_id: str) -> None:
         """The association ended, in whatever way."""
 
+    def expecting(self, uids: Sequence[str]) -> AbstractContextManager[None]:
+        """For so long these series or studies are asked for by C-MOVE: what comes of them is to be compared with."""
+
+    def is_expected(self, uids: Sequence[str]) -> bool:
+        """Whether one of these series or studies is asked for by C-MOVE at this moment. Raises TryLater."""
+
     def held(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
         """The SOP class of each of these instances that is stored and in use; the others are left out."""
 

@@ -16,7 +16,7 @@ from connector.logs import get_logger
 from connector.orders import Orders
 from connector.ports import Destination
 from connector.routing import Routing, every_study
-from connector.store.completeness import Completeness
+from connector.store.completeness import Completeness, complete_fetched
 from connector.store.desk import Desk
 from connector.store.jobs import Lease, LeaseLost, back_off_seconds
 from connector.store.ledger import SqlLedger, StudyRow
@@ -145,7 +145,7 @@ class Steps:
 
     def _assess(self, lease: Lease) -> Sequence[str]:
         study = self._ledger.study(lease.ref)
-        if study is None or not study.paths:  # ordered, and never sent here or tidied away since
+        if study is None or not study.paths or not study.is_here:  # ordered, and never sent here or tidied away since
             study = self._fetch_ordered(lease.ref)
         # News of the record may ask for one that is not whole yet, or that is kept out.
         if study.is_rejected or study.is_waiting:
@@ -213,10 +213,12 @@ class Steps:
             raise Refused("the ordered study is not here: set CONNECTOR_PACS_HOST or CONNECTOR_PACS_DICOMWEB_URL")
         self._retrieve(study_instance_uid)
         # Complete, whatever the routing rules say of it; the job that asks again finds nothing new.
-        self._ledger.complete_study(study_instance_uid, "ordered")
+        complete_fetched(self._ledger, study_instance_uid)
         study = self._ledger.study(study_instance_uid)
         if study is None or not study.paths:
             raise Refused("the PACS sent no instance of the ordered study: look for it there")
+        if not (study.is_here or study.is_rejected):
+            raise TryLater("the ordered study is being tidied away at this moment")
         return study
 
     def _trace_reception(self, lease: Lease, study: StudyRow) -> None:

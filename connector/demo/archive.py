@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Self
 
@@ -34,6 +35,14 @@ class Shelf:
         """Which of these instances are here, with their SOP classes."""
         found = (self.receipts.get(uid) for uid in sop_instance_uids)
         return {receipt.sop_instance_uid: receipt.sop_class_uid for receipt in found if receipt}
+
+    def expecting(self, uids: Sequence[str]) -> AbstractContextManager[None]:  # noqa: ARG002 - of the port
+        """An archive asks nobody for anything."""
+        return nullcontext()
+
+    def is_expected(self, uids: Sequence[str]) -> bool:  # noqa: ARG002 - of the port
+        """An archive asks nobody for anything."""
+        return False
 
     def association_opened(self, association_id: str) -> None:
         """Associations need no care here."""

@@ -1,6 +1,6 @@
 """Asks the PACS by C-FIND, and gets by C-GET, or by C-MOVE to our own listener where C-GET is refused."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydicom import Dataset
@@ -22,6 +22,7 @@ STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
 _PENDING = frozenset({0xFF00, 0xFF01})
 _SUCCESS = 0x0000
 _CANCELLED = 0xFE00
+_WARNING = 0xB000
 _MOVE_DESTINATION_UNKNOWN = 0xA801
 
 PRIOR_SOP_CLASSES = (
@@ -65,8 +66,8 @@ class DimseArchive:
     """
     Query and retrieve at study root.
 
-    With `move_to` (our AE title as the PACS knows it), what C-GET is refused for comes by C-MOVE: our listener knows
-    it by the Move Originator, stores it, and its own checks stand for those of a visit.
+    With `move_to` (our AE title as the PACS knows it), what does not come by C-GET comes by C-MOVE: our listener knows
+    of it by the visit's inbox, stores it, and its own checks stand for those of a visit.
     """
 
     way = "DIMSE"
@@ -96,13 +97,20 @@ class DimseArchive:
 
     def retrieve(self, wanted: Sequence[FoundSeries], visit: Visit) -> None:
         """Retrieve series or studies."""
+        left = dict.fromkeys(wanted, 0)  # what C-MOVE is still to bring, with how many instances came already
         try:
-            self._get(wanted, visit)
+            for each, came, failed in self._get(wanted, visit):
+                if failed and self._move_to:
+                    left[each] = came
+                    continue
+                del left[each]
+                visit.failed += failed
         except (Refused, TryLater) as fault:  # Orthanc refuses a C-GET by hanging up
             if not self._move_to:
                 raise
             log.info("get_failed_trying_move", reason=str(fault))
-            self._move(wanted, visit)
+        if left:
+            self._move(left, visit)
 
     def _find(self, keys: Dataset) -> Iterator[Dataset]:
         with association(self._pacs, [Proposal(STUDY_ROOT_FIND)]) as opened:
@@ -113,7 +121,8 @@ class DimseArchive:
                 elif code != _SUCCESS:
                     raise _judge(code, "C-FIND")
 
-    def _get(self, wanted: Sequence[FoundSeries], visit: Visit) -> None:
+    def _get(self, wanted: Sequence[FoundSeries], visit: Visit) -> Iterator[tuple[FoundSeries, int, int]]:
+        """Get one after the other; yields each with how many instances came and how many did not."""
         proposals = [
             Proposal(STUDY_ROOT_GET),
             *(Proposal(uid, PRIOR_SYNTAXES, as_provider=True) for uid in PRIOR_SOP_CLASSES),
@@ -130,15 +139,17 @@ class DimseArchive:
             if STUDY_ROOT_GET not in {context.abstract_syntax for context in opened.accepted_contexts}:
                 raise Refused("the PACS does not offer C-GET: have it enabled there, or C-MOVE to our AE title")
             for each in wanted:
-                visit.study_instance_uid = each.study_instance_uid
-                visit.failed += _failed(opened.send_c_get(_wanted(each), UID(STUDY_ROOT_GET)), "C-GET")[1]
+                visit.study_instance_uid, before = each.study_instance_uid, visit.stored
+                _, failed = _failed(opened.send_c_get(_wanted(each), UID(STUDY_ROOT_GET)), "C-GET")
+                yield each, visit.stored - before, failed
 
-    def _move(self, wanted: Sequence[FoundSeries], visit: Visit) -> None:
-        with association(self._pacs, [Proposal(STUDY_ROOT_MOVE)]) as opened:
-            for each in wanted:
+    def _move(self, wanted: Mapping[FoundSeries, int], visit: Visit) -> None:
+        asked = [each.series_instance_uid or each.study_instance_uid for each in wanted]
+        with visit.intake.inbox.expecting(asked), association(self._pacs, [Proposal(STUDY_ROOT_MOVE)]) as opened:
+            for each, came in wanted.items():
                 answers = opened.send_c_move(_wanted(each), self._move_to, UID(STUDY_ROOT_MOVE))
                 completed, failed = _failed(answers, "C-MOVE")
-                visit.stored += completed
+                visit.stored += max(completed - came, 0)
                 visit.failed += failed
 
 
@@ -167,9 +178,10 @@ def _failed(answers: Iterator[tuple[Dataset, Dataset | None]], service: str) -> 
     completed = failed = 0
     for status, _ in answers:
         code = status.get("Status")
-        completed = int(status.get("NumberOfCompletedSuboperations") or 0)
+        warned = int(status.get("NumberOfWarningSuboperations") or 0)  # stored, with something to say of it
+        completed = int(status.get("NumberOfCompletedSuboperations") or 0) + warned
         failed = int(status.get("NumberOfFailedSuboperations") or 0)
-        if code not in _PENDING and code != _SUCCESS and not failed:
+        if code not in _PENDING and code != _SUCCESS and not failed and not (code == _WARNING and warned):
             raise _judge(code, service)
     return completed, failed
 

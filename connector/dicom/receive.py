@@ -21,6 +21,7 @@ from connector.dicom.receive_commitment import (
     CommitmentResult,
     read_result,
 )
+from connector.dicom.receive_head import Head
 from connector.dicom.receive_intake import (
     CANNOT_UNDERSTAND,
     DOES_NOT_MATCH_SOP_CLASS,
@@ -68,9 +69,8 @@ class Listener:
     sites that keep the data folder as an archive. Reports go to `commitment_peers` (AE title to host and port) on a new
     association, to other peers on the association of their request.
     `on_commitment_result` is called with what a PACS answers to our own requests; when it raises, the PACS is told to
-    report again (0110H). With `reuse_port`, several processes listen on one port (Linux). What comes because one of
-    `move_originators` asked for it by C-MOVE is a prior. `steps` keeps what is reported by MPPS and Instance
-    Availability Notification, and ordered by Unified Procedure Step; without it those are refused.
+    report again (0110H). With `reuse_port`, several processes listen on one port (Linux). `steps` keeps what is told by
+    MPPS and Instance Availability Notification, and ordered by Unified Procedure Step; without it those are refused.
     """
 
     def __init__(
@@ -91,12 +91,10 @@ class Listener:
         idle_seconds: float = 60.0,
         handshake_seconds: float = 15.0,
         reuse_port: bool = False,
-        move_originators: frozenset[str] = frozenset(),
         steps: StepBook | None = None,
     ) -> None:
         quiet_pynetdicom()
         self._host, self._port = host, port
-        self._move_originators = move_originators
         self._steps = StepRequests(steps) if steps is not None else None
         self._intake = Intake(inbox, FileStore(folder, disk_reserve_bytes=disk_reserve_bytes))
         self._on_commitment_result = on_commitment_result
@@ -159,8 +157,7 @@ class Listener:
                 transfer_syntax_uid=context.transfer_syntax,
                 source=session.calling_ae_title,
                 association_id=session.association_id,
-                # What we asked for by C-MOVE comes to be compared with, not to be assessed.
-                is_prior=command.text(wire.MOVE_ORIGINATOR) in self._move_originators,
+                is_prior=self._was_asked_for if command.text(wire.MOVE_ORIGINATOR) else None,
             )
         except Exception as fault:  # noqa: BLE001 - whatever went wrong, the sender must hear that it is not stored
             status = refusal_status(fault)
@@ -169,6 +166,14 @@ class Listener:
             return Answer(status, _COMMENTS[status])
         session.stored += 1
         return Answer(STORED)
+
+    def _was_asked_for(self, head: Head) -> bool:
+        """
+        Whether we ask for the series or study by C-MOVE just now: it comes to be compared with, not to be assessed.
+
+        The Move Originator alone does not tell: archives name themselves, also in what they send by their own rules.
+        """
+        return self._intake.inbox.is_expected([head.series_instance_uid, head.study_instance_uid])
 
     def request(self, session: Session, command: Command, context: Context, information: Dataset) -> Reply:
         """Answer what is no storage: commitment requests, and procedure steps where there is a book for them."""

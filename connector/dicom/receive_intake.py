@@ -80,13 +80,14 @@ class Intake:
         transfer_syntax_uid: str,
         source: str,
         association_id: str = "",
-        is_prior: bool = False,
+        is_prior: Callable[[Head], bool] | None = None,
         check: Callable[[Head], None] | None = None,
     ) -> tuple[Head, ReceiptOutcome]:
         """
         Make an object durable, record it, and tell what the ledger did; afterwards the sender may be told "stored".
 
-        `check` may look at the head and raise, before anything is stored.
+        `check` may look at the head and raise, before anything is stored; `is_prior` tells from it whether the
+        instance was fetched to be compared with.
 
         Raises WrongObject (not what was announced), ImpossibleInput (no readable data set) or TryLater (disk or
         ledger); then nothing of it is kept.
@@ -98,6 +99,7 @@ class Intake:
                 raise WrongObject("the data set is of another SOP class or instance than its message says")
             if check is not None:
                 check(head)
+            prior = is_prior is not None and is_prior(head)
             stored = incoming.commit(study_instance_uid=head.study_instance_uid, sop_instance_uid=head.sop_instance_uid)
         finally:
             incoming.close()
@@ -120,7 +122,7 @@ class Intake:
             body_part=head.body_part,
             procedure_codes=head.procedure_codes,
             association_id=association_id,
-            is_prior=is_prior,
+            is_prior=prior,
         )
         return head, self._record(receipt)
 

@@ -41,6 +41,7 @@ class StepRequests:
     def answer(self, kind: int, command: Command, abstract_syntax: str, information: Dataset, *, owner: str) -> Reply:
         """Do what a peer asks; whatever fails is told by its status."""
         try:
+            _require_readable(information)
             if abstract_syntax in UPS_CLASSES:
                 return self._of_workitem(kind, command, information, owner)
             return self._of_report(kind, command, abstract_syntax, information, owner)
@@ -61,7 +62,7 @@ class StepRequests:
             create(self._book, uid=uid, attributes=information, owner=owner)
             return Reply(Answer(SUCCESS), sop_instance_uid=uid)
         if kind == N_SET and abstract_syntax == MPPS:
-            set_mpps(self._book, uid=command.text(wire.REQUESTED_SOP_INSTANCE), changes=information)
+            set_mpps(self._book, uid=command.text(wire.REQUESTED_SOP_INSTANCE), changes=information, owner=owner)
             return Reply(Answer(SUCCESS))
         return Reply(Answer(UNRECOGNISED_OPERATION))
 
@@ -101,6 +102,15 @@ class StepRequests:
         else:  # subscriptions: no events are sent, a worklist is asked again
             raise StepFault(NOT_OFFERED, "subscriptions are not offered: ask again instead")
         return Reply(Answer(SUCCESS))
+
+
+def _require_readable(information: Dataset) -> None:
+    """Raise ImpossibleInput unless every value is of its VR: pydicom converts them only when they are looked at."""
+    try:
+        for _ in information.iterall():
+            pass
+    except Exception as fault:  # pydicom raises whatever the octets lead it to
+        raise ImpossibleInput("an attribute holds a value that its VR does not allow") from fault
 
 
 def _created_uid(command: Command) -> str:

@@ -16,6 +16,7 @@ PROCESSING_FAILURE = 0x0110
 DUPLICATE_INSTANCE = 0x0111
 NO_SUCH_INSTANCE = 0x0112
 MISSING_ATTRIBUTE_VALUE = 0x0121
+NOT_AUTHORISED = 0x0124
 
 IN_PROGRESS, COMPLETED, DISCONTINUED = "IN PROGRESS", "COMPLETED", "DISCONTINUED"
 _FINAL = frozenset({COMPLETED, DISCONTINUED})
@@ -46,11 +47,13 @@ def create_mpps(book: StepBook, *, uid: str, attributes: Dataset, owner: str) ->
         raise StepFault(DUPLICATE_INSTANCE, "this step is known already")
 
 
-def set_mpps(book: StepBook, *, uid: str, changes: Dataset) -> None:
-    """A modality goes on, or ends (N-SET). Raises StepFault, TryLater."""
+def set_mpps(book: StepBook, *, uid: str, changes: Dataset, owner: str) -> None:
+    """A modality goes on, or ends (N-SET); only who created the step may. Raises StepFault, TryLater."""
     step = book.get(uid)
     if step is None or step.kind != "mpps":
         raise StepFault(NO_SUCH_INSTANCE, "this step was not created here")
+    if step.owner != owner:
+        raise StepFault(NOT_AUTHORISED, "the step was created by another AE title")
     if step.state in _FINAL:
         raise StepFault(PROCESSING_FAILURE, "the step may no longer be updated")
     attributes = from_json(step.attributes)
@@ -88,8 +91,11 @@ def create_ian(book: StepBook, *, uid: str, attributes: Dataset, owner: str) -> 
 
 
 def to_json(attributes: Dataset) -> str:
-    """A data set in the DICOM JSON model, PS3.18 annex F."""
-    return json.dumps(attributes.to_json_dict(), sort_keys=True)
+    """A data set in the DICOM JSON model, PS3.18 annex F. Raises ImpossibleInput."""
+    try:
+        return json.dumps(attributes.to_json_dict(), sort_keys=True)
+    except Exception as fault:  # pydicom raises whatever a value that does not fit its VR leads it to
+        raise ImpossibleInput("an attribute holds a value that its VR does not allow") from fault
 
 
 def from_json(text: str) -> Dataset:
@@ -98,6 +104,11 @@ def from_json(text: str) -> Dataset:
         return Dataset.from_json(text)
     except Exception as fault:  # pydicom raises whatever the text leads it to
         raise ImpossibleInput("the body is no DICOM JSON") from fault
+
+
+def printable(text: str) -> str:
+    """A text without control characters, which no database, log or page should be given."""
+    return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def _studies(items: Iterable[Dataset] | None) -> Iterator[str]:
@@ -124,5 +135,5 @@ def _references(items: Iterable[Dataset]) -> Iterator[str]:
 def _why(attributes: Dataset) -> str:
     """The coded reason of a discontinuation: a free text could hold a name."""
     for item in attributes.get("PerformedProcedureStepDiscontinuationReasonCodeSequence") or []:
-        return f"{item.get('CodeValue', '')} {item.get('CodingSchemeDesignator', '')}".strip()
+        return printable(f"{item.get('CodeValue', '')} {item.get('CodingSchemeDesignator', '')}")
     return ""

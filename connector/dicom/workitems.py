@@ -16,6 +16,7 @@ from connector.dicom.receive_steps import (
     MISSING_ATTRIBUTE_VALUE,
     StepFault,
     from_json,
+    printable,
     to_json,
 )
 from connector.ports import Output, ProcedureStep, StepBook
@@ -183,6 +184,7 @@ class Workitems:
         attributes = from_json(step.attributes)
         progress = Dataset()
         progress.ProcedureStepCancellationDateTime = self._stamp()
+        reason = printable(reason)
         progress.ReasonForCancellation = str(information.get("ReasonForCancellation", "") or reason)[:1024]
         codes = information.get("ProcedureStepDiscontinuationReasonCodeSequence")
         progress.ProcedureStepDiscontinuationReasonCodeSequence = list(codes or [_unspecified()])

@@ -57,18 +57,8 @@ class Completeness:
                 )
             ).scalars()
         )
-        fed = {uid for uid in coming if self._is_fed(connection, uid, now)}
-        said = {uid: reports.say_complete(uid, fed=uid in fed) for uid in sorted(coming)}
+        said = {uid: reports.say_complete(uid) for uid in sorted(coming)}
         return {uid: said.get(uid, "") for uid in sorted(silent | {uid for uid, who in said.items() if who})}
-
-    @staticmethod
-    def _is_fed(connection: sa.Connection, uid: str, now: float) -> bool:
-        feeding = sa.select(t.association.c.association_id).where(
-            t.association_study.c.study_instance_uid == uid,
-            t.association_study.c.association_id == t.association.c.association_id,
-            t.association.c.alive_at > now - ALIVE_SECONDS,
-        )
-        return connection.execute(feeding.limit(1)).first() is not None
 
     def _silent(self, connection: sa.Connection, now: float) -> Sequence[str]:
         """Studies that nobody is sending, and that have been quiet for the shortest time of any rule."""
@@ -106,6 +96,30 @@ class Completeness:
         self._ledger.tell(connection, kind=kind, ref=uid, detail=decision.told)
         # A series description may hold a name: the log says only that it happened.
         log.info("study_routed", study_instance_uid=uid, state=kind)
+
+
+def complete_fetched(ledger: "SqlLedger", study_instance_uid: str) -> bool:
+    """Complete a study that was fetched whole because it was ordered; False when nothing came of it."""
+    came = sa.select(t.instance.c.sop_instance_uid).where(t.instance.c.study_instance_uid == study_instance_uid)
+    with ledger.transaction() as connection:
+        if connection.execute(came.limit(1)).first() is None:
+            return False
+        connection.execute(
+            sa.update(t.study)
+            .where(t.study.c.study_instance_uid == study_instance_uid, t.study.c.state.in_(["prior", "tidied"]))
+            .values(state="receiving")
+        )
+        return ledger.complete(connection, study_instance_uid, "ordered")
+
+
+def is_fed(connection: sa.Connection, study_instance_uid: str, now: float) -> bool:
+    """Whether a live association has brought instances of a study."""
+    feeding = sa.select(t.association.c.association_id).where(
+        t.association_study.c.study_instance_uid == study_instance_uid,
+        t.association_study.c.association_id == t.association.c.association_id,
+        t.association.c.alive_at > now - ALIVE_SECONDS,
+    )
+    return connection.execute(feeding.limit(1)).first() is not None
 
 
 def route_again(connection: sa.Connection, study_instance_uid: str) -> int:

@@ -3,8 +3,9 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
@@ -21,6 +22,7 @@ from connector.store.engine import for_reading
 from connector.traceparent import new_traceparent
 
 ALIVE_SECONDS = 60.0
+_MOVING, _MOVE_SECONDS = "moving:", 4 * 3600.0  # no C-MOVE of one study takes longer
 _LARGEST_BATCH = 64
 
 SameDataset = Callable[[Path, Path], bool]
@@ -100,6 +102,31 @@ class SqlInbox:
         with self._engine.begin() as connection:
             for table in (t.association_study, t.association):
                 connection.execute(sa.delete(table).where(table.c.association_id == association_id))
+
+    @contextmanager
+    def expecting(self, uids: Sequence[str]) -> Iterator[None]:
+        """Note what is being asked for by C-MOVE; each process with a listener then knows it when it comes."""
+        names = [f"{_MOVING}{uid}" for uid in uids]
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(t.note).where(t.note.c.name.in_(names)))
+            for name in names:
+                insert_or_ignore(connection, t.note, {"name": name, "value": "", "changed_at": self._now()})
+        try:
+            yield
+        finally:
+            with self._engine.begin() as connection:
+                connection.execute(sa.delete(t.note).where(t.note.c.name.in_(names)))
+
+    def is_expected(self, uids: Sequence[str]) -> bool:
+        """Whether one of these series or studies is being asked for; the note of a process that died grows stale."""
+        there = sa.select(t.note.c.name).where(
+            t.note.c.name.in_([f"{_MOVING}{uid}" for uid in uids]), t.note.c.changed_at > self._now() - _MOVE_SECONDS
+        )
+        try:
+            with self._reading.connect() as connection:
+                return connection.execute(there.limit(1)).first() is not None
+        except SQLAlchemyError as fault:
+            raise TryLater(f"the ledger does not answer ({type(fault).__name__}): send again") from fault
 
     def held(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
         """Which of these instances we keep, with their SOP classes: what a storage commitment promises."""

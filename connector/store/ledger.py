@@ -27,6 +27,8 @@ from connector.store.trail import Trail, tidied_before
 
 # News of a patient asks for no assessment of such a study: the newest other one has it.
 NEVER_ASSESSED = ("prior", "rejected", "kept_out")
+# Nothing of such a study is here, or only what was fetched of it to be compared with.
+NOT_HERE = ("prior", "tidying", "tidied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class StudyRow:
     prior_paths: tuple[Path, ...]  # of the patient's earlier studies that are not kept out
     assess: tuple[str, ...] = PARTS  # what the routing rule wants of an assessment
     told: tuple[str, ...] = ()  # what a reader of the result should know of how the study came
+    is_here: bool = True  # not only what was fetched of it to be compared with
     is_waiting: bool = False  # still coming in, incomplete or kept out: being completed asks for its assessment
 
 
@@ -163,6 +166,7 @@ class SqlLedger:
                 prior_paths=self._paths(connection, [uid for uid in before if uid not in kept_out]),
                 assess=tuple(here.assess.split(",")) if here.assess else PARTS,
                 told=(*([here.told] if here.told else []), *told),
+                is_here=here.state not in NOT_HERE,
                 is_waiting=here.state in ("receiving", "incomplete", "kept_out"),
             )
 

@@ -1,7 +1,7 @@
 """Procedure steps in the ledger: what modalities report, what archives offer, and what others order from us."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -123,19 +123,19 @@ class Reports:
         """Studies that something was said of."""
         return list(self._by_study)
 
-    def say_complete(self, study_instance_uid: str, *, fed: bool) -> str:
+    def say_complete(self, study_instance_uid: str) -> str:
         """
         Who says that a study is complete, when all that was told of is here; else nothing.
 
-        A report that names no instance counts once nobody is sending the study (`fed` is False).
+        A report that names no instance says nothing of what is still under way: the quiet time is waited for.
         """
         steps = self._by_study.get(study_instance_uid, [])
-        if not any(step.state in {"COMPLETED", "AVAILABLE"} for step in steps):
+        ended = [step for step in steps if step.state in {"COMPLETED", "AVAILABLE"}]
+        if not ended or any(step.state == "IN PROGRESS" for step in steps):
             return ""
-        if any(step.state == "IN PROGRESS" for step in steps):
+        if not all(step.awaited for step in ended):
             return ""
-        awaited = {uid for step in steps for uid in step.awaited}
-        if self._absent(awaited) or (fed and not awaited):
+        if absent(self._connection, (uid for step in steps for uid in step.awaited)):
             return ""
         return "MPPS completed" if any(step.kind == "mpps" for step in steps) else "instances available"
 
@@ -143,10 +143,10 @@ class Reports:
         """What a reader of the result must know: images that were made and did not come, a step that was given up."""
         words = []
         for step in self._by_study.get(study_instance_uid, []):
-            absent = len(self._absent(set(step.awaited)))
+            missing = len(absent(self._connection, step.awaited))
             who = "the modality" if step.kind == "mpps" else "the archive"
-            if absent:
-                words.append(f"{absent} of the {len(step.awaited)} instances that {who} reported did not come")
+            if missing:
+                words.append(f"{missing} of the {len(step.awaited)} instances that {who} reported did not come")
             if step.state == "DISCONTINUED":
                 words.append(
                     f"the modality discontinued its procedure step{f' ({step.reason})' if step.reason else ''}"
@@ -165,15 +165,18 @@ class Reports:
             .values(settled_at=self._now)
         )
 
-    def _absent(self, awaited: set[str]) -> set[str]:
-        absent = set(awaited)
-        for batch in (sorted(awaited)[at : at + 500] for at in range(0, len(awaited), 500)):
-            absent -= set(
-                self._connection.execute(
-                    sa.select(t.instance.c.sop_instance_uid).where(t.instance.c.sop_instance_uid.in_(batch))
-                ).scalars()
-            )
-        return absent
+
+def absent(connection: sa.Connection, awaited: Iterable[str]) -> set[str]:
+    """Which of these instances are not here."""
+    missing = set(awaited)
+    ordered = sorted(missing)
+    for batch in (ordered[at : at + 500] for at in range(0, len(ordered), 500)):
+        missing -= set(
+            connection.execute(
+                sa.select(t.instance.c.sop_instance_uid).where(t.instance.c.sop_instance_uid.in_(batch))
+            ).scalars()
+        )
+    return missing
 
 
 def outcome(connection: sa.Connection, study_instance_uid: str) -> tuple[str, Sequence[Output] | None]:

@@ -29,6 +29,7 @@ class MemoryInbox:
         self.alive: list[str] = []
         self.closed: list[str] = []
         self.away = False
+        self.asked_for: set[str] = set()
 
     def receive(self, receipt: Receipt) -> ReceiptOutcome:
         if self.away:
@@ -52,6 +53,15 @@ class MemoryInbox:
 
     def association_closed(self, association_id: str) -> None:
         self.closed.append(association_id)
+
+    @contextmanager
+    def expecting(self, uids: Sequence[str]) -> Iterator[None]:
+        self.asked_for.update(uids)
+        yield
+        self.asked_for.difference_update(uids)
+
+    def is_expected(self, uids: Sequence[str]) -> bool:
+        return not self.asked_for.isdisjoint(uids)
 
     def held(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
         return {uid: self.receipts[uid].sop_class_uid for uid in sop_instance_uids if uid in self.receipts}

@@ -31,7 +31,7 @@ def calling(listener: Listener, *contexts: str, title: str = "RIS") -> Iterator[
     """An association of a peer."""
     entity = AE(ae_title=title)
     for uid in contexts:
-        entity.add_requested_context(uid)
+        entity.add_requested_context(uid, ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
     association = entity.associate("127.0.0.1", listener.port, ae_title=AE_TITLE)
     assert association.is_established
     assert len(association.accepted_contexts) == len(contexts)

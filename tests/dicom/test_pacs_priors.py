@@ -9,13 +9,12 @@ from pacs_case import FIND, GET, MOVE, SR, scripted
 from pydicom import Dataset
 from pynetdicom import AE, evt
 from receive_case import MemoryInbox, files_in, listening, make_image
+from step_case import calling
 
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.pacs_association import Pacs
 from connector.dicom.pacs_dimse import DimseArchive
 from connector.dicom.pacs_priors import FoundSeries, FoundStudy, PacsPriors, Retrieved
-from connector.doors import move_originators
-from connector.settings import Settings
 
 
 def found(**values: str) -> Dataset:
@@ -140,7 +139,7 @@ def test_what_get_is_refused_for_comes_by_move_to_our_listener(tmp_path: Path) -
     earlier, inbox = report(), MemoryInbox()
     archive = Archive(earlier)
     # pynetdicom's archive names itself as the originator, and not who asked.
-    with listening(inbox, tmp_path / "in", move_originators=frozenset({"CONNECTOR", "PACS"})) as listener:
+    with listening(inbox, tmp_path / "in") as listener:
 
         def move(_: Any) -> Iterator[Any]:
             yield "127.0.0.1", listener.port
@@ -163,17 +162,60 @@ def test_what_get_is_refused_for_comes_by_move_to_our_listener(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("named", "expected"),
+    ("asked_for", "is_prior", "why"),
     [
-        ({"pacs_host": "pacs"}, {"CONNECTOR", "PACS"}),
-        ({"pacs_host": "pacs", "pacs_move": False}, set()),
-        ({"pacs_dicomweb_url": "https://pacs/dicom-web"}, set()),
+        (["2.25.8"], True, "its series is asked for at this moment"),
+        (["2.25.7"], True, "its study is"),
+        (["2.25.9"], False, "another series is: a PACS names itself also in what its own rules send, to be assessed"),
+        ([], False, "nothing is"),
     ],
-    ids=["we move", "move is off", "by DICOMweb only"],
 )
-def test_what_a_pacs_moves_here_unasked_is_no_prior_where_we_never_ask_by_move(named, expected) -> None:
-    # A PACS may name itself as the originator of what its routing sends: as a prior it would never be assessed.
-    assert move_originators(Settings(**named)) == expected
+def test_what_a_pacs_moves_here_by_itself_is_there_to_be_assessed(tmp_path: Path, asked_for, is_prior, why) -> None:
+    inbox, image = MemoryInbox(), make_image(StudyInstanceUID="2.25.7", SeriesInstanceUID="2.25.8")
+    with (
+        listening(inbox, tmp_path) as listener,
+        inbox.expecting(asked_for),
+        calling(listener, image.SOPClassUID, title="PACS") as association,
+    ):
+        assert association.send_c_store(image, originator_aet="PACS", originator_id=1).Status == 0
+    (receipt,) = inbox.receipts.values()
+    assert receipt.is_prior == is_prior, why
+
+
+@pytest.mark.parametrize(
+    ("final", "why"), [(0xB000, "one of two did not fit the contexts"), (0xA702, "none could be sent")]
+)
+def test_what_a_get_leaves_out_comes_by_move(tmp_path: Path, final: int, why: str) -> None:
+    one = report()
+    other = report(**{k: one[k].value for k in ("StudyInstanceUID", "SeriesInstanceUID")})
+    inbox, archive = MemoryInbox(), Archive(one)
+
+    def get(_: Any) -> Iterator[Any]:
+        yield 2
+        if final == 0xB000:
+            yield 0xFF00, one
+        yield final, found(FailedSOPInstanceUIDList=other.SOPInstanceUID)
+
+    with listening(inbox, tmp_path / "in") as listener:
+
+        def move(_: Any) -> Iterator[Any]:
+            yield "127.0.0.1", listener.port
+            yield 2
+            yield 0xFF00, one
+            yield 0xFF00, other
+
+        handlers = ((evt.EVT_C_FIND, archive.find), (evt.EVT_C_GET, get), (evt.EVT_C_MOVE, move))
+
+        def also_send(entity: AE) -> None:
+            entity.add_requested_context(SR, "1.2.840.10008.1.2.1")
+
+        with scripted(*handlers, contexts=(*ARCHIVE, MOVE), change=also_send) as pacs:
+            ways = [DimseArchive(pacs, move_to="CONNECTOR")]
+            got = PacsPriors(ways, inbox=inbox, folder=tmp_path / "priors", source="PACS").retrieve_priors(
+                patient_id="PHANTOM-1", issuer_of_patient_id="LAB"
+            )
+    assert got == Retrieved(stored=2, failed=0), why
+    assert set(inbox.receipts) == {one.SOPInstanceUID, other.SOPInstanceUID}
 
 
 def test_without_a_move_destination_a_pacs_without_get_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from ledger_case import Bench, make_bench, receipt
 from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 from step_case import IAN, MPPS, begun, calling, door, ended, reference
 
 from connector.routing import every_study
@@ -106,6 +108,29 @@ def test_what_is_reported_before_the_images_come_is_kept_over_a_restart(bench: B
 )
 def test_a_step_that_cannot_be_hears_why(bench: Bench, tmp_path: Path, messages, statuses, why) -> None:
     assert report(bench, tmp_path, *messages) == statuses, why
+
+
+def test_a_modality_that_names_no_image_says_nothing_of_what_is_under_way(bench: Bench, tmp_path: Path) -> None:
+    bench.inbox.receive(receipt("1.2.3.1"))
+    report(bench, tmp_path, ("create", begun("1.2.3")), ("set", ended("COMPLETED")))
+    assert judge(bench) == 0
+    bench.clock.seconds += 3600
+    assert judge(bench) == 1, "its quiet time holds"
+
+
+def test_a_step_is_ended_by_who_began_it_alone(bench: Bench, tmp_path: Path) -> None:
+    with door(bench, tmp_path) as listener:
+        with calling(listener, MPPS, title="CT1") as association:
+            assert association.send_n_create(begun("1.2.3"), MPPS, "1.2.9")[0].Status == 0
+        with calling(listener, MPPS, title="CT2") as association:
+            assert association.send_n_set(ended("COMPLETED"), MPPS, "1.2.9")[0].Status == 0x0124
+    assert bench.steps.get("1.2.9").state == "IN PROGRESS"
+
+
+def test_a_value_that_its_vr_does_not_allow_is_told_as_such(bench: Bench, tmp_path: Path) -> None:
+    step = begun("1.2.3")
+    step[0x00201209] = RawDataElement(Tag(0x00201209), "IS", 4, b"many", 0, False, True)
+    assert report(bench, tmp_path, ("create", step)) == [0x0106]
 
 
 @pytest.mark.parametrize(

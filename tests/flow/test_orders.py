@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from ledger_case import Bench, receipt
 from pydicom import Dataset
-from step_case import order
+from step_case import order, reference
 from steps_case import Door, House, Images, Record, Words
 
 from connector.core.errors import ImpossibleInput, Refused, TryLater
@@ -35,13 +35,14 @@ class Words1(Words):
         ]
 
 
-def make(bench: Bench, retrieve: Callable[[str], None] | None = None) -> House:
+def make(bench: Bench, retrieve: Callable[[str], None] | None = None, *, maximum_attempts: int = 1) -> House:
     images, record, door = Images(), Record(), Door()
     workitems = Workitems(bench.steps, now=lambda: datetime.fromtimestamp(bench.clock(), UTC))
     steps = Steps(
         ledger=bench.ledger, desk=bench.desk,
         flow=Flow(imaging=images, record=record, writers=[Words1()], issuers={"TEST": "urn:test"}),
-        destinations={"pacs": door, "ehr": door}, look=None, quiet_seconds=3600, maximum_attempts=1, now=bench.clock,
+        destinations={"pacs": door, "ehr": door}, look=None, quiet_seconds=3600,
+        maximum_attempts=maximum_attempts, now=bench.clock,
         orders=Orders(bench.ledger, workitems, retrieve_ae_title="PACS"), retrieve=retrieve,
     )  # fmt: skip
     return House(bench, images, record, door, steps)
@@ -241,3 +242,69 @@ def test_an_order_whose_study_is_opened_again_by_a_late_instance_waits_for_its_r
         house.run_all()
     assert workitems.get(UID).ProcedureStepState == "COMPLETED"
     assert house.door.arrived[0] == "2.25.77"
+
+
+def test_an_order_does_not_cut_a_study_off_that_is_still_being_sent(bench: Bench) -> None:
+    house = make(bench)
+    bench.inbox.association_opened("A")
+    bench.inbox.receive(receipt(association="A"))
+    workitems = place(bench)
+    house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "SCHEDULED", "its association is open"
+    bench.inbox.association_closed("A")
+    house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "IN PROGRESS", "what the order names is here"
+
+
+@pytest.mark.parametrize(("named", "told"), [(("1.2.3.1", "1.2.3.2"), True), ((), False)], ids=["one lacks", "none"])
+def test_an_order_waits_for_what_it_names_until_the_study_is_quiet(bench: Bench, named, told) -> None:
+    house = make(bench)
+    bench.inbox.receive(receipt())
+    workitems = Workitems(bench.steps)
+    attributes = order(ScheduledProcedureStepStartDateTime="")
+    attributes.InputInformationSequence[0].ReferencedSOPSequence = [reference(uid) for uid in named]
+    workitems.create(UID, attributes, owner="RIS")
+    house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "SCHEDULED"
+    bench.clock.seconds += 3600  # then the study is complete by itself
+    for _ in range(3):
+        house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+    words = ("1 of the 2 instances that the order names did not come",) if told else ()
+    assert bench.ledger.study("1.2.3").told == words
+
+
+def test_a_part_of_an_ordered_study_is_never_assessed_however_long_the_rest_takes(bench: Bench) -> None:
+    came = []
+
+    def fetch(_: str) -> None:
+        came.append(receipt(f"1.2.3.{len(came) + 1}"))
+        bench.inbox.receive(replace(came[-1], is_prior=True))
+        if len(came) < 2:
+            raise TryLater("1 objects of the ordered study did not come from the PACS")
+
+    house = make(bench, fetch, maximum_attempts=3)
+    workitems = place(bench)
+    house.run_all()
+    assert len(came) == 1
+    house.images.fault = ImpossibleInput("a part was read")
+    bench.clock.seconds += 3599
+    house.steps.sweep()
+    assert bench.desk.status()["studies"] == {"prior": 1}, "no quiet time ends it"
+    house.images.fault = None
+    bench.clock.seconds += 3600
+    for _ in range(3):
+        house.run_all()
+    assert len(came) == 2
+    assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+    assert len(bench.ledger.study("1.2.3").paths) == 2
+
+
+def test_an_order_for_a_study_of_which_only_priors_are_here_has_the_whole_of_it_fetched(bench: Bench) -> None:
+    house = make(bench, lambda _: bench.inbox.receive(replace(receipt("1.2.3.2"), is_prior=True)))
+    bench.inbox.receive(replace(receipt(), is_prior=True))
+    workitems = place(bench)
+    for _ in range(3):
+        house.run_all()
+    assert workitems.get(UID).ProcedureStepState == "COMPLETED"
+    assert len(bench.ledger.study("1.2.3").paths) == 2

@@ -172,7 +172,7 @@ def test_an_orthanc_that_refuses_get_moves_to_our_listener(tmp_path: Path) -> No
     (tmp_path / "orthanc").mkdir()
     with (
         orthanc(tmp_path / "orthanc", connector_port=ours, allow_get=False) as strict,
-        listening(inbox, tmp_path / "in", port=ours, move_originators=frozenset({"CONNECTOR"})),
+        listening(inbox, tmp_path / "in", port=ours),
     ):
         strict.upload(as_file(image))
         got = PacsPriors(
