@@ -17,6 +17,7 @@ from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
 from connector.dicom.workitems import Workitems
 from connector.dicom.write_pdf import PdfWriter
+from connector.dicom.write_rejection import RejectionWriter
 from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
@@ -28,6 +29,7 @@ from connector.fhir.receive import poll
 from connector.fhir.serve import resource_ids
 from connector.fhir.subscribe import Wanted, Watch
 from connector.fhir.write_card import CardWriter
+from connector.fhir.write_retraction import RetractionWriter
 from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
 from connector.forward import Forwarder
@@ -196,6 +198,7 @@ class App:
             maximum_attempts=settings.maximum_attempts,
             poll_seconds=settings.ehr_poll_seconds,
             follow_days=settings.ehr_follow_days,
+            withdrawers=(RejectionWriter(), RetractionWriter()),
             tracing=self._tracing,
         )
 

@@ -132,7 +132,7 @@ class Document:
     `identity` is the SOP Instance UID, or the identifier of the FHIR transaction; equal identity means equal content.
     """
 
-    kind: str  # sr, rtdose, rtplan, rrdsr, pdf, fhir, card
+    kind: str  # sr, rtdose, rtplan, rrdsr, pdf, fhir, card; rejection and retraction take such back
     destination: str  # pacs or ehr; cds: it stays here until the EHR asks
     identity: str
     content: bytes
@@ -223,6 +223,29 @@ class WriteRequest:
     activity: ActivityMap | None = None
     regions: Sequence[Region] = ()
     anatomy: AnatomyImage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """
+    A study that a person marked as a wrong patient's, and what was sent of it.
+
+    `documents` are those that arrived, or may have (oldest first); `others` the FHIR documents of the case's other
+    studies, whose resources stay.
+    """
+
+    study_instance_uid: str
+    marked_at: datetime
+    by: str
+    documents: Sequence[Document]
+    others: Sequence[Document] = ()
+
+
+class Withdrawer(Protocol):
+    """Takes back what was sent of a wrong patient, the same bytes for the same withdrawal."""
+
+    def withdraw(self, withdrawal: Withdrawal) -> Sequence[Document]:
+        """Make the documents that take the others back. Raises Refused."""
 
 
 class Writer(Protocol):

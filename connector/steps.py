@@ -14,12 +14,13 @@ from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
 from connector.logs import get_logger
 from connector.orders import Orders
-from connector.ports import Destination
+from connector.ports import Destination, Withdrawer
 from connector.routing import Routing, every_study
 from connector.store.completeness import Completeness, complete_fetched
 from connector.store.desk import Desk
 from connector.store.jobs import Lease, LeaseLost, back_off_seconds
 from connector.store.ledger import SqlLedger, StudyRow
+from connector.store.withdrawals import WITHDRAWING, Withdrawals
 from connector.tracing import NO_TRACING, Tracing
 
 log = get_logger("steps")
@@ -59,6 +60,7 @@ class Steps:
         maximum_attempts: int,
         poll_seconds: float = 60.0,
         follow_days: int = 365,
+        withdrawers: Sequence[Withdrawer] = (),
         tracing: Tracing = NO_TRACING,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -75,6 +77,8 @@ class Steps:
         self._maximum_attempts = maximum_attempts
         self._poll_seconds = poll_seconds
         self._follow_seconds = follow_days * 86400.0
+        self._withdrawers = withdrawers
+        self._withdrawals = Withdrawals(ledger)
         self._tracing = tracing
         self._now = now
 
@@ -93,7 +97,7 @@ class Steps:
         if lease is None:
             return ()
         started = time.monotonic()
-        step = self._assess if lease.kind == "assess" else self._deliver
+        step = {"assess": self._assess, "deliver": self._deliver, "withdraw": self._withdraw}[lease.kind]
         try:
             with self._tracing.span(
                 lease.kind, lease.traceparent, document_id=lease.ref, kind=lease.kind, attempt=lease.attempts + 1
@@ -260,9 +264,13 @@ class Steps:
         document = self._ledger.document(lease.ref)
         if document is None:
             raise LeaseLost(lease.job_id)
-        if self._ledger.is_rejected(document.study_instance_uid):
+        takes_back = document.kind in WITHDRAWING
+        if self._ledger.is_rejected(document.study_instance_uid) != takes_back:
             with self._ledger.transaction() as connection:
-                self._ledger.withhold(connection, lease)
+                if takes_back:
+                    self._ledger.withhold(connection, lease, "the mark as a wrong patient's was taken back")
+                else:
+                    self._ledger.withhold(connection, lease)
             return ()
         # A report that was parked and replayed late must not replace a newer one in the EHR; a PACS keeps both.
         if document.destination == "ehr" and self._ledger.is_superseded(lease.ref):
@@ -271,7 +279,20 @@ class Steps:
             note = deliver(document, self._destinations)
         with self._ledger.transaction() as connection:
             self._ledger.delivered(connection, lease, note)
+            self._withdrawals.arrived(connection, document)
             self._ledger.tell(connection, kind="delivered", ref=document.identity, detail=note or document.kind)
+        return ()
+
+    def _withdraw(self, lease: Lease) -> Sequence[str]:
+        """Take back what was sent of a study that is a wrong patient's."""
+        withdrawal = self._withdrawals.of(lease.ref)
+        documents = [] if withdrawal is None else [
+            one for withdrawer in self._withdrawers for one in withdrawer.withdraw(withdrawal)
+        ]  # fmt: skip
+        with self._ledger.transaction() as connection:
+            if documents:
+                return self._withdrawals.save(connection, lease, documents)
+            self._ledger.jobs.done(connection, lease)
         return ()
 
     def _record_failure(self, lease: Lease, outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ log = get_logger("worker")
 
 TIDY_SECONDS = 3600.0
 FORWARD_SECONDS = 5.0
-TASK_OF_KIND = {"assess": "connector.assess", "deliver": "connector.deliver"}
+TASK_OF_KIND = {"assess": "connector.assess", "deliver": "connector.deliver", "withdraw": "connector.assess"}
 
 
 def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:

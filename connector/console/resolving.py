@@ -37,8 +37,8 @@ OFFERS = {
     COMPLETE: Offer(COMPLETE, "Complete now", "The study counts as complete without waiting for more images. An image"
         " that comes later makes a new assessment.", is_main=True),
     REJECT: Offer(REJECT, "Wrong patient", "The study is kept out: it is not assessed, nothing more of it is sent, and"
-        " the patient's other studies are judged again without it. What was delivered before is listed and must be"
-        " withdrawn where it is."),
+        " the patient's other studies are judged again without it. What was delivered before is taken back: entered in"
+        " error in the EHR, rejected in the PACS; what a clinician touched there, a Task asks to retract."),
     RESTORE: Offer(RESTORE, "Not a wrong patient", "You take the mark back: the study belongs to this patient and is"
         " assessed again.", is_main=True),
 }  # fmt: skip

@@ -45,6 +45,7 @@ EVENTS = {
     "not_used": "Input not used",
     "parked": "Stopped: refused or given up",
     "replayed": "Tried again",
+    "withdrawn": "What was sent is taken back",
     "restored": "Taken back: not a wrong patient's",
     "set_aside": "Set aside",
     "sign_in_failed": "Sign-in failed",

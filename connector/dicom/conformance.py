@@ -11,6 +11,7 @@ from pydicom.uid import (
     UID,
     Comprehensive3DSRStorage,
     EncapsulatedPDFStorage,
+    KeyObjectSelectionDocumentStorage,
     RadiopharmaceuticalRadiationDoseSRStorage,
     RTDoseStorage,
     RTPlanStorage,
@@ -78,6 +79,13 @@ WRITTEN = (
         "TID 10021 with one TID 10022; only when a PET or NM header tells agent, nuclide, activity and start",
     ),
     Written("pdf", EncapsulatedPDFStorage, "DOC", "the report that a person reads, where one is made"),
+    Written(
+        "rejection",
+        KeyObjectSelectionDocumentStorage,
+        "KO",
+        "TID 2010, Rejected for Patient Safety Reasons: takes back the others when a person marks their study as a "
+        "wrong patient's (IHE IOCM)",
+    ),
 )
 
 # Every other storage SOP class is stored, and counts for the completeness of its study only.

@@ -7,7 +7,7 @@ from connector import __version__
 
 OUR_MANUFACTURER = "irt-connector"
 OUR_MODEL_NAME = "connector"
-OUR_SERIES_NUMBERS = {"sr": 9701, "rtdose": 9702, "pdf": 9703, "rrdsr": 9704, "rtplan": 9705}
+OUR_SERIES_NUMBERS = {"sr": 9701, "rtdose": 9702, "pdf": 9703, "rrdsr": 9704, "rtplan": 9705, "rejection": 9706}
 
 
 def uid_from(*parts: str) -> str:

@@ -147,6 +147,21 @@ def plain(text: str) -> str:
     return text.translate(_ASCII_WORDS)
 
 
+def copy_study(attributes: Dataset) -> Dataset:
+    """Begin a document with the patient and study of another one, in its character set."""
+    document = Dataset()
+    character_set = attributes.get("SpecificCharacterSet")
+    if character_set:
+        document.SpecificCharacterSet = character_set
+    for keyword in _COPIED:
+        if keyword in attributes:
+            document.add(copy.deepcopy(attributes[keyword]))
+    for keyword in _MAY_BE_EMPTY:
+        if keyword not in document:
+            setattr(document, keyword, None)
+    return document
+
+
 def start_document(
     header: StudyHeader, request: WriteRequest, *, kind: str, sop_class_uid: str, modality: str, description: str
 ) -> Dataset:
@@ -155,16 +170,7 @@ def start_document(
 
     The character set is kept.
     """
-    document = Dataset()
-    character_set = header.attributes.get("SpecificCharacterSet")
-    if character_set:
-        document.SpecificCharacterSet = character_set
-    for keyword in _COPIED:
-        if keyword in header.attributes:
-            document.add(copy.deepcopy(header.attributes[keyword]))
-    for keyword in _MAY_BE_EMPTY:
-        if keyword not in document:
-            setattr(document, keyword, None)
+    document = copy_study(header.attributes)
     study_uid = request.assessment.study_instance_uid
     document.SOPClassUID = sop_class_uid
     document.InstanceCreatorUID = OUR_DEVICE_UID
@@ -220,10 +226,11 @@ def _is_ascii(document: Dataset) -> bool:
 def evidence_of(header: StudyHeader, request: WriteRequest) -> list[Dataset]:
     """Refer to every instance of the study (Current Requested Procedure Evidence, PS3.3 C.17.2)."""
     references = [(each.series_instance_uid, each.sop_class_uid, each.sop_instance_uid) for each in header.instances]
-    return [_study_references(request.assessment.study_instance_uid, references)]
+    return [study_references(request.assessment.study_instance_uid, references)]
 
 
-def _study_references(study_uid: str, references: Iterable[tuple[str, str, str]]) -> Dataset:
+def study_references(study_uid: str, references: Iterable[tuple[str, str, str]]) -> Dataset:
+    """Refer to instances of a study, given as (series, class, instance)."""
     study = Dataset()
     study.StudyInstanceUID = study_uid
     study.ReferencedSeriesSequence = series_references(references, "ReferencedSOPSequence")
@@ -261,7 +268,7 @@ def predecessors_of(kind: str, request: WriteRequest) -> list[Dataset]:
     """Refer to the earlier documents of a kind (Predecessor Documents, PS3.3 C.17.2); empty without any."""
     earlier = earlier_documents(kind, request)
     references = [(each.series_instance_uid, each.sop_class_uid, each.identity) for each in earlier]
-    return [_study_references(request.assessment.study_instance_uid, references)] if references else []
+    return [study_references(request.assessment.study_instance_uid, references)] if references else []
 
 
 def finish_document(kind: str, document: Dataset, bulk: Iterable[bytes] = ()) -> None:

@@ -13,9 +13,11 @@ from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_answers import Changed, NotOffered, failure
 from connector.fhir.ladder import TRANSACTION, Ladder, NotDone, Way, require
 from connector.fhir.memory import ProcessMemory
-from connector.fhir.reconcile import Plan, Write, own_identifier, reconcile, studies_of
+from connector.fhir.reconcile import SAID_ONCE, Plan, Write, own_identifier, reconcile, studies_of
 from connector.fhir.resource import Json, items, members, reference_of, replaced, study_day_of
+from connector.fhir.retract import retract, sought
 from connector.fhir.write_for_way import fitted
+from connector.fhir.write_retraction import KIND
 from connector.fhir.write_transaction import identifier_query
 from connector.ports import Delivery, Document, Memory
 
@@ -64,11 +66,16 @@ class EhrDestination:
         raise Refused("the EHR refuses everything that it declares: have its CapabilityStatement corrected")
 
     def _by(self, way: Way, entries: Sequence[Json], identity: str, until: float) -> Delivery:
-        wanted, left_out = fitted(entries, way)
+        is_retraction = identity.startswith(f"{KIND}:")
+        wanted, left_out = (sought(entries, way), []) if is_retraction else fitted(entries, way)
         state = EhrState(self._client, way)
         owed = OwedProvenance(self._client, self._memory, identity)
         for _ in range(_MOST_READS):
-            plan = reconcile(wanted, state.read(wanted), study_day_of(entries), studies_of(entries))
+            held = state.read(wanted)
+            if is_retraction:
+                plan = retract(wanted, held, self._updated())
+            else:
+                plan = reconcile(wanted, held, study_day_of(entries), studies_of(entries))
             plan.notes += left_out
             owed.add_to(plan, wanted)
             if not plan.writes:
@@ -83,6 +90,11 @@ class EhrDestination:
                 continue
             return Delivery(plan.note)
         raise TryLater("the EHR's resources changed three times while they were written")
+
+    def _updated(self) -> dict[str, bool]:
+        """Which of the types that may be written but once this EHR lets us replace all the same."""
+        offered = self._client.capabilities().interactions
+        return {kind: "update" in offered.get(kind, ()) for kind in SAID_ONCE}
 
     def _settle_device(self, plan: Plan, until: float) -> None:
         """

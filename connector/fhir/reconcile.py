@@ -19,6 +19,7 @@ RETIRED_STATUS = {
     "DetectedIssue": "cancelled",
     "Observation": "entered-in-error",
 }
+_RETRACTED = "entered-in-error"  # the study turned out to be a wrong patient's
 SAID_ONCE = ("Communication",)  # created, never replaced
 OPEN_STATUS = {"CarePlan": "draft", "Task": "requested", "DetectedIssue": "preliminary", "Observation": "preliminary"}
 _MOST_NOTES = 6
@@ -135,8 +136,10 @@ def _standing(resource: Resource, current: Json | None, types: Mapping[str, str]
         return Standing.NEW
     if resource["resourceType"] in SAID_ONCE or content_digest(resource, types) == content_digest(current):
         return Standing.SAME
-    status = OPEN_STATUS.get(resource["resourceType"])
-    still_open = status is None or current.get("status") == status
+    kind = resource["resourceType"]
+    # What we retired, or retracted, and nobody touched since, may be said again: a correction was taken back.
+    ours = (OPEN_STATUS.get(kind), RETIRED_STATUS.get(kind), _RETRACTED)
+    still_open = kind not in OPEN_STATUS or current.get("status") in ours
     return Standing.REPLACES if is_untouched(current) and still_open else Standing.KEPT
 
 
@@ -267,10 +270,17 @@ def _retired(resource: Json) -> Write:
     return Write(f"urn:retired:{reference_of(resource)}", tagged(retired, {}), resource)
 
 
+def plan_day(plan: Json) -> str:
+    """The day of the study that a plan stands on; ISO days compare as text."""
+    return str(items(plan, "period").get("start", ""))[:_DAY]
+
+
 def _study_day(resource: Json) -> str:
-    """The day of the study that a plan or a result of ours stands on; ISO days compare as text."""
+    """The day of the study that a plan or a result of ours stands on; empty for what stands no more."""
+    if resource.get("status") == _RETRACTED:
+        return ""
     if resource["resourceType"] == "CarePlan":
-        return str(items(resource, "period").get("start", ""))[:_DAY]
-    if resource["resourceType"] == "Observation" and resource.get("status") != RETIRED_STATUS["Observation"]:
+        return plan_day(resource)
+    if resource["resourceType"] == "Observation":
         return str(resource.get("effectiveDateTime", ""))[:_DAY]
     return ""

@@ -12,6 +12,7 @@ from connector.fhir.identity import DICOM_UID_SYSTEM, IDENTIFIER_SYSTEM, full_ur
 from connector.fhir.ladder import OUR_KINDS
 from connector.fhir.reconcile import Plan, State, about, own_identifier, reconcile
 from connector.fhir.resource import Json, members, replaced, study_day_of
+from connector.fhir.write_retraction import marked
 
 Resource = dict[str, Any]
 SERVED_KINDS = tuple(kind for kind in OUR_KINDS if kind != "Communication")  # it is made for one EHR only
@@ -24,6 +25,7 @@ class Kept:
 
     content: bytes
     made_at: float
+    is_rejected: bool = False  # a person marked its study as a wrong patient's
 
 
 def resource_ids(content: bytes) -> list[str]:
@@ -45,6 +47,8 @@ def shelved(documents: Sequence[Kept]) -> dict[str, Resource]:
     """
     held: dict[str, Resource] = {}
     for document in documents:
+        if document.is_rejected:
+            continue
         entries = json.loads(document.content, parse_float=Decimal)["entry"]
         places = {str(one["fullUrl"]): _place(one) for one in entries}
         patients = {about(one["resource"]) for one in entries} | {None}
@@ -56,8 +60,34 @@ def shelved(documents: Sequence[Kept]) -> dict[str, Resource]:
     return held
 
 
+def retracted(documents: Sequence[Kept], held: Mapping[str, Resource]) -> dict[str, Resource]:
+    """
+    The resources of studies that are a wrong patient's, by `Type/id`, as entered in error.
+
+    Who knows an id of one is told so; what another study of the patient has too is `held` and stands.
+    """
+    wrong: dict[str, Resource] = {}
+    for document in documents:
+        if not document.is_rejected:
+            continue
+        entries = json.loads(document.content, parse_float=Decimal)["entry"]
+        places = {str(one["fullUrl"]): _place(one) for one in entries}
+        for entry in entries:
+            place = places[str(entry["fullUrl"])]
+            if place in held or entry["resource"]["resourceType"] in ("Device", "Provenance"):
+                continue
+            resource = marked(replaced(entry["resource"], places))
+            meta = {
+                **resource.get("meta", {}),
+                "versionId": "entered-in-error",
+                "lastUpdated": _moment(document.made_at),
+            }
+            wrong[place] = {**resource, "id": place.rpartition("/")[2], "meta": meta}
+    return wrong
+
+
 def _keep(held: dict[str, Resource], plan: Plan, places: Mapping[str, str], made_at: float) -> None:
-    stamp = datetime.fromtimestamp(made_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    stamp = _moment(made_at)
     for write in plan.writes:
         kind = write.resource["resourceType"]
         place = f"{kind}/{write.current['id']}" if write.current else places[write.full_url]
@@ -65,6 +95,10 @@ def _keep(held: dict[str, Resource], plan: Plan, places: Mapping[str, str], made
         resource = replaced(write.resource, places)
         meta = {**resource.get("meta", {}), "versionId": version, "lastUpdated": stamp}
         held[place] = {**resource, "id": place.rpartition("/")[2], "meta": meta}
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def answered(resource: Json, *, ours: Iterable[str], ehr_url: str) -> Resource:

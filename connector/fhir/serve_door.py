@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from connector.fhir.identity import canonical_json
 from connector.fhir.resource import short_reference
-from connector.fhir.serve import SERVED_KINDS, Kept, answered, carries, shelved, wanted_id
+from connector.fhir.serve import SERVED_KINDS, Kept, answered, carries, retracted, shelved, wanted_id
 from connector.fhir.serve_statement import served_statement
 
 Resource = dict[str, Any]
@@ -27,8 +27,8 @@ class Shelf(Protocol):
     def cases_of_record(self, record_reference: str) -> Sequence[str]:
         """The cases whose patient has this reference in the EHR."""
 
-    def documents_of(self, case_ref: str) -> Sequence[tuple[bytes, float]]:
-        """The case's FHIR documents with the time they were made, oldest first."""
+    def documents_of(self, case_ref: str) -> Sequence[tuple[bytes, float, bool]]:
+        """The case's FHIR documents, oldest first: content, when made, whether their study is a wrong patient's."""
 
 
 class _Answer(Exception):
@@ -51,7 +51,7 @@ class _Door:
     def read(self, kind: str, resource_id: str) -> Resource:
         """One resource by its id."""
         case_ref = self._shelf.case_of(resource_id)
-        held = self._held(case_ref) if case_ref else {}
+        held = self._held(case_ref, with_retracted=True) if case_ref else {}
         place = f"{kind}/{resource_id}"
         if case_ref is None or place not in held:
             raise _Answer(404, "not-found", f"no {kind} of ours has this id")
@@ -64,9 +64,11 @@ class _Door:
         if not given:
             raise _Answer(400, "required", f"name one of {', '.join(_FILTERS)}: nothing is listed without")
         cases = [set(self._cases(kind, name, value)) for name, value in given]
+        # Who names a resource is told that it is entered in error; nobody who lists a patient's finds it there.
+        is_named = any(name in ("_id", "identifier") for name, _ in given)
         found = []
         for case_ref in sorted(set.intersection(*cases)):
-            held = self._held(case_ref)
+            held = self._held(case_ref, with_retracted=is_named)
             met = [one for one in held.values() if one["resourceType"] == kind and self._meets(one, given)]
             if met:
                 self._viewed(kind, case_ref)
@@ -93,8 +95,10 @@ class _Door:
             return short_reference(value) if value.startswith(f"{self._ehr_url}/") else ""
         return value if value.startswith("Patient/") else f"Patient/{value}"
 
-    def _held(self, case_ref: str) -> dict[str, Resource]:
-        return shelved([Kept(*one) for one in self._shelf.documents_of(case_ref)])
+    def _held(self, case_ref: str, *, with_retracted: bool) -> dict[str, Resource]:
+        documents = [Kept(*one) for one in self._shelf.documents_of(case_ref)]
+        held = shelved(documents)
+        return {**retracted(documents, held), **held} if with_retracted else held
 
 
 _FILTERS = ("_id", "identifier", "patient", "subject")

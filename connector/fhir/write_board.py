@@ -79,9 +79,9 @@ def write_task(case: Case, plan: Resource, owner: str | None) -> Resource:
     )
 
 
-def as_message(task: Json, about: Json | None) -> Resource:
+def as_message(task: Json, about: Json | None, *, title: str = REVIEW) -> Resource:
     """
-    The request to review as a Communication, for an EHR that takes no Task from outside.
+    The request to a person as a Communication, for an EHR that takes no Task from outside.
 
     `about` is the DocumentReference that holds the proposal, when one is written.
     """
@@ -89,7 +89,7 @@ def as_message(task: Json, about: Json | None) -> Resource:
     return new(
         "Communication",
         identifier,
-        says=[REVIEW, DISCLAIMER],
+        says=[title, DISCLAIMER],
         status="completed",
         category=[{"coding": [{"system": _CATEGORIES, "code": "notification"}]}],
         priority=task["priority"],
@@ -98,5 +98,5 @@ def as_message(task: Json, about: Json | None) -> Resource:
         sent=f"{task['authoredOn']}T00:00:00Z",
         recipient=[task["owner"]] if "owner" in task else None,
         sender=task["requester"],
-        payload=[{"contentString": f"{REVIEW}. {task['description']}"}],
+        payload=[{"contentString": f"{title}. {task['description']}"}],
     )

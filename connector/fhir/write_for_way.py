@@ -26,8 +26,13 @@ def fitted(entries: Sequence[Json], way: Way) -> tuple[list[Resource], list[str]
         notes.append("the document holds the FHIR resources")
     if "Communication" in way.kinds:
         wanted = _with_message(wanted)
-    missing = [entry for entry in wanted if entry["resource"]["resourceType"] not in way.kinds]
-    kinds = sorted({entry["resource"]["resourceType"] for entry in missing})
+    kinds = sorted({entry["resource"]["resourceType"] for entry in wanted} - way.kinds)
+    return taken(wanted, way), [*(f"the EHR does not take {kind}" for kind in kinds), *notes]
+
+
+def taken(entries: Sequence[Resource], way: Way) -> list[Resource]:
+    """The entries that the EHR takes; their references to the others are by identifier."""
+    missing = [entry for entry in entries if entry["resource"]["resourceType"] not in way.kinds]
     logical = {
         str(entry["fullUrl"]): {
             "type": entry["resource"]["resourceType"],
@@ -35,8 +40,7 @@ def fitted(entries: Sequence[Json], way: Way) -> tuple[list[Resource], list[str]
         }
         for entry in missing
     }
-    kept = [_with_logical(entry, logical) for entry in wanted if entry not in missing]
-    return kept, [*(f"the EHR does not take {kind}" for kind in kinds), *notes]
+    return [_with_logical(entry, logical) for entry in entries if entry not in missing]
 
 
 def _with_document(entries: Sequence[Resource]) -> list[Resource]:

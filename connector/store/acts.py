@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from connector.store import tables as t
 from connector.store.ledger import SqlLedger
+from connector.store.withdrawals import STEP, WITHDRAWING, ask_withdrawal
 
 RELEASE, REPLAY, COMPLETE, REJECT, RESTORE = "release", "replay", "complete", "reject", "restore"
 # The event that each act leaves in the logbook.
@@ -28,6 +29,7 @@ _DID = {
 }
 STOPPED = ("parked", "set_aside")
 REJECTED = "rejected"
+_OTHER_FORM = "Nothing was done: this form's key was used for another decision; load the page again and send it anew"
 _NO_STEP = "there is no such step or study: it may have been made by another ledger"
 
 
@@ -76,11 +78,19 @@ class Acts:
                 # SQLite's transactions wait for each other by themselves.
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"act:{act.ref}"))))
             before = connection.execute(
-                sa.select(t.event.c.case_ref, t.event.c.detail).where(t.event.c.action_key == act.key)
+                sa.select(t.event.c.case_ref, t.event.c.kind, t.event.c.ref).where(t.event.c.action_key == act.key)
             ).one_or_none()
             if before is not None:
-                return Done(True, "Done.", before.case_ref)
+                same = (before.kind, before.ref) == (EVENTS[act.kind], self._told_of(connection, act))
+                return Done(same, "Done." if same else _OTHER_FORM, before.case_ref if same else None)
             return self._replay(connection, act) if act.kind == REPLAY else self._on_study(connection, act)
+
+    @staticmethod
+    def _told_of(connection: sa.Connection, act: Act) -> str | None:
+        """What the logbook names for this act: the study, or what the job is about."""
+        if act.kind != REPLAY:
+            return act.ref
+        return connection.execute(sa.select(t.job.c.ref).where(t.job.c.id == act.ref)).scalar_one_or_none()
 
     def _on_study(self, connection: sa.Connection, act: Act) -> Done:
         study = connection.execute(
@@ -130,15 +140,32 @@ class Acts:
             .where(t.document.c.study_instance_uid == act.ref, t.document.c.delivered_at.is_(None))
             .values(note="not sent: the study is marked as a wrong patient's")
         )
-        self._assess_the_rest(connection, case_ref)
+        ask_withdrawal(self._ledger, connection, act.ref, case_ref)
+        self._assess_the_rest(connection, act.ref, case_ref)
 
     def _restore(self, connection: sa.Connection, act: Act, case_ref: str) -> None:
+        """Assess the study anew: what was withdrawn of it is never sent again under its old name."""
+        taking_back = sa.select(t.document.c.id).where(
+            t.document.c.study_instance_uid == act.ref, t.document.c.kind.in_(WITHDRAWING)
+        )
+        connection.execute(
+            sa.update(t.job)
+            .where(
+                sa.or_(
+                    (t.job.c.kind == STEP) & (t.job.c.ref == act.ref),
+                    (t.job.c.kind == "deliver") & t.job.c.ref.in_(taking_back),
+                ),
+                t.job.c.state.in_(["due", *STOPPED]),
+            )
+            .values(state="done", reason="no wrong patient", changed_at=self._now())
+        )
         self._change_study(
             connection, act.ref, state="complete", completed_because="restored", completed_at=self._now()
         )
+        self._say_in_result(connection, act.ref, "it was marked as a wrong patient's and that was taken back")
         self._ledger.ask_assessment(connection, act.ref, case_ref)
 
-    def _assess_the_rest(self, connection: sa.Connection, case_ref: str) -> None:
+    def _assess_the_rest(self, connection: sa.Connection, rejected: str, case_ref: str) -> None:
         """What is left of the case was compared with the study that is out: judge the newest one again."""
         newest = connection.execute(
             sa.select(t.study.c.study_instance_uid)
@@ -147,7 +174,19 @@ class Acts:
             .limit(1)
         ).scalar_one_or_none()
         if newest is not None:
+            self._say_in_result(connection, newest, f"study {rejected} was marked as a wrong patient's and left out")
             self._ledger.ask_assessment(connection, newest, case_ref)
+
+    def _say_in_result(self, connection: sa.Connection, study_instance_uid: str, what: str) -> None:
+        """
+        Have the next result of a study say what a person decided, and when.
+
+        It is then no equal of the result before, which was withdrawn, or was none of the newest study.
+        """
+        here = t.study.c.study_instance_uid == study_instance_uid
+        told = connection.execute(sa.select(t.study.c.told).where(here)).scalar_one()
+        at = datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%d %H:%M:%S")
+        self._change_study(connection, study_instance_uid, told="; ".join(filter(None, [told, f"{at} UTC: {what}"])))
 
     def _replay(self, connection: sa.Connection, act: Act) -> Done:
         job = connection.execute(sa.select(t.job).where(t.job.c.id == act.ref)).one_or_none()
@@ -172,7 +211,7 @@ class Acts:
             .join(t.document, t.document.c.assessment_id == t.assessment.c.id)
             .where(t.document.c.id == ref)
         )
-        return connection.execute(of_study if kind == "assess" else of_document).scalar_one_or_none()
+        return connection.execute(of_document if kind == "deliver" else of_study).scalar_one_or_none()
 
     @staticmethod
     def _as_seen(act: Act, state: str, changed_at: float) -> bool:

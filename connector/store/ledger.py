@@ -6,23 +6,20 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from connector.core.assess import PARTS
 from connector.core.assessment import Assessment
-from connector.core.errors import Refused
-from connector.durable import write_durably
 from connector.ports import Document, Predecessor
 from connector.routing import Rule, every_study
 from connector.store import tables as t
 from connector.store.cards import shelve
 from connector.store.completeness import Completeness
 from connector.store.engine import for_reading
-from connector.store.inbox import insert_or_ignore
-from connector.store.jobs import Jobs, Lease
+from connector.store.jobs import Jobs
+from connector.store.outbox import Outbox
 from connector.store.trail import Trail, tidied_before
 
 # News of a patient asks for no assessment of such a study: the newest other one has it.
@@ -73,8 +70,10 @@ class SqlLedger:
         self.jobs = Jobs(engine, lease_seconds=lease_seconds, now=now)
         self.trail = Trail(engine, repositories=audit_repositories, now=now)
         self.tell = self.trail.audit
-        self._outbox_dir = outbox_dir
         self.now = now
+        self.outbox = Outbox(engine, self.jobs, folder=outbox_dir, now=now)
+        self.document, self.is_superseded = self.outbox.document, self.outbox.is_superseded
+        self.delivered, self.withhold = self.outbox.delivered, self.outbox.withhold
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -250,55 +249,9 @@ class SqlLedger:
             "summary": summary if isinstance(summary, str) else json.dumps(summary),
         }
         connection.execute(sa.insert(t.assessment).values(row))
-        # Behind every delivery that is still to come; rows of done work may have been tidied away.
-        position = connection.execute(sa.select(sa.func.coalesce(sa.func.max(t.job.c.position), 0))).scalar_one() + 1
         documents = shelve(connection, str(row["id"]), assessment.case_ref, documents, self.now())
-        identities = [self._enter(connection, str(row["id"]), document) for document in documents]
-        return [
-            # An EHR gets one patient's plans one at a time and in order; objects for a PACS need no order.
-            self.jobs.ask(
-                connection, kind="deliver", ref=document_id, position=position,
-                serial=f"ehr:{assessment.case_ref}" if document.destination == "ehr" else f"pacs:{document_id}",
-                caused_at=caused_at, traceparent=traceparent,
-            )
-            for document, document_id in zip(documents, identities, strict=True)
-            if document_id
-        ]  # fmt: skip
-
-    def _enter(self, connection: sa.Connection, assessment_id: str, document: Document) -> str | None:
-        """Put a document into the outbox; None when one of equal identity, and so of equal content, is there."""
-        path = self._outbox_dir / sha256(document.content).hexdigest()
-        write_durably(path, document.content)
-        document_id = str(uuid.uuid4())
-        row = {
-            "id": document_id,
-            "assessment_id": assessment_id,
-            "kind": document.kind,
-            "destination": document.destination,
-            "identity": document.identity,
-            "sop_class_uid": document.sop_class_uid,
-            "series_instance_uid": document.series_instance_uid,
-            "study_instance_uid": document.study_instance_uid,
-            "path": str(path),
-        }
-        return document_id if insert_or_ignore(connection, t.document, row) else None
-
-    def document(self, document_id: str) -> Document | None:
-        """Get a document with its content. Raises Refused when the content was tidied away."""
-        with self._reading.connect() as connection:
-            row = connection.execute(sa.select(t.document).where(t.document.c.id == document_id)).one_or_none()
-        if row is None:
-            return None
-        if not row.path:
-            raise Refused("its content was tidied away after it was delivered: have the PACS send the study again")
-        return Document(
-            kind=row.kind,
-            destination=row.destination,
-            identity=row.identity,
-            content=Path(row.path).read_bytes(),
-            study_instance_uid=row.study_instance_uid,
-            sop_class_uid=row.sop_class_uid,
-            series_instance_uid=row.series_instance_uid,
+        return self.outbox.send(
+            connection, str(row["id"]), assessment.case_ref, documents, caused_at=caused_at, traceparent=traceparent
         )
 
     def is_rejected(self, study_instance_uid: str) -> bool:
@@ -307,43 +260,3 @@ class SqlLedger:
         with self._reading.connect() as connection:
             found = connection.execute(sa.select(t.study.c.state).where(here)).scalar_one_or_none()
         return found == "rejected"
-
-    def is_superseded(self, document_id: str) -> bool:
-        """Whether a later assessment of the study has a document for the same place: the EHR keeps one, the newest."""
-        older, newer = t.document.alias(), t.document.alias()
-        made, remade = t.assessment.alias(), t.assessment.alias()
-        later = (
-            sa.select(newer.c.id)
-            .join(remade, remade.c.id == newer.c.assessment_id)
-            .join(older, (older.c.id == document_id) & (older.c.study_instance_uid == newer.c.study_instance_uid))
-            .join(made, made.c.id == older.c.assessment_id)
-            .where(newer.c.destination == older.c.destination, newer.c.kind == older.c.kind)
-            .where(remade.c.assessed_at > made.c.assessed_at)
-        )
-        with self._reading.connect() as connection:
-            return connection.execute(later.limit(1)).first() is not None
-
-    def delivered(self, connection: sa.Connection, lease: Lease, note: str) -> None:
-        """Note that a document arrived and finish its job."""
-        connection.execute(
-            sa.update(t.document)
-            .where(t.document.c.id == lease.ref)
-            .values(
-                delivered_at=self.now(),
-                note=note or None,
-                # A second delivery, because the PACS had lost it, does not tell how long the first one took.
-                took_seconds=sa.func.coalesce(
-                    t.document.c.took_seconds, self.now() - (lease.caused_at or lease.asked_at)
-                ),
-            )
-        )
-        self.jobs.done(connection, lease)
-
-    def withhold(self, connection: sa.Connection, lease: Lease) -> None:
-        """Finish a delivery without sending: the study turned out to be a wrong patient's."""
-        connection.execute(
-            sa.update(t.document)
-            .where(t.document.c.id == lease.ref)
-            .values(note="not sent: the study is marked as a wrong patient's")
-        )
-        self.jobs.done(connection, lease)

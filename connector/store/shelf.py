@@ -33,23 +33,25 @@ class SqlShelf:
             here = t.patient.c.record_reference == record_reference
             return list(connection.execute(sa.select(t.patient.c.case_ref).where(here)).scalars())
 
-    def documents_of(self, case_ref: str) -> Sequence[tuple[bytes, float]]:
+    def documents_of(self, case_ref: str) -> Sequence[tuple[bytes, float, bool]]:
         """
-        The case's FHIR documents with the time they were made (seconds since the epoch), oldest first.
+        The case's FHIR documents, oldest first, with the time they were made (seconds since the epoch).
 
-        Those of a study that a person marked as a wrong patient's are left out.
+        The last value tells whether a person marked the study as a wrong patient's.
         """
-        rejected = sa.exists().where(
-            t.study.c.study_instance_uid == t.document.c.study_instance_uid, t.study.c.state == "rejected"
-        )
         with self._reading.connect() as connection:
             rows = connection.execute(
-                sa.select(t.document.c.path, t.assessment.c.assessed_at)
+                sa.select(t.document.c.path, t.assessment.c.assessed_at, t.study.c.state)
                 .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
-                .where(t.document.c.kind == "fhir", t.assessment.c.case_ref == case_ref, ~rejected)
+                .outerjoin(t.study, t.study.c.study_instance_uid == t.document.c.study_instance_uid)
+                .where(t.document.c.kind == "fhir", t.assessment.c.case_ref == case_ref)
                 .order_by(t.assessment.c.assessed_at)
             ).all()
-        return [(Path(row.path).read_bytes(), row.assessed_at) for row in rows if row.path and Path(row.path).exists()]
+        return [
+            (Path(row.path).read_bytes(), row.assessed_at, row.state == "rejected")
+            for row in rows
+            if row.path and Path(row.path).exists()
+        ]
 
     def _indexed(self, resource_id: str) -> str | None:
         with self._reading.connect() as connection:

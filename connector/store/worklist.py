@@ -278,7 +278,7 @@ class Worklist:
                 )
                 .outerjoin(t.document, sa.and_(t.job.c.kind == "deliver", t.document.c.id == t.job.c.ref))
                 .outerjoin(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
-                .outerjoin(t.study, sa.and_(t.job.c.kind == "assess", t.study.c.study_instance_uid == t.job.c.ref))
+                .outerjoin(t.study, sa.and_(t.job.c.kind != "deliver", t.study.c.study_instance_uid == t.job.c.ref))
                 .where(t.job.c.state.in_(["parked", "set_aside"]))
                 .order_by(t.job.c.changed_at)
                 .limit(500)

@@ -122,7 +122,7 @@ def test_what_was_not_yet_sent_of_a_wrong_patient_is_never_sent(desk: Desk) -> N
     assert "Delivered before" in page.text, "the person is told what must be withdrawn, and where"
     assert desk.site.acts.act(Act(REJECT, "1.2.3", "olga", "wrong", "k")).done
     bench.clock.seconds += 3600
-    assert bench.ledger.jobs.take_due() == []
+    assert [kind for _, kind in bench.ledger.jobs.take_due()] == ["withdraw"], "what was sent is taken back"
     rows = desk.site.worklist.documents(case_ref)
     assert sorted((row["note"] or "")[:8] for row in rows) == ["", "not sent"]
     assert bench.ledger.is_rejected("1.2.3")

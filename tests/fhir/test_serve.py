@@ -38,7 +38,7 @@ class OneCase:
 
     def documents_of(self, case_ref):
         assert case_ref == "case"
-        return [(one.content, 1_000_000.0 + 60 * number) for number, one in enumerate(self.documents)]
+        return [(one.content, 1_000_000.0 + 60 * number, False) for number, one in enumerate(self.documents)]
 
 
 @pytest.fixture

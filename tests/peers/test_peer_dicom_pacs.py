@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from connector.dicom.pacs_dimse import DimseArchive
 from connector.dicom.pacs_priors import Archive, PacsPriors, Retrieved
 from connector.dicom.pacs_web import WebArchive, WebPacs
 from connector.dicom.receive_same import same_dataset
-from connector.ports import Document
+from connector.dicom.write_rejection import RejectionWriter
+from connector.ports import Document, Withdrawal
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -63,6 +65,17 @@ def test_orthanc_holds_what_we_delivered(peer: Orthanc) -> None:
     for _ in range(2):  # a repeated delivery is harmless
         assert PacsDestination(pacs(peer)).deliver(document(image)).note == ""
     assert peer.instances().count(image.SOPInstanceUID) == 1
+
+
+def test_orthanc_holds_a_rejection_note_beside_what_it_names(peer: Orthanc) -> None:
+    ours = document(make_image())
+    PacsDestination(pacs(peer)).deliver(ours)
+    (note,) = RejectionWriter().withdraw(
+        Withdrawal(ours.study_instance_uid, datetime(2026, 4, 8, tzinfo=UTC), "olga", [ours])
+    )
+    for _ in range(2):
+        assert PacsDestination(pacs(peer)).deliver(note).note == ""
+    assert (peer.instances().count(ours.identity), peer.instances().count(note.identity)) == (1, 1)
 
 
 def test_orthanc_rejects_a_wrong_called_ae_title_for_good(peer: Orthanc) -> None:

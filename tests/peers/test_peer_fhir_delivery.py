@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -25,8 +26,10 @@ from connector.fhir.ehr import EhrClient
 from connector.fhir.identity import canonical_json, content_digest, written_digest
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
+from connector.fhir.reconcile import own_identifier
+from connector.fhir.write_retraction import RetractionWriter
 from connector.fhir.write_transaction import tagged
-from connector.ports import Document
+from connector.ports import Document, Withdrawal
 
 SERVERS = {
     "sekmet": sekmet,
@@ -128,6 +131,26 @@ def test_a_later_study_supersedes_the_draft_and_the_earlier_results_stand(client
     assert len(patient.held("RiskAssessment")) == 2
     assert {one["status"] for one in patient.held("Observation")} == {"preliminary"}
     assert sorted(one["status"] for one in patient.held("Task")) == ["cancelled", "requested"]
+
+
+def test_what_a_wrong_patients_study_left_is_entered_in_error_and_the_earlier_plan_a_draft_again(client, patient):
+    destination = EhrDestination(client)
+    right, wrong = patient.document(cases.assessment()), patient.document(cases.later())
+    destination.deliver(right)
+    destination.deliver(wrong)
+    study = f"2.25.100{patient.number}92"
+    at = datetime(2026, 7, 2, 8, tzinfo=UTC)
+    (document,) = RetractionWriter().withdraw(Withdrawal(study, at, "olga", [wrong], [right]))
+    for _ in range(2):
+        assert not destination.deliver(document).note
+        statuses = {one["status"] for kind in KINDS for one in patient.held(kind) if "status" in one
+                    and own_identifier(one).startswith(study)}  # fmt: skip
+        assert statuses == {"entered-in-error"}
+    assert not own_identifier(patient.plan("draft")).startswith(study)
+    wrong_plan = {"reference": f"CarePlan/{patient.plan('entered-in-error')['id']}"}
+    told = [one for one in client.search("Provenance", []) if "activity" in one and wrong_plan in one["target"]]
+    assert len(told) == 1
+    assert [fault for kind in KINDS for held in patient.held(kind) for fault in findings(_plain(held))] == []
 
 
 def test_a_late_delivery_of_the_earlier_study_does_not_bring_its_plan_back(client, patient):

@@ -1,0 +1,140 @@
+"""A study that turns out to be a wrong patient's: what was sent of it is taken back by the same outbox."""
+
+import pytest
+import sqlalchemy as sa
+from ledger_case import receipt
+from steps_case import House, make_house
+
+from connector.core.errors import TryLater
+from connector.ports import Document, Withdrawal
+from connector.store import tables as t
+from connector.store.acts import REJECT, REPLAY, RESTORE, Act, Acts
+
+
+class Withdrawer:
+    """One document for each side, named after what it takes back."""
+
+    def __init__(self) -> None:
+        self.asked: list[Withdrawal] = []
+
+    def withdraw(self, withdrawal: Withdrawal) -> list[Document]:
+        self.asked.append(withdrawal)
+        names = "+".join(one.identity for one in withdrawal.documents)
+        return [
+            Document(kind, place, f"{kind} of {names}", b"x", withdrawal.study_instance_uid)
+            for kind, place in (("rejection", "pacs"), ("retraction", "ehr"))
+        ]
+
+
+@pytest.fixture
+def house(bench) -> House:
+    made = make_house(bench)
+    made.steps._withdrawers = [Withdrawer()]
+    bench.inbox.receive(receipt())
+    bench.clock.seconds += 31
+    made.run_all()
+    return made
+
+
+def act(house: House, kind: str, ref: str = "1.2.3", key: str = "") -> bool:
+    house.bench.clock.seconds += 60
+    asked = Act(kind, ref, "olga", "scanned under another ID", key or f"{kind}{house.bench.clock()}")
+    return Acts(house.bench.ledger, now=house.bench.clock).act(asked).done
+
+
+def run(house: House, times: int = 4) -> None:
+    for _ in range(times):
+        house.bench.clock.seconds += 31
+        house.run_all()
+
+
+def notes(house: House) -> dict[str, str]:
+    return {one["kind"]: one["note"] or "" for one in house.bench.desk.documents()}
+
+
+def test_what_was_delivered_is_taken_back_once_on_both_sides(house: House) -> None:
+    sent = list(house.door.arrived)
+    assert len(sent) == 2
+    assert act(house, REJECT)
+    run(house)
+    assert sorted(house.door.arrived[2:]) == [
+        f"{kind} of {'+'.join(sorted(sent))}" for kind in ("rejection", "retraction")
+    ]
+    (withdrawal,) = house.steps._withdrawers[0].asked
+    assert (withdrawal.by, withdrawal.study_instance_uid) == ("olga", "1.2.3")
+    assert notes(house)["sr"].startswith("withdrawn")
+    assert notes(house)["fhir"].startswith("withdrawn")
+
+
+def test_what_may_have_arrived_unanswered_is_taken_back_too(bench) -> None:
+    house = make_house(bench)
+    house.steps._withdrawers = [Withdrawer()]
+    house.door.fault = TryLater("the PACS did not answer")
+    bench.inbox.receive(receipt())
+    run(house, 2)
+    assert act(house, REJECT)
+    house.door.fault = None
+    run(house)
+    assert sorted(one.split()[0] for one in house.door.arrived) == ["rejection", "retraction"]
+
+
+def test_nothing_is_asked_back_when_nothing_was_sent(bench) -> None:
+    house = make_house(bench)
+    bench.inbox.receive(receipt())
+    assert act(house, REJECT)
+    assert not [one for one in house.status()["jobs"] if one.startswith("withdraw")]
+
+
+def test_a_delivery_under_way_is_waited_for_and_then_taken_back_with_the_others(house: House) -> None:
+    ledger = house.bench.ledger
+    with ledger.transaction() as connection:  # the PACS had lost it: it is on its way again
+        document = connection.execute(sa.select(t.document.c.id).where(t.document.c.kind == "sr")).scalar_one()
+        job = ledger.jobs.ask(connection, kind="deliver", ref=document, serial=f"pacs:{document}")
+    lease = ledger.jobs.claim(job)
+    assert act(house, REJECT)
+    house.bench.clock.seconds -= 30  # while the lease lasts
+    house.run_all()
+    assert len(house.door.arrived) == 2, "nothing is taken back before it is there"
+    with ledger.transaction() as connection:
+        ledger.delivered(connection, lease, "")
+        house.steps._withdrawals.arrived(connection, ledger.document(document))
+    run(house)
+    assert sorted(one.split()[0] for one in house.door.arrived[2:]) == ["rejection", "retraction"]
+
+
+def test_the_mark_taken_back_before_it_was_told_sends_nothing_and_assesses_anew(house: House) -> None:
+    assert act(house, REJECT)
+    assert act(house, RESTORE)
+    run(house)
+    assert not house.steps._withdrawers[0].asked
+    assert len(house.door.arrived) == 4, "the result says what was decided, so it is another one"
+
+
+def test_after_it_was_told_the_study_is_assessed_anew_and_can_be_marked_again(house: House) -> None:
+    for _ in range(2):
+        assert act(house, REJECT)
+        run(house)
+        assert act(house, RESTORE)
+        run(house)
+    kinds = [one.split()[0] for one in house.door.arrived]
+    assert (kinds.count("rejection"), kinds.count("retraction")) == (2, 2)
+    assert len({one for one in house.door.arrived if not one.startswith("re")}) == 6, "three results, each its own"
+
+
+def test_the_patients_other_study_is_assessed_anew_after_the_withdrawal(house: House) -> None:
+    house.bench.inbox.receive(receipt("1.2.4.1", study="1.2.4", date="20260301"))
+    run(house)
+    before = len(house.door.arrived)
+    assert act(house, REJECT, "1.2.4")
+    run(house)
+    after = house.door.arrived[before:]
+    to_ehr = [one.partition("-")[0].partition(" ")[0] for one in after if one.startswith(("retraction", "fhir"))]
+    assert to_ehr == ["retraction", "fhir"], "first taken back, then told anew"
+
+
+def test_a_form_key_counts_for_its_own_decision_only(house: House) -> None:
+    assert act(house, REJECT, key="k")
+    assert act(house, REJECT, key="k"), "the same form sent twice"
+    assert not act(house, RESTORE, key="k"), "another decision under the same key is none"
+    assert not act(house, REPLAY, "1.2.3", key="k")
+    assert house.bench.ledger.is_rejected("1.2.3")

@@ -1,0 +1,55 @@
+"""What outside judges say of a rejection note: a Key Object Selection of our objects, never of the sender's."""
+
+from datetime import UTC, datetime
+
+import highdicom as hd
+import pytest
+import written_cases as cases
+from judge_dicom import dciodvfy, dsrdump, missing_judges, pixelmed
+from pydicom import dcmread
+
+from connector.dicom.write_rejection import RejectionWriter
+from connector.dicom.write_rtdose import DoseMapWriter
+from connector.dicom.write_sr import ReportWriter
+from connector.ports import Document, Withdrawal
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory):
+    assert not missing_judges(), f"install these judges first: {missing_judges()}"
+    request = cases.request(cases.assessment(1, dose=cases.dose()), cases.make_study(tmp_path_factory.mktemp("study")))
+    made = [*ReportWriter().write(request), *DoseMapWriter().write(request)]
+    return [*made, Document("fhir", "ehr", "fhir:1", b"{}", cases.STUDY)]
+
+
+def note_of(sent, path):
+    at = datetime(2026, 4, 8, 9, 30, 15, tzinfo=UTC)
+    (note,) = RejectionWriter().withdraw(Withdrawal(cases.STUDY, at, "olga", sent))
+    path.write_bytes(note.content)
+    assert (note,) == tuple(RejectionWriter().withdraw(Withdrawal(cases.STUDY, at, "olga", sent))), "the same bytes"
+    return dcmread(path)
+
+
+def test_the_judges_find_no_error(sent, tmp_path):
+    path = tmp_path / "note.dcm"
+    note_of(sent, path)
+    assert dciodvfy(path, tmp_path) == []
+    text, faults = dsrdump(path)
+    assert faults == []
+    assert "Rejected for Patient Safety Reasons" in text
+    assert pixelmed([path])[path] == []
+
+
+def test_it_names_all_of_ours_and_nothing_else(sent, tmp_path):
+    note = hd.ko.KeyObjectSelectionDocument.from_dataset(note_of(sent, tmp_path / "note.dcm"))
+    ours = {one.identity for one in sent if one.destination == "pacs"}
+    assert {one.referenced_sop_instance_uid for one in note.content.get_references()} == ours
+    assert {uid for uid in ours if note.resolve_reference(uid)[0] == cases.STUDY} == ours
+    code = note.ConceptNameCodeSequence[0]
+    assert (code.CodeValue, code.CodingSchemeDesignator) == ("113037", "DCM")
+    assert (note.StudyInstanceUID, note.PatientID, note.Modality) == (cases.STUDY, "T-0001", "KO")
+
+
+def test_without_an_object_in_the_pacs_there_is_no_note(sent):
+    at = datetime(2026, 4, 8, tzinfo=UTC)
+    assert RejectionWriter().withdraw(Withdrawal(cases.STUDY, at, "olga", sent[-1:])) == ()
