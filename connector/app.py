@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,7 +36,7 @@ from connector.forward import Forwarder
 from connector.hl7v2.listen import MllpListener
 from connector.neighbours import audit_repositories, check_neighbours, ehr_client, pacs_destination, pacs_priors
 from connector.orders import Orders
-from connector.ports import Destination, Receipt, ReceiptOutcome, Writer
+from connector.ports import Destination, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.report.response_sheet import PictureFiles
 from connector.settings import Settings
@@ -49,7 +49,7 @@ from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
 from connector.store.erase import Eraser
 from connector.store.figures import LedgerFigures
-from connector.store.inbox import SqlInbox
+from connector.store.inbox import PriorInbox, SqlInbox
 from connector.store.ledger import SqlLedger, StudyRow
 from connector.store.memory import SqlMemory
 from connector.store.messages import MessageBook
@@ -274,7 +274,7 @@ class App:
         return found
 
     def _priors(self) -> Priors | None:
-        priors = pacs_priors(self.settings, _AsPrior(self.inbox)) if self.settings.pacs_priors else None
+        priors = pacs_priors(self.settings, PriorInbox(self.inbox)) if self.settings.pacs_priors else None
         if priors is None:
             return None
 
@@ -295,7 +295,7 @@ class App:
 
     def _retrieve(self) -> Callable[[str], None] | None:
         # As a prior until all of it is here: its quiet time must not have a part of it assessed.
-        pacs = pacs_priors(self.settings, _AsPrior(self.inbox))
+        pacs = pacs_priors(self.settings, PriorInbox(self.inbox))
         if pacs is None:
             return None
 
@@ -334,20 +334,3 @@ def check_all(settings: Settings) -> dict[str, str | None]:
     # Rules that cannot be read do not come so far: nothing starts with them.
     routing = None if settings.routing_file else "not set: CONNECTOR_ROUTING_FILE, so every study is assessed"
     return {**results, "routing": routing, **check_neighbours(settings)}
-
-
-class _AsPrior:
-    """The inbox for what we fetch ourselves: it is compared with, and asks for no assessment of its own."""
-
-    def __init__(self, inbox: SqlInbox) -> None:
-        self._inbox = inbox
-        self.association_opened = inbox.association_opened
-        self.association_alive = inbox.association_alive
-        self.association_closed = inbox.association_closed
-        self.expecting = inbox.expecting
-        self.is_expected = inbox.is_expected
-        self.held = inbox.held
-
-    def receive(self, receipt: Receipt) -> ReceiptOutcome:
-        """Record one instance as a prior."""
-        return self._inbox.receive(replace(receipt, is_prior=True))

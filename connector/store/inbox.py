@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from operator import itemgetter
 from pathlib import Path
@@ -286,3 +287,18 @@ class SqlInbox:
                 t.association_study,
                 {"association_id": association_id, "study_instance_uid": study_instance_uid},
             )
+
+
+class PriorInbox:
+    """The inbox for what we fetch ourselves: it is compared with, and asks for no assessment of its own."""
+
+    def __init__(self, inbox: SqlInbox) -> None:
+        self._inbox = inbox
+        self.association_opened = inbox.association_opened
+        self.association_alive = inbox.association_alive
+        self.association_closed = inbox.association_closed
+        self.held = inbox.held
+
+    def receive(self, receipt: Receipt) -> ReceiptOutcome:
+        """Record one instance as a prior."""
+        return self._inbox.receive(replace(receipt, is_prior=True))
