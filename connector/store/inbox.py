@@ -297,6 +297,8 @@ class PriorInbox:
         self.association_opened = inbox.association_opened
         self.association_alive = inbox.association_alive
         self.association_closed = inbox.association_closed
+        self.expecting = inbox.expecting
+        self.is_expected = inbox.is_expected
         self.held = inbox.held
 
     def receive(self, receipt: Receipt) -> ReceiptOutcome:
