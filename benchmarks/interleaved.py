@@ -18,12 +18,19 @@ def timed(call: Callable[[], Any]) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - processor
 
 
+def median_seconds(call: Callable[[], Any], rounds: int) -> float:
+    """Median wall time of one call in seconds, for what has no other to take turns with."""
+    return statistics.median(timed(call)[0] for _ in range(rounds))
+
+
 def in_turns(calls: Mapping[str, Callable[[], Any]], rounds: int) -> Times:
-    """Times of every method by name, one after the other in each round."""
+    """Times of every method by name, one after the other in each round; where it stands goes to stderr."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
         for name, call in calls.items():
+            print(f"\r\033[Kround {number} of {rounds}: {name}", end="", file=sys.stderr, flush=True)
             times[name].append(timed(call))
+    print("\r\033[K", end="", file=sys.stderr, flush=True)
     return times
 
 

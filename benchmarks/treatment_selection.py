@@ -4,12 +4,13 @@
 
 import json
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from interleaved import timed
 
 from connector.contract.select import observed
 from connector.core.selection import pooling, select
@@ -22,16 +23,16 @@ ROUNDS = 7
 
 def rate(work: Callable[[Any], object], cases: Sequence[Any]) -> str:
     """Median over rounds of cases a second, by the wall clock and by the processor's, after one warm round."""
-    for case in cases:
-        work(case)
-    walls, processors = [], []
-    for _ in range(ROUNDS):
-        wall, processor = time.perf_counter(), time.process_time()
+
+    def every() -> None:
         for case in cases:
             work(case)
-        walls.append(len(cases) / (time.perf_counter() - wall))
-        processors.append(len(cases) / (time.process_time() - processor))
-    return f"{statistics.median(walls):9.0f} a second, {statistics.median(processors):9.0f} a second of processor time"
+
+    every()
+    wall, processor = (
+        len(cases) / statistics.median(each) for each in zip(*[timed(every) for _ in range(ROUNDS)], strict=True)
+    )
+    return f"{wall:9.0f} a second, {processor:9.0f} a second of processor time"
 
 
 def main() -> None:

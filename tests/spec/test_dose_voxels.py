@@ -11,7 +11,7 @@ from dosimetry_phantoms import TOTAL_MEV, activity_of, grid, region, uniform_act
 from connector.core.dosimetry import convolution
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.convolution import convolved, convolved_around, grown
-from connector.core.dosimetry.kernel import half_shape, range_mm, voxel_kernel
+from connector.core.dosimetry.kernel import half_shape, range_mm, reach_voxels, voxel_kernel
 from connector.core.dosimetry.kernel_map import kernel_deposition
 from connector.core.dosimetry.radiobiology import Tissue
 from connector.core.dosimetry.shunt import PlanarCounts, lung_mass_kg, shunt_cautions, tomographic_shunt_fraction
@@ -217,6 +217,27 @@ def test_a_kernel_keeps_the_energy_and_is_even(spacing, density):
     assert (kernel >= 0).all()
 
 
+@pytest.mark.parametrize("spacing", [(3.0, 4.07, 4.07), (1.37, 1.37, 1.37), (5.5, 2.75, 11.0)])
+def test_energy_reaches_no_voxel_that_starts_beyond_the_range(spacing):
+    """11 mm of water: the voxel n away begins n - 1 voxels behind the edge of the one that shines."""
+    kernel = voxel_kernel(spacing, 1.0)
+    reached = [np.abs(np.nonzero(kernel)[axis] - kernel.shape[axis] // 2).max() for axis in range(3)]
+    assert tuple(reached) == reach_voxels(spacing, 1.0)
+    assert all((far - 1) * step < 11 <= far * step for far, step in zip(reached, spacing, strict=True))
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 4.0, 3.0), (4.0, 2.0, 3.0)])
+def test_neither_the_axis_nor_the_workers_change_the_dose(spacing, monkeypatch):
+    """Planes are summed along the axis with the shorter kernel, in parts of the volume: no part changes a bit."""
+    source = np.random.default_rng(6).random((23, 18, 15)).astype(np.float32)
+    dose = convolved(source, spacing_mm=spacing, density_kg_l=1.0)
+    for workers in (1, 5):
+        monkeypatch.setattr(convolution, "WORKERS", workers)
+        assert np.array_equal(convolved(source, spacing_mm=spacing, density_kg_l=1.0), dose)
+    across = convolved(source.swapaxes(0, 1), spacing_mm=(spacing[1], spacing[0], spacing[2]), density_kg_l=1.0)
+    assert np.abs(across.swapaxes(0, 1) - dose).max() <= 1e-5 * dose.max(), "the kernel's quadrature knows its axes"
+
+
 def test_a_denser_medium_is_a_larger_voxel():
     assert np.array_equal(voxel_kernel((2.0, 2.0, 2.0), 1.5), voxel_kernel((3.0, 3.0, 3.0), 1.0))
     assert range_mm(0.5) == pytest.approx(22)
@@ -298,7 +319,7 @@ def test_the_answer_does_not_depend_on_the_crop():
     box = (slice(18, 22), slice(15, 20), slice(20, 21))
     answered, cropped = convolved_around(source, box, spacing_mm=spacing, density_kg_l=1.03)
     whole = convolved(source, spacing_mm=spacing, density_kg_l=1.03)
-    assert answered == grown(box, half_shape(spacing, 1.03), source.shape)
+    assert answered == grown(box, reach_voxels(spacing, 1.03), source.shape)
     assert np.abs(cropped - whole[answered]).max() <= 1e-6 * whole.max()
 
 

@@ -1,7 +1,8 @@
-"""Convolves a dose map with a voxel kernel: in single precision, only where it is asked for, with a kept spectrum."""
+"""Convolves a dose map with a voxel kernel: in single precision, only where it is asked for, a few planes at a time."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -9,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.fft import fft, ifft, irfft, next_fast_len, rfft
 
 from connector.core.dosimetry.dvh import Slices
-from connector.core.dosimetry.kernel import Spacing, half_shape, voxel_kernel
+from connector.core.dosimetry.kernel import Spacing, reach_voxels, voxel_kernel
 
 # Blocks are independent, so the number of workers changes the time and never a bit of the result.
 WORKERS = 2
-# One block of the transform stays in a core's own cache through all of its passes.
-BLOCK_BYTES = 2**19
+# One block of planes stays in a core's own cache through all of its passes.
+BLOCK_BYTES = 2**18
 # Round-off of a transform, in units of the largest value: below it a voxel is cold.
 ROUND_OFF = 0.5
 Real = NDArray[np.float32] | NDArray[np.float64]
@@ -38,7 +39,7 @@ def convolved_around(dose: Real, box: Slices, *, spacing_mm: Spacing, density_kg
 
     Sources reach in from one range further out. Returns the part of the volume that was answered, and its dose.
     """
-    answered = grown(box, half_shape(spacing_mm, density_kg_l), _shape(dose))
+    answered = grown(box, reach_voxels(spacing_mm, density_kg_l), _shape(dose))
     return answered, _blurred(dose, answered, spacing_mm, density_kg_l)
 
 
@@ -57,7 +58,7 @@ def _shape(array: NDArray[np.generic]) -> Shape:
 
 def _blurred(dose: Real, answered: Slices, spacing_mm: Spacing, density_kg_l: float) -> Real:
     """Blurred dose of one part of the volume; only what holds a source or is in range of one is transformed."""
-    half = half_shape(spacing_mm, density_kg_l)
+    half = reach_voxels(spacing_mm, density_kg_l)
     result: Real = np.zeros([side.stop - side.start for side in answered], dtype=dose.dtype)
     reaching = grown(answered, half, _shape(dose))
     sources = _sources(dose, reaching)
@@ -99,58 +100,116 @@ def _transform(
     """
     Write the blurred dose of the voxels `lit`, which are in range of `sources`, into `result`.
 
-    Transforms are as long as keeps what wraps around out of every voxel that is kept. Passes run block by block
-    over one spectrum: planes forward, then along the planes there and back, then planes backward.
+    Planes are transformed, and summed plane by plane over the axis on which the kernel is shortest: so few terms cost
+    no more than a third transform, and only as many planes are held as the kernel has. Transforms are as long as keeps
+    what wraps around out of every voxel that is kept.
     """
-    half = half_shape(spacing_mm, density_kg_l)
-    needed = [
-        max(to.stop - of.start, of.stop - to.start) + reach for of, to, reach in zip(sources, lit, half, strict=True)
-    ]
-    shape = next_fast_len(needed[0]), next_fast_len(needed[1]), next_fast_len(needed[2], real=True)
-    origin = [min(of.start, to.start) for of, to in zip(sources, lit, strict=True)]
-    filled = _moved(sources, origin)
-    wanted = _moved(lit, origin)
-    kernel = _kernel_spectrum(spacing_mm, density_kg_l, shape, dose.dtype.char)
-    spectrum: Complex = np.zeros(
-        (shape[0], shape[1], shape[2] // 2 + 1), dtype=np.result_type(dose.dtype, np.complex64)
+    half = reach_voxels(spacing_mm, density_kg_l)
+    order = (0, 1, 2) if half[0] <= half[1] else (1, 0, 2)
+    reach = [half[axis] for axis in order]
+    of, to = [sources[axis] for axis in order], [lit[axis] for axis in order]
+    rows, columns = (max(to[k].stop - of[k].start, of[k].stop - to[k].start) + reach[k] for k in (1, 2))
+    origin = [min(one.start, other.start) for one, other in zip(of, to, strict=True)]
+    shape = next_fast_len(rows), next_fast_len(columns, real=True)
+    blur = _Blur(
+        source=dose[sources].transpose(order),
+        result=result.transpose(order),
+        first=to[0].start - of[0].start,
+        filled=_moved(of, origin)[1:],
+        wanted=_moved(to, origin)[1:],
+        shape=shape,
+        kernel=_kernel_planes(spacing_mm, density_kg_l, order, shape, dose.dtype.char),
     )
-    source = dose[sources]
-
-    def forward(block: slice) -> None:
-        planes = source[block]
-        padded = np.zeros((*planes.shape[:2], shape[2]), dtype=dose.dtype)
-        padded[:, :, filled[2]] = planes
-        part = spectrum[filled[0]][block]
-        part[:, filled[1]] = rfft(padded, axis=2)
-        _keep(part, fft(part, axis=1, overwrite_x=True))
-
-    def along(block: slice) -> None:
-        lines = spectrum[:, block].copy()
-        lines = fft(lines, axis=0, overwrite_x=True)
-        _multiply(lines, kernel, block, shape)
-        spectrum[:, block] = ifft(lines, axis=0, overwrite_x=True)
-
-    def backward(block: slice) -> float:
-        rows = ifft(spectrum[wanted[0]][block], axis=1, overwrite_x=True)[:, wanted[1]]
-        planes = irfft(rows, n=shape[2], axis=2)[:, :, wanted[2]]
-        result[block] = planes
-        return float(planes.max())
-
-    def cool(block: slice) -> None:
-        part = result[block]
-        part[part < floor] = 0
-
-    plane_bytes = spectrum[0].nbytes
+    count = len(blur.result)
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(forward, _blocks(len(source), plane_bytes)))
-        list(pool.map(along, _blocks(shape[1], spectrum[:, 0].nbytes)))
-        floor = ROUND_OFF * np.finfo(dose.dtype).eps * max(pool.map(backward, _blocks(len(result), plane_bytes)))
-        list(pool.map(cool, _blocks(len(result), plane_bytes)))
+        parts = _blocks(count, -(-count // WORKERS))
+        floor = ROUND_OFF * float(np.finfo(dose.dtype).eps) * max(pool.map(blur.write, parts))
+        list(pool.map(lambda part: _cool(blur.result[part], floor), parts))
 
 
-def _moved(box: Slices, origin: Sequence[int]) -> Slices:
-    sides = [slice(side.start - first, side.stop - first) for side, first in zip(box, origin, strict=True)]
-    return sides[0], sides[1], sides[2]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Blur:
+    """
+    One convolution of planes [plane, row, column].
+
+    `first` is the plane of the source, perhaps outside it, that lies at plane 0 of the result; `filled` and `wanted`
+    are the rows and columns of source and result in a transform of `shape`; `kernel` is as `_kernel_planes` gives it.
+    """
+
+    source: Real
+    result: Real
+    first: int
+    filled: tuple[slice, ...]
+    wanted: tuple[slice, ...]
+    shape: tuple[int, int]
+    kernel: Real
+
+    def write(self, planes: slice) -> float:
+        """Write these planes of the result and return the largest dose among them."""
+        half = len(self.kernel) - 1
+        plane_bytes = self.kernel[0].nbytes
+        step = min(planes.stop - planes.start, max(2 * half, BLOCK_BYTES // plane_bytes, 1))
+        spectra = np.empty((2 * half + step, self.shape[0], self.shape[1] // 2 + 1), self._kind)
+        peak = 0.0
+        self._read(spectra[: 2 * half], self.first + planes.start - half)
+        for start in range(planes.start, planes.stop, step):
+            count = min(step, planes.stop - start)
+            self._read(spectra[2 * half : 2 * half + count], self.first + start + half)
+            for block in _blocks(count, BLOCK_BYTES // plane_bytes):
+                summed = self._summed(spectra[block.start : block.stop + 2 * half])
+                lines = ifft(summed, axis=1, overwrite_x=True)[:, self.wanted[0]]
+                doses = irfft(lines, n=self.shape[1], axis=2)[:, :, self.wanted[1]]
+                self.result[start + block.start : start + block.stop] = doses
+                peak = max(peak, float(doses.max()))
+            # The last planes are the first neighbours of what comes next.
+            spectra[: 2 * half] = spectra[count : count + 2 * half]
+        return peak
+
+    @property
+    def _kind(self) -> np.dtype[np.complexfloating]:
+        return np.result_type(self.source.dtype, np.complex64)
+
+    def _read(self, spectra: Complex, first: int) -> None:
+        """Transform the planes from `first` on; planes outside the source are empty."""
+        start, stop = (min(max(edge - first, 0), len(spectra)) for edge in (0, len(self.source)))
+        filled = slice(start, stop)
+        spectra[: filled.start] = 0
+        spectra[filled.stop :] = 0
+        for block in _blocks(filled.stop - filled.start, BLOCK_BYTES // self.kernel[0].nbytes):
+            into = spectra[filled][block]
+            planes = self.source[first + filled.start :][block]
+            padded = np.zeros((*planes.shape[:2], self.shape[1]), dtype=self.source.dtype)
+            padded[:, :, self.filled[1]] = planes
+            into[:, : self.filled[0].start] = 0
+            into[:, self.filled[0].stop :] = 0
+            into[:, self.filled[0]] = rfft(padded, axis=2)
+            _keep(into, fft(into, axis=1, overwrite_x=True))
+
+    def _summed(self, spectra: Complex) -> Complex:
+        """Sum every plane's neighbours, each times its plane of the kernel; equally far ones share it."""
+        half = len(self.kernel) - 1
+        count = len(spectra) - 2 * half
+        summed = np.empty((count, *spectra.shape[1:]), spectra.dtype)
+        into, given = summed.view(self.source.dtype), spectra.view(self.source.dtype)
+        for rows in _blocks(self.shape[0], BLOCK_BYTES // (count * self.kernel[0, 0].nbytes)):
+            total, near = into[:, rows], given[:, rows]
+            np.multiply(near[half : half + count], self.kernel[0, rows], out=total)
+            pair = np.empty_like(total)
+            for apart in range(1, half + 1):
+                np.add(near[half - apart :][:count], near[half + apart :][:count], out=pair)
+                np.multiply(pair, self.kernel[apart, rows], out=pair)
+                np.add(total, pair, out=total)
+        return summed
+
+
+def _cool(planes: Real, floor: float) -> None:
+    """Set to 0 what is no more than the round-off of a transform."""
+    for plane in planes:
+        plane[plane < floor] = 0
+
+
+def _moved(box: Sequence[slice], origin: Sequence[int]) -> tuple[slice, ...]:
+    return tuple(slice(side.start - first, side.stop - first) for side, first in zip(box, origin, strict=True))
 
 
 def _keep(part: Complex, done: Complex) -> None:
@@ -159,36 +218,32 @@ def _keep(part: Complex, done: Complex) -> None:
         part[...] = done
 
 
-def _blocks(count: int, bytes_each: int) -> list[slice]:
-    size = max(1, BLOCK_BYTES // bytes_each)
+def _blocks(count: int, size: int) -> list[slice]:
+    size = max(1, size)
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def _multiply(lines: Complex, kernel: Real, rows: slice, shape: Shape) -> None:
-    """Multiply by the kernel's spectrum, of which one octant is kept: it is even along each axis."""
-    number = np.arange(rows.start, rows.stop)
-    part = kernel[:, np.minimum(number, shape[1] - number)]
-    first = len(part)
-    lines[:first] *= part
-    lines[first:] *= part[shape[0] - first : 0 : -1]
-
-
 @lru_cache(maxsize=4)
-def _kernel_spectrum(spacing_mm: Spacing, density_kg_l: float, shape: Shape, kind: str) -> Real:
+def _kernel_planes(
+    spacing_mm: Spacing, density_kg_l: float, order: tuple[int, int, int], shape: tuple[int, int], kind: str
+) -> Real:
     """
-    Octant of the transform of the centred kernel, which is real and even along each axis: an eighth of the memory.
+    Transforms of the kernel's planes from the middle one outwards, in the order of axes given, every number twice.
 
-    Summed in double precision, cosine by cosine, because the kernel is small and the transform is not. Offsets wrap, so
-    a grid narrower than the kernel folds it upon itself; what folds falls into the part that is cut away.
+    The kernel is even along each axis: a plane stands for both at its distance, and its transform is real; twice, for
+    the real and the imaginary part that it multiplies. Summed in double precision, cosine by cosine, because the kernel
+    is small and the transform is not. Offsets wrap, so a grid narrower than the kernel folds it upon itself; what folds
+    falls into the part that is cut away.
     """
-    kernel = voxel_kernel(spacing_mm, density_kg_l)
+    whole = voxel_kernel(spacing_mm, density_kg_l)
+    reach = reach_voxels(spacing_mm, density_kg_l)
+    reached = [slice(side // 2 - far, side // 2 + far + 1) for side, far in zip(whole.shape, reach, strict=True)]
+    kernel = whole[tuple(reached)].transpose(order)
     waves = []
-    for side, full in zip(kernel.shape, shape, strict=True):
+    for side, full, kept in zip(kernel.shape[1:], shape, (shape[0], shape[1] // 2 + 1), strict=True):
         offsets = np.arange(-(side // 2), side // 2 + 1)
-        waves.append(np.cos(2 * np.pi * (np.arange(full // 2 + 1)[:, None] * offsets % full) / full))
-    in_plane = (waves[1] @ kernel @ waves[2].T).reshape(len(kernel), -1)
-    spectrum: Real = np.empty([len(wave) for wave in waves], dtype=kind)
-    for plane, wave in zip(spectrum, waves[0], strict=True):
-        plane[...] = (wave @ in_plane).reshape(plane.shape)
+        waves.append(np.cos(2 * np.pi * (np.arange(kept)[:, None] * offsets % full) / full))
+    planes = waves[0] @ kernel[len(kernel) // 2 :] @ waves[1].T
+    spectrum: Real = np.repeat(planes.astype(kind), 2, axis=2)
     spectrum.setflags(write=False)
     return spectrum

@@ -26,9 +26,25 @@ def range_mm(density_kg_l: float) -> float:
 
 
 def half_shape(spacing_mm: Spacing, density_kg_l: float) -> tuple[int, int, int]:
-    """Voxels that the kernel reaches to each side: from anywhere in one voxel into any part of another."""
-    reach = range_mm(density_kg_l)
-    plane, row, column = (int(np.ceil(reach / spacing + 0.5)) for spacing in spacing_mm)
+    """
+    Voxels of the kernel's array to each side of its middle, by the rule of published kernels: half a voxel and a range.
+
+    The outermost may hold nothing; `reach_voxels` says how many do.
+    """
+    return _voxels(np.array(spacing_mm), range_mm(density_kg_l), spare=0.5)
+
+
+def reach_voxels(spacing_mm: Spacing, density_kg_l: float) -> tuple[int, int, int]:
+    """
+    Voxels to each side into which energy goes, from anywhere in one voxel into any part of another.
+
+    Between two voxels n apart lie n - 1, so the next one after the range is out of reach.
+    """
+    return _voxels(np.array(spacing_mm), range_mm(density_kg_l), spare=0.0)
+
+
+def _voxels(spacing_mm: NDArray[np.float64], reach_mm: float, *, spare: float) -> tuple[int, int, int]:
+    plane, row, column = (int(count) for count in np.ceil(reach_mm / spacing_mm + spare))
     return plane, row, column
 
 
