@@ -1,12 +1,14 @@
 """
 Which single faults in the selection no test notices: each mutant that lives is a row that is missing.
 
-    python benchmarks/mutants.py connector/core/selection/ranking.py [tests ...] [--part 1/4]
+    python benchmarks/mutants.py connector/core/selection/*.py [--tests tests/spec/test_selection_limits.py ...]
 
 mutmut, the kept library for this, changes function bodies only; half of the selection is tables at module level, and a
 wrong limit in a row is the fault that matters. So the source itself is changed here: comparisons, and/or, not, signs,
-numbers, answers, branches, and the first word of every tuple. Every mutant runs in a forked process, so that nothing
-heavy is imported twice. Exit 1 when one lives.
+numbers, words, answers, branches, parts of tuples and sets, and single statements. The tests are collected once; each
+mutant runs in a forked process, which loads again only what imports the changed module, and asks first the test that
+noticed the last one. What lives is tried once more in a process that collects anew, because a row of a test may hold
+an object of the unchanged module. Exit 1 when one lives.
 """
 
 import argparse
@@ -15,59 +17,209 @@ import importlib.abc
 import importlib.util
 import os
 import signal
+import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, NoReturn
+
+import pytest
+from faults import changes
 
 ROOT = Path(__file__).parents[1]
-TESTS = [
-    f"tests/spec/test_selection_{name}.py"
-    for name in ("judged_by_hand", "answers", "limits", "derived", "numbers", "asking", "kleene", "vignettes")
-]
-HEAVY = ("pytest", "hypothesis", "pydantic", "scipy.special", "numpy")
-SECONDS = 180
-OTHERS: dict[type[ast.AST], type[ast.AST]] = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
-}  # fmt: skip
-Change = Callable[[], None]
+TOPICS = "rules judged_by_hand answers limits derived freshness numbers asking kleene vignettes"
+TESTS = [f"tests/spec/test_selection_{topic}.py" for topic in TOPICS.split()]
+SECONDS = 120
+OURS = ("connector.", "tests.", "test_")
 
 
-def changes(tree: ast.Module) -> Iterator[tuple[int, str, Change]]:
-    """Every fault that can be made: its line, what it does, and the act itself, which changes the tree in place."""
-    decorators = (one for node in ast.walk(tree) for one in getattr(node, "decorator_list", ()))
-    spared = {id(part) for one in decorators for part in ast.walk(one)}
-    for node in ast.walk(tree):
-        line = getattr(node, "lineno", 0)
-        if id(node) in spared:
-            continue
-        match node:
-            case ast.Compare(ops=[op]) if type(op) in OTHERS:
-                yield line, _swap(op), _setter(node, "ops", [OTHERS[type(op)]()])
-            case ast.BoolOp(op=op) | ast.BinOp(op=op) if type(op) in OTHERS:
-                yield line, _swap(op), _setter(node, "op", OTHERS[type(op)]())
-            case ast.UnaryOp(op=ast.Invert() | ast.Not() as op, operand=operand):
-                yield line, "drop the not", _setter(node, "operand", ast.UnaryOp(op, operand))
-            case ast.Constant(value=bool(value)):
-                yield line, f"{value} to {not value}", _setter(node, "value", not value)
-            case ast.Constant(value=int(value)):
-                yield line, f"{value} to {value + 1}", _setter(node, "value", value + 1)
-            case ast.If(test=test) | ast.IfExp(test=test):
-                yield line, "turn the branch", _setter(node, "test", ast.UnaryOp(ast.Not(), test))
-            case ast.Tuple(elts=[_, _, *_] as elements, ctx=ast.Load()):
-                yield line, "drop the first of the tuple", _setter(node, "elts", elements[1:])
+class Loaded:
+    """
+    Our modules as they are loaded: who imports whom, and the code to load them again in place.
+
+    A module of tests is not loaded again, for the rows that pytest collected hold its objects; it is given the new ones
+    of what it imports.
+    """
+
+    def __init__(self) -> None:
+        self.modules = {
+            name: module
+            for name, module in list(sys.modules.items())
+            if name.startswith(OURS) and (getattr(module, "__file__", None) or "").endswith(".py")
+        }
+        self.trees = {name: ast.parse(Path(str(one.__file__)).read_text()) for name, one in self.modules.items()}
+        self.codes = {
+            name: compile(tree, str(self.modules[name].__file__), "exec") for name, tree in self.trees.items()
+        }
+        self.imports = {name: self._imported(name, tree) for name, tree in self.trees.items()}
+
+    def _imported(self, name: str, tree: ast.Module) -> set[str]:
+        """Other modules of ours that it imports; a package is one only for what it defines itself."""
+        found: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        return (found & self.modules.keys()) - {name}
+
+    def after(self, *changed: str) -> list[str]:
+        """Every module that must be loaded again, each after what it imports."""
+        hit, grown = set(changed), True
+        while grown:
+            more = {name for name, imported in self.imports.items() if name not in hit and imported & hit}
+            hit |= more
+            grown = bool(more)
+        order: list[str] = []
+
+        def visit(name: str) -> None:
+            if name in hit and name not in order and name not in visiting:
+                visiting.add(name)
+                for other in sorted(self.imports[name]):
+                    visit(other)
+                order.append(name)
+
+        visiting: set[str] = set()
+        for name in sorted(hit):
+            visit(name)
+        return order
+
+    def load(self, name: str, code: CodeType) -> None:
+        """Run its code in the module's own names, so that whoever holds a function of it sees the new ones."""
+        names = self.modules[name].__dict__
+        if not Path(str(self.modules[name].__file__)).name.startswith("test_"):
+            exec(code, names)  # noqa: S102 - this is what a reload does
+            return
+        for node in self.trees[name].body:
+            if isinstance(node, ast.ImportFrom) and node.module in self.modules:
+                source = self.modules[node.module]
+                names.update({alias.asname or alias.name: getattr(source, alias.name) for alias in node.names})
 
 
-def _swap(op: ast.AST) -> str:
-    return f"{type(op).__name__} to {OTHERS[type(op)].__name__}"
+def _near(source: str, line: int, session: pytest.Session, order: Sequence[int]) -> list[int]:
+    """The tests of the row around a line first: their id is a word of the row."""
+    words = {
+        word.strip("\"'") for text in source.splitlines()[max(line - 12, 0) : line + 1] for word in text.split('"')
+    }
+    named = [place for place in order[1:] if session.items[place].name.partition("[")[2].rstrip("]") in words]
+    return [*order[:1], *named, *(place for place in order[1:] if place not in named)]
 
 
-def _setter(node: ast.AST, name: str, value: Any) -> Change:
-    return lambda: setattr(node, name, value)
+class Campaign:
+    """A pytest plugin that, in place of one run of the tests, runs them for every mutant."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = files
+        self.lively: list[tuple[Path, int]] = []
+        self.tried: Counter[str] = Counter()
+        self.unloadable = 0
+        self.failed = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note that a test failed."""
+        self.failed |= report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run the tests for every mutant of every file."""
+        loaded = Loaded()
+        order = list(range(len(session.items)))
+        names = {path: ".".join(path.with_suffix("").parts) for path in self.files if path.stem != "__init__"}
+        every = loaded.after(*names.values())
+        # A row that holds an object of a module fails when that is loaded again, changed or not: it is asked cold.
+        held = self._killers(session, order, lambda: [loaded.load(one, loaded.codes[one]) for one in every], most=1000)
+        order = [place for place in order if place not in held]
+        print(f"{len(order)} tests are asked warm, {len(held)} when collected anew", flush=True)
+        for path, name in names.items():
+            self._mutate(session, loaded, path, name, list(order))
+        return True
+
+    def _mutate(self, session: pytest.Session, loaded: Loaded, path: Path, name: str, order: list[int]) -> None:
+        source = path.read_text(encoding="utf-8")
+        again = loaded.after(name)
+        concerned = {str(Path(str(loaded.modules[one].__file__))) for one in again}
+        order[:] = [*(place for place in order if str(session.items[place].path) in concerned)]
+        count = len(list(changes(ast.parse(source))))
+        for place in range(count):
+            code, line, _ = mutant(source, path, place)
+
+            def apply(code: CodeType = code) -> None:
+                for one in again:
+                    loaded.load(one, code if one == name else loaded.codes[one])
+
+            killers = self._killers(session, _near(source, line, session, order), apply)
+            self.tried[str(path)] += 1
+            if not killers:
+                self.lively.append((path, place))
+                print(f"at first: {in_words(source, path, place)}", file=sys.stderr, flush=True)
+            elif killers == [-1]:
+                self.unloadable += 1
+            else:
+                order.remove(killers[0])
+                order.insert(0, killers[0])
+        print(
+            f"{path}: {count} tried, {sum(one == path for one, _ in self.lively)} live at first; "
+            f"{self.unloadable} in all hung or did not load",
+            flush=True,
+        )
+
+    def _killers(
+        self, session: pytest.Session, order: Sequence[int], apply: Callable[[], object], *, most: int = 1
+    ) -> list[int]:
+        """The places of the tests that noticed; -1 when loading or time did."""
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            _silence()
+            self._run(session, order, apply, write, most)
+        os.close(write)
+        with os.fdopen(read, "rb") as told:
+            found = [place for (place,) in struct.iter_unpack("i", told.read())]
+        passed = os.waitpid(child, 0)[1] == 0
+        return found if found or passed else [-1]
+
+    def _run(
+        self, session: pytest.Session, order: Sequence[int], apply: Callable[[], object], write: int, most: int
+    ) -> NoReturn:
+        signal.alarm(SECONDS)
+        found = 0
+        try:
+            apply()
+            for place, item in enumerate(order):
+                after = session.items[order[place + 1]] if place + 1 < len(order) else None
+                session.config.hook.pytest_runtest_protocol(item=session.items[item], nextitem=after)
+                if self.failed:
+                    self.failed = False
+                    found += 1
+                    os.write(write, struct.pack("i", item))
+                if found == most:
+                    break
+        except BaseException:  # noqa: BLE001 - a mutant may raise anything at all
+            os._exit(1)
+        os._exit(found > 0)
+
+
+def mutant(source: str, path: Path, place: int) -> tuple[CodeType, int, str]:
+    """The changed code of one place, its line, and what was done."""
+    tree = ast.parse(source)
+    line, what, change = list(changes(tree))[place]
+    change()
+    return compile(ast.fix_missing_locations(tree), str(path), "exec"), line, what
+
+
+def in_words(source: str, path: Path, place: int) -> str:
+    """Where a mutant stands, and what was done there."""
+    _, line, what = mutant(source, path, place)
+    return f"{path}:{line}: {what}: {source.splitlines()[line - 1].strip()}"
+
+
+def _silence() -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
 
 
 class Mutant(importlib.abc.MetaPathFinder, SourceFileLoader):
@@ -86,48 +238,45 @@ class Mutant(importlib.abc.MetaPathFinder, SourceFileLoader):
         return self._code
 
 
-def lives(mutant: Mutant, arguments: Sequence[str]) -> bool:
-    """Whether every test passes with the mutant in place. A mutant that hangs or cannot be imported is noticed."""
+def lives(one: Mutant, arguments: Sequence[str]) -> bool:
+    """Whether every test passes with the mutant in place from the start."""
     child = os.fork()
     if child == 0:
         signal.alarm(SECONDS)
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        sys.meta_path.insert(0, mutant)
-        import pytest  # noqa: PLC0415 - loaded before the fork
-
+        _silence()
+        for name in [name for name in sys.modules if name.startswith(OURS)]:
+            del sys.modules[name]
+        sys.meta_path.insert(0, one)
         os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *arguments])))
     return os.waitpid(child, 0)[1] == 0
 
 
+def survivors(found: Iterable[tuple[Path, int]], tests: Sequence[str]) -> Iterator[str]:
+    """Those of the mutants that live also when the tests are collected anew, in words."""
+    for path, place in found:
+        source = path.read_text(encoding="utf-8")
+        code, _, _ = mutant(source, path, place)
+        if lives(Mutant(".".join(path.with_suffix("").parts), path, code), tests):
+            yield in_words(source, path, place)
+
+
 def main() -> None:
-    """Try every change, or one part of them, and print those that live."""
+    """Try every change of every file, and print those that live."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("module", type=Path)
-    parser.add_argument("--part", default="1/1", help="of so many equal parts, this one")
-    parser.add_argument("tests", nargs="*", default=TESTS)
-    given = parser.parse_intermixed_args()
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--tests", nargs="*", default=TESTS)
+    parser.add_argument("--warm", action="store_true", help="list what lives at first, and do not try it anew")
+    given = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    for name in HEAVY:
-        importlib.import_module(name)
-    part, parts = map(int, given.part.split("/"))
-    source = given.module.read_text(encoding="utf-8")
-    module = ".".join(given.module.with_suffix("").parts)
-    count = len(list(changes(ast.parse(source))))
-    survivors = 0
-    places = range(part - 1, count, parts)
-    for place in places:
-        tree = ast.parse(source)
-        line, what, change = list(changes(tree))[place]
-        change()
-        code = compile(ast.fix_missing_locations(tree), str(given.module), "exec")
-        if lives(Mutant(module, given.module, code), given.tests):
-            survivors += 1
-            print(f"{given.module}:{line}: {what}: {source.splitlines()[line - 1].strip()}", flush=True)
-    print(f"{given.module}: {len(places)} tried, {survivors} live")
-    sys.exit(bool(survivors))
+    campaign = Campaign(given.files)
+    pytest.main(["-q", "-p", "no:cacheprovider", "-s", *given.tests], plugins=[campaign])
+    count = 0
+    for line in () if given.warm else survivors(campaign.lively, given.tests):
+        count += 1
+        print(line, flush=True)
+    print(f"{sum(campaign.tried.values())} tried, {count} live")
+    sys.exit(bool(count))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from connector.core.response import assess_response, response_case
 from connector.core.response.case import Response
 from connector.core.response.viable_course import treated_lesions, uptake_reports, viable_facts, viable_report
 from connector.core.selection import select
+from connector.core.selection.freshness import dated, too_old
 from connector.core.selection.sensitivity import first_options, what_would_change, worth_knowing
 from connector.core.treatments import days_since_last_local, treatment_start
 from connector.core.versions import RULESET
@@ -67,6 +68,7 @@ def assess(
         seen["radiological_progression"] = Observed(progression, assessed.study_instance_uid, assessed.studied_on)
     # What the record states stands before what is computed from its series; the images are a source of their own.
     facts, disputed = joined({**computed, **case.facts}, seen)
+    facts = dated(facts, today)
     selection = select(facts, today)
     changing = what_would_change({name: fact.value for name, fact in facts.items()}, selection)
     return Assessment(
@@ -93,6 +95,7 @@ def assess(
             *measured.warnings,
             *(f"record and images differ in {name}: left out until a person decides" for name in disputed),
             *_stated_otherwise(computed, case.facts),
+            *too_old(facts, today),
             *(f"not used: {skipped.where}: {skipped.reason}" for skipped in case.skipped),
         ),
         markers=reports(case.series, courses),

@@ -84,6 +84,7 @@ class Facts:
     high_risk_local_complication = Flag("NONE")
     resection_feasible = Flag("BLOCK limited-disease node")
     liver_imaging_age_days = Whole("BLOCK TARE; ASK others", least=0)
+    liver_imaging_after_today = Flag("NONE")
     liver_imaging_modality = Choice[w.LiverImagingModality](
         get_args(w.LiverImagingModality), "ASK for vascular planning"
     )
@@ -210,6 +211,7 @@ class Facts:
     sex = Choice[w.Sex](get_args(w.Sex), "NONE")
     inr = Number("NONE", above=0, most=20)
     encephalopathy_grade = Whole("NONE", least=0, most=4)
+    liver_function_age_days = Whole("NONE", least=0)
     creatinine_umol_l = Number("NONE", above=0)
     child_pugh_class = Choice[w.ChildPughClass](get_args(w.ChildPughClass), "NONE")
     albi_grade = Whole("NONE", least=1, most=3)

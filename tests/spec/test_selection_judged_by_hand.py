@@ -18,6 +18,7 @@ GONE = object()
 D = Decimal
 DIFFUSE, LIMITED, ONE_LEFT = VIGNETTES["VIG-030"], VIGNETTES["VIG-017"], VIGNETTES["VIG-005"]
 POOR = {**DIFFUSE, "performance_status_class": "poor", "tace_contraindicated": True}
+RESIN = {"microsphere_type": "resin", "activity_method": "bsa"}
 OPERABLE = {**LIMITED, "surgical_candidate": True, "resection_feasible": True}
 DTC = {**LIMITED, "histology": "PTC", "rai_refractory": True}
 RADIOIODINE, SALVAGE = VIGNETTES["VIG-069"], VIGNETTES["VIG-071"]
@@ -176,6 +177,12 @@ AGAINST = [
     case("anti-VEGF is paused before any procedure", LIMITED, {"systemic_therapy_current": "lenvatinib",
          "systemic_therapy_anti_vegf": GONE, "tki_interruption_planned": False}, first={"RFA"},
          measures={"SYS-VEGF-HOLD"}, fired={"SYS-VEGF-HOLD", "SYS-VEGF-DAYS"}),
+    case("corrected coagulopathy is allowed, and flagged (CON-COAG)", LIMITED, {"coagulopathy_status": "corrected"},
+         first={"RFA"}, measures={"HOUSE-COAG-CORRECTED"}),
+    case("both progress, and no systemic therapy: local treatment is kept for symptoms, the board decides", LIMITED,
+         {"extrahepatic_disease_status": "progressive", "extrahepatic_sites": ["lung"],
+          "systemic_therapy_eligible": False}, first={"board_only"}, offers={"TACE", "RFA"},
+         excluded={"systemic_therapy"}),
     case("the pause is planned", LIMITED, {"systemic_therapy_current": "lenvatinib", "systemic_therapy_anti_vegf": GONE,
          "tki_interruption_planned": True}, first={"RFA"}, silent={"SYS-VEGF-HOLD"}),
 ]  # fmt: skip
@@ -190,6 +197,21 @@ TARE = [
          {"lung_shunt_fraction": D("0.2"), "prescribed_activity_gbq": D("3.06"), "lung_mass_kg": D("1.2"),
           "extrahepatic_deposition_on_maa": False}, flagged={"TARE"}, fired={"TARED-LSACT"},
          silent={"TARE-REL-LUNG30"}),
+    case("resin by body surface, shunt of 9.9 %", POOR, {**RESIN, "lung_shunt_fraction": D("0.099")}, first={"TARE"},
+         silent={"HOUSE-RESIN-SHUNT-10", "HOUSE-RESIN-SHUNT-20"}),
+    case("10 %: less activity", POOR, {**RESIN, "lung_shunt_fraction": D("0.1")}, first={"TARE"},
+         measures={"HOUSE-RESIN-SHUNT-10"}, silent={"HOUSE-RESIN-SHUNT-20"}),
+    case("19.9 %: less, and still some", POOR, {**RESIN, "lung_shunt_fraction": D("0.199")}, first={"TARE"},
+         measures={"HOUSE-RESIN-SHUNT-10"}),
+    case("20 %: none is left", POOR, {**RESIN, "lung_shunt_fraction": D("0.2")}, first={"board_only"},
+         flagged={"TARE"}, fired={"HOUSE-RESIN-SHUNT-20"}, silent={"HOUSE-RESIN-SHUNT-10"}),
+    case("20 % with the empiric table", POOR, {**RESIN, "activity_method": "empiric", "lung_shunt_fraction": D("0.2")},
+         flagged={"TARE"}, fired={"HOUSE-RESIN-SHUNT-20"}),
+    case("20 % by partition: the lung dose decides", POOR, {**RESIN, "activity_method": "partition",
+         "lung_shunt_fraction": D("0.2")}, first={"TARE"}, silent={"HOUSE-RESIN-SHUNT-20"}),
+    case("20 % with glass: the lung dose decides", POOR, {"microsphere_type": "glass", "activity_method": "mird_single",
+         "lung_shunt_fraction": D("0.2")}, first={"TARE"}, silent={"HOUSE-RESIN-SHUNT-20"}),
+    case("breastfeeding and TARE", POOR, {"breastfeeding": True}, measures={"HOUSE-TARE-BREASTFEEDING"}),
     case("images of 31 days", DIFFUSE, {"liver_imaging_age_days": 31}, offers={"TARE"}, measures={"TAREW-IMG30"}),
     case("deposition outside the liver", DIFFUSE, {"extrahepatic_deposition_on_maa": True}, first={"TACE"},
          excluded={"TARE"}, fired={"TARE-EXTRADEP", "TARE-GI"}),

@@ -217,6 +217,7 @@ CONFLICTS: tuple[Conflict, ...] = (
         rules=(
             "GEN-ABS-COAG",
             "TARE-REL-COAG",
+            "HOUSE-COAG-CORRECTED",
         ),
         to_confirm=True,
     ),

@@ -9,8 +9,9 @@ from connector.core.case import FactValue
 from connector.core.dosimetry.compartments import mean_dose_gy
 from connector.core.dosimetry.constants import constants_for
 from connector.core.response.recist_1_1 import RECIST_1_1, progressed
-from connector.core.rules import Values
+from connector.core.rules import Condition, Values
 from connector.core.selection import liver_function
+from connector.core.selection.freshness import STALE
 from connector.core.vocabulary import DIFFERENTIATED
 
 ANTI_VEGF = {"vandetanib": True, "cabozantinib": True, "lenvatinib": True, "sorafenib": True, "none": False}
@@ -28,13 +29,15 @@ class Derivation:
     One computed fact.
 
     `compute` takes the inputs by position and gives None when they do not decide. `agrees` compares (given, computed);
-    None keeps a given value without comparing, because it may rest on more than the inputs.
+    None keeps a given value without comparing, because it may rest on more than the inputs. While `unless` holds, the
+    inputs are no longer good enough to compute anything from.
     """
 
     name: str
     inputs: tuple[str, ...]
     compute: Callable[..., Any]
     agrees: Callable[[Any, Any], bool] | None
+    unless: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def complete(given: Values) -> Completed:
     mismatches: list[tuple[str, ...]] = []
     for row in DERIVATIONS:
         inputs = [values.get(name) for name in row.inputs]
-        if None in inputs:
+        if None in inputs or (row.unless is not None and row.unless.truth(values)):
             continue
         computed = row.compute(*inputs)
         if computed is None:
@@ -117,14 +120,12 @@ def _severe_from_child_pugh(score: int) -> bool | None:
     return True if score >= SEVERE_CHILD_PUGH else None
 
 
+def _severe_from_class(child_pugh_class: str) -> bool | None:
+    return True if child_pugh_class == "C" else None
+
+
 def _progressed(current_mm: Decimal, nadir_mm: Decimal) -> bool:
     return progressed(current_mm=current_mm, nadir_mm=nadir_mm, criteria=RECIST_1_1)
-
-
-def _child_pugh(bilirubin: Decimal, albumin: Decimal, inr: Decimal, ascites: str, encephalopathy: int) -> int:
-    return liver_function.child_pugh_points(
-        bilirubin_umol_l=bilirubin, albumin_g_l=albumin, inr=inr, ascites=ascites, encephalopathy_grade=encephalopathy
-    )
 
 
 def _same(given: object, computed: object) -> bool:
@@ -154,10 +155,12 @@ DERIVATIONS = (
     Derivation("extrahepatic_site_count", ("extrahepatic_sites",), len, _same),
     Derivation(
         "child_pugh_score",
-        ("bilirubin_total_umol_l", "albumin_g_l", "inr", "ascites_grade", "encephalopathy_grade"),
-        _child_pugh,
+        tuple(liver_function.CHILD_PUGH_PARTS),
+        liver_function.child_pugh_score,
         _same,
+        unless=STALE,
     ),
+    Derivation("liver_insufficiency_severe", ("child_pugh_class",), _severe_from_class, _same),
     Derivation("child_pugh_class", ("child_pugh_score",), liver_function.child_pugh_class, _same),
     Derivation("liver_insufficiency_severe", ("child_pugh_score",), _severe_from_child_pugh, _same),
     Derivation(
@@ -165,6 +168,7 @@ DERIVATIONS = (
         ("bilirubin_total_umol_l", "albumin_g_l"),
         lambda bilirubin, albumin: liver_function.albi_grade(bilirubin_umol_l=bilirubin, albumin_g_l=albumin),
         _same,
+        unless=STALE,
     ),
     Derivation(
         "egfr_ml_min_1_73m2",

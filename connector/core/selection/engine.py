@@ -12,6 +12,7 @@ from connector.core.evidence import Observed
 from connector.core.rules import Rule, Truth, Values, Verdict
 from connector.core.selection import conflicts, contradictions, derived, needs, pooling, sites
 from connector.core.selection.follow_up import follow_up
+from connector.core.selection.freshness import dated
 from connector.core.selection.pathway import Path, walk_figure_2
 from connector.core.selection.ranking import Standing, ranks, standing
 from connector.core.selection.reading_order import (
@@ -44,8 +45,7 @@ def select(facts: Mapping[str, Observed[FactValue]], today: date) -> Selection:
     An absent fact is unknown, never "no". Facts that contradict each other prefer nothing. Raises BadCase for a fact of
     an unknown name, a wrong type or out of its range.
     """
-    given = {name: read_fact(name, observed.value) for name, observed in facts.items()}
-    _add_imaging_age(given, facts, today)
+    given = {name: read_fact(name, observed.value) for name, observed in dated(facts, today).items()}
     return select_values(given, today)
 
 
@@ -82,18 +82,6 @@ def _completed(given: Values) -> tuple[Values, tuple[str, ...]]:
     values = dict(completed.values)
     derived.add_sums(values)
     return values, contradictions.contradicting(values, completed.mismatches)
-
-
-IMAGED = ("liver_lesion_count", "liver_lesion_largest_diameter_mm", "liver_lesion_diameters_mm", "tumour_volume_ml")
-
-
-def _add_imaging_age(given: dict[str, FactValue], facts: Mapping[str, Observed[FactValue]], today: date) -> None:
-    """The age of the oldest liver measurement, when nobody gave an age; a date after today is not an age."""
-    if "liver_imaging_age_days" in given:
-        return
-    days = [observed.observed_on for name in IMAGED if (observed := facts.get(name)) and observed.observed_on]
-    if days and min(days) <= today:
-        given["liver_imaging_age_days"] = (today - min(days)).days
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,20 @@
 """What people entered and what no source covers: readings of our own, flagged as such in every answer."""
 
 from connector.core.catalogue import Facts
+from connector.core.dosimetry.limits import SHUNT_STEPS
 from connector.core.rules import Condition, Rule, Verdict
+from connector.core.selection.freshness import MOST_DAYS, STALE
 from connector.core.sources import HOUSE
-from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL, MODALITIES, Modality
+from connector.core.vocabulary import INVASIVE, LIVER_LOCOREGIONAL, LOCOREGIONAL, MODALITIES, Modality
+
+
+def _measure(
+    rule_id: str, when: Condition, options: tuple[Modality, ...], says: str, verdict: Verdict = Verdict.REQUIRES
+) -> Rule:
+    return Rule(
+        id=rule_id, when=when, verdict=verdict, kind="measure", options=options, says=says,
+        cite=HOUSE.at("what no source covers"), derived=True,
+    )  # fmt: skip
 
 
 def _house(rule_id: str, when: Condition, verdict: Verdict, options: tuple[Modality, ...], says: str) -> Rule:
@@ -12,6 +23,9 @@ def _house(rule_id: str, when: Condition, verdict: Verdict, options: tuple[Modal
         cite=HOUSE.at("entered by people"), derived=True,
     )  # fmt: skip
 
+
+BY_TABLE = Facts.microsphere_type.is_("resin") & Facts.activity_method.among("empiric", "bsa")
+MOST_SHUNT, LEAST_SHUNT = SHUNT_STEPS[0][0], SHUNT_STEPS[-1][0]
 
 NO_RULE_SET = Facts.histology.among("PDTC", "ATC")
 
@@ -50,14 +64,50 @@ RULES: tuple[Rule, ...] = (
         ("RAI",),
         "No uptake of radioiodine was seen, so radioiodine has nothing to act on.",
     ),
-    Rule(
-        id="HOUSE-STABLE",
-        when=Facts.liver_disease_status.is_("stable"),
-        verdict=Verdict.ADVISES,
-        kind="measure",
-        options=LIVER_LOCOREGIONAL,
-        says="Stable liver metastases are not among the reasons to treat that the sources name (first detection, "
+    _measure(
+        "HOUSE-STABLE",
+        Facts.liver_disease_status.is_("stable"),
+        LIVER_LOCOREGIONAL,
+        "Stable liver metastases are not among the reasons to treat that the sources name (first detection, "
         "growth, symptoms): weigh watching them instead.",
+        Verdict.ADVISES,
+    ),
+    _measure(
+        "HOUSE-LIVER-FUNCTION-STALE",
+        STALE,
+        LIVER_LOCOREGIONAL,
+        f"Repeat bilirubin, albumin, INR and the search for ascites and encephalopathy: one of them is older than "
+        f"{MOST_DAYS} days (the limit that the sources give for images), so no Child-Pugh score is computed from them.",
+    ),
+    _measure(
+        "HOUSE-COAG-CORRECTED",
+        Facts.coagulopathy_status.is_("corrected"),
+        INVASIVE,
+        "Coagulation was corrected: check it again right before the procedure, for uncorrected it excludes every one.",
+        Verdict.ADVISES,
+    ),
+    _measure(
+        "HOUSE-TARE-BREASTFEEDING",
+        Facts.breastfeeding,
+        ("TARE",),
+        "No source speaks of breastfeeding before 99mTc-MAA and yttrium-90: settle with radiation protection when it "
+        "stops.",
+    ),
+    # `dose plan` takes the same steps off the activity (van Roekel, thesis on radioembolisation, p. 41).
+    _measure(
+        "HOUSE-RESIN-SHUNT-10",
+        BY_TABLE & (Facts.lung_shunt_fraction >= LEAST_SHUNT) & (Facts.lung_shunt_fraction < MOST_SHUNT),
+        ("TARE",),
+        "A lung shunt from 10 % takes 20 %, from 15 % takes 40 % off the activity that the empiric or body-surface "
+        "method gives for resin; `connector dose plan` does it.",
+    ),
+    Rule(
+        id="HOUSE-RESIN-SHUNT-20",
+        when=BY_TABLE & (Facts.lung_shunt_fraction >= MOST_SHUNT),
+        verdict=Verdict.RELATIVE,
+        kind="dose",
+        options=("TARE",),
+        says="A lung shunt of 20 % or more leaves no activity of resin by the empiric or body-surface method.",
         cite=HOUSE.at("what no source covers"),
         derived=True,
     ),

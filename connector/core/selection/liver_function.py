@@ -1,6 +1,8 @@
 """Liver and kidney function scores from their parts, as they were published."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from typing import Any
 
 # Pugh 1973, table: 1 point below the first bound, 2 up to and including the second, 3 beyond (2 and 3 mg/dL). In
 # umol/L, and with the INR in place of seconds of prothrombin time, as the MSD Manual prints it ("Child-Turcotte-Pugh
@@ -18,17 +20,29 @@ ADULT_YEARS = 18
 UMOL_PER_MG_CREATININE = Decimal("88.4")
 
 
-def child_pugh_points(
-    *, bilirubin_umol_l: Decimal, albumin_g_l: Decimal, inr: Decimal, ascites: str, encephalopathy_grade: int
-) -> int:
-    """Child-Pugh score, 5 to 15. Source: PUGH_1973."""
-    return (
-        _rising(bilirubin_umol_l, BILIRUBIN_UMOL_L)
-        + _falling(albumin_g_l, ALBUMIN_G_L)
-        + _rising(inr, INR)
-        + ASCITES_POINTS[ascites]
-        + ENCEPHALOPATHY_POINTS[encephalopathy_grade]
-    )
+def _rising(value: Decimal, bounds: tuple[Decimal, Decimal]) -> int:
+    low, high = bounds
+    return 1 if value < low else 2 if value <= high else 3
+
+
+def _falling(value: Decimal, bounds: tuple[Decimal, Decimal]) -> int:
+    low, high = bounds
+    return 3 if value < low else 2 if value <= high else 1
+
+
+# The points of each part by the name of its fact; the Child-Pugh score, 5 to 15, is their sum. Source: PUGH_1973.
+CHILD_PUGH_PARTS: Mapping[str, Callable[[Any], int]] = {
+    "bilirubin_total_umol_l": lambda value: _rising(value, BILIRUBIN_UMOL_L),
+    "albumin_g_l": lambda value: _falling(value, ALBUMIN_G_L),
+    "inr": lambda value: _rising(value, INR),
+    "ascites_grade": ASCITES_POINTS.__getitem__,
+    "encephalopathy_grade": ENCEPHALOPATHY_POINTS.__getitem__,
+}
+
+
+def child_pugh_score(*parts: Any) -> int:
+    """Add the points of the five parts, given in the order of `CHILD_PUGH_PARTS`."""
+    return sum(points(part) for points, part in zip(CHILD_PUGH_PARTS.values(), parts, strict=True))
 
 
 def child_pugh_class(points: int) -> str:
@@ -62,13 +76,3 @@ def egfr_ml_min_1_73m2(*, creatinine_umol_l: Decimal, age_years: Decimal, sex: s
     below, above = min(ratio, Decimal(1)) ** exponent, max(ratio, Decimal(1)) ** Decimal("-1.200")
     rate = 142 * below * above * Decimal("0.9938") ** age_years * (Decimal("1.012") if female else 1)
     return rate.quantize(Decimal(1))
-
-
-def _rising(value: Decimal, bounds: tuple[Decimal, Decimal]) -> int:
-    low, high = bounds
-    return 1 if value < low else 2 if value <= high else 3
-
-
-def _falling(value: Decimal, bounds: tuple[Decimal, Decimal]) -> int:
-    low, high = bounds
-    return 3 if value < low else 2 if value <= high else 1

@@ -72,7 +72,8 @@ def walk_figure_2(values: Values) -> Path:
     text = ZHANG_2025.at(TEXT, "Stable or indolent extrahepatic disease")
     progresses = walk.asks("Extrahepatic disease progressing?", EXTRAHEPATIC_PROGRESSES, text)
     if progresses is not False:
-        return walk.ends(*(["systemic_therapy"] if progresses else []))
+        # CON-EXTRAHEP: what treats the liver alone is kept for symptoms, and leads in no such case.
+        return walk.ends("systemic_therapy", nothing_else=True) if progresses else walk.ends()
     limited = walk.asks("Limited disease (up to 3 lesions, unilobar)?", LIMITED, _figure("F2-N1-LIMITED"))
     if limited:
         return _limited(walk)

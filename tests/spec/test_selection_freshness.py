@@ -1,0 +1,106 @@
+"""Liver tests that are too old, and images dated after the day they are to plan: not used, and named."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from connector.core.evidence import Observed
+from connector.core.selection import select
+from connector.core.selection.freshness import too_old
+
+TODAY = date(2026, 1, 31)
+# Pugh 1973: 1 point each but for albumin of 28 to 35 g/L, so 6.
+PARTS = {
+    "bilirubin_total_umol_l": 20, "albumin_g_l": 30, "inr": "1.1", "ascites_grade": "none", "encephalopathy_grade": 0,
+}  # fmt: skip
+DIFFUSE = {
+    "histology": "MTC", "pheochromocytoma_status": "excluded", "performance_status_class": "good",
+    "extrahepatic_disease_status": "none", "liver_insufficiency_severe": False, "coagulopathy_status": "none",
+    "renal_failure": False, "contrast_media_allergy": False, "liver_lesion_hypervascular": True,
+    "clinical_liver_failure": False, "life_expectancy_months": 24, "pregnancy_status": "not_pregnant",
+    "portal_vein_thrombosis": "none", "liver_tumour_burden_percent": 20, "liver_imaging_age_days": 5,
+}  # fmt: skip
+
+
+def facts(parts=PARTS, days=0, **ages):
+    """Liver function `days` old, and single parts of another age; None is a part whose day is not known."""
+    on = {name: ages.get(name, days) for name in parts}
+    return {
+        **{name: Observed(value, "case") for name, value in {**DIFFUSE, "liver_lesion_count": 8}.items()},
+        **{
+            name: Observed(value, name, None if on[name] is None else TODAY - timedelta(on[name]))
+            for name, value in parts.items()
+        },
+    }
+
+
+def tare(found):
+    return next(option for option in found.options if option.modality == "TARE")
+
+
+@pytest.mark.parametrize(
+    ("days", "ages", "computed", "why"),
+    [
+        (0, {}, True, "all of today"),
+        (30, {}, True, "exactly 30 days, the only age that a source limits (Anbari 2023, Baseline imaging)"),
+        (31, {}, False, "one day past it"),
+        (0, {"inr": 31}, False, "one part past it is enough: four of today and an old one are no score"),
+        (0, {"inr": 30}, True, "30 days apart, and none older"),
+        (0, {"bilirubin_total_umol_l": 31}, False, "each part counts"),
+        (0, {"albumin_g_l": 31}, False, "each part counts"),
+        (0, {"ascites_grade": 31}, False, "each part counts"),
+        (0, {"encephalopathy_grade": 31}, False, "each part counts"),
+        (None, {}, True, "of a script, without dates: taken as of the day of the case"),
+        (None, {"inr": 31}, False, "the one day that is known is too old"),
+        (0, {"inr": -1}, True, "a day to come is no age"),
+    ],
+)
+def test_a_child_pugh_score_is_computed_from_fresh_parts_only(days, ages, computed, why):
+    found = select(facts(days=days, **ages), TODAY)
+    assert (found.values.get("child_pugh_score") == "6") is computed, why
+    assert ("albi_grade" in found.values) is computed
+    assert ("child_pugh_score" in found.missing) is not computed, "it is asked for"
+    assert (tare(found).verdict == "possible") is computed, "without the score TARE is not offered"
+    assert ("HOUSE-LIVER-FUNCTION-STALE" in {measure.rule for measure in found.measures}) is not computed
+
+
+def test_a_stated_score_is_not_disputed_by_old_parts():
+    stated = {"child_pugh_score": Observed(5, "case", TODAY)}
+    old = select(facts(days=200) | stated, TODAY)
+    assert (old.contradictions, old.values["child_pugh_score"]) == ((), "5")
+    fresh = select(facts() | stated, TODAY)
+    assert "child_pugh_score" in fresh.contradictions, "today's parts give 6"
+
+
+def test_an_age_that_a_script_states_is_taken_as_stated():
+    found = select({**facts(days=None), "liver_function_age_days": Observed(31, "case")}, TODAY)
+    assert "child_pugh_score" in found.missing
+    found = select({**facts(days=200), "liver_function_age_days": Observed(3, "case")}, TODAY)
+    assert found.values["child_pugh_score"] == "6"
+
+
+def test_each_part_that_is_too_old_is_named_with_its_value_and_day():
+    assert list(too_old(facts(), TODAY)) == []
+    assert list(too_old(facts(inr=30), TODAY)) == []
+    (told,) = too_old(facts(inr=31), TODAY)
+    assert told == (
+        "no Child-Pugh score is computed from INR 1.1 of 2025-12-31, 31 days old: more than 30 days; measure it again"
+    )
+    assert len(list(too_old(facts(days=90), TODAY))) == len(PARTS)
+
+
+@pytest.mark.parametrize(
+    ("days_ahead", "status", "why"),
+    [
+        (0, "recommend", "of today"),
+        (1, "recommend", "where the site is, it may be tomorrow already"),
+        (2, "contradictory_data", "imaging after the procedure it plans"),
+    ],
+)
+@pytest.mark.parametrize("name", ["liver_lesion_count", "liver_lesion_largest_diameter_mm"])
+def test_images_dated_after_the_day_they_plan_contradict(name, days_ahead, status, why):
+    image = Observed(8 if name == "liver_lesion_count" else 25, "1.2.3", TODAY + timedelta(days_ahead))
+    found = select({**facts(), name: image}, TODAY)
+    assert found.status == status, why
+    assert ("liver_imaging_after_today" in found.contradictions) is (status == "contradictory_data")
+    assert (status == "recommend") is any(option.rank == 1 for option in found.options), "nothing is preferred"
