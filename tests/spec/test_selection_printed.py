@@ -131,7 +131,7 @@ def test_a_bad_case_leaves_with_2_and_one_sentence():
 def test_rules_prints_explains_and_lists():
     assert call(rules).stdout == manual()
     assert json.loads(call(rules, "--explain", "GEN-DER-PHEO").stdout)["derived"] is True
-    assert len(json.loads(call(rules, "--facts").stdout)) == 165
+    assert len(json.loads(call(rules, "--facts").stdout)) == 167
     unknown = call(rules, "--explain", "NO-SUCH-RULE")
     assert unknown.exit_code == 2
     assert "no rule has this id" in unknown.stderr
