@@ -86,6 +86,7 @@ class Flow:
                 treatments=record.treatments if record else (),
                 labs=record.labs if record else (),
                 lung_mass=imaging.lung_mass,
+                planar_lung_shunt=imaging.planar_lung_shunt,
                 warnings=imaging.warnings,
             ),
         )

@@ -61,7 +61,7 @@ def assess(
     computed = marker_facts(case.series, courses, case.facts, treated_on=started.on)
     computed |= days_since_last_local(case.facts, today)
     seen = imaging_facts(assessed, today=today) if assessed else {}
-    measured = work_up_facts(case.activity, case.regions, assessed, case.lung_mass) if assessed else WorkUpFacts({})
+    measured = _work_up(case, assessed) if assessed else WorkUpFacts({})
     seen |= measured.facts
     seen |= viable_facts(assessed, viable, treated) if assessed else {}
     if assessed is not None and progression is not None:
@@ -114,6 +114,12 @@ def assess(
     )
 
 
+def _work_up(case: CaseFacts, assessed: TimePoint) -> WorkUpFacts:
+    return work_up_facts(
+        case.activity, case.regions, assessed, lung_mass=case.lung_mass, planar_shunt=case.planar_lung_shunt
+    )
+
+
 def _left_out(parts: Sequence[str]) -> tuple[str, ...]:
     return tuple(part for part in PARTS if part not in parts)
 
@@ -129,6 +135,9 @@ def input_digest(case: CaseFacts, parts: Sequence[str] = PARTS) -> str:
     for part in (*first, case.activity, case.regions, case.series, case.treatments, case.labs, case.lung_mass):
         digest.update(canonical(part).encode("utf-8"))
         digest.update(b"\x00")
+    # Not in every digest: a result made before planar views were read is still the same.
+    if case.planar_lung_shunt is not None:
+        digest.update(canonical(case.planar_lung_shunt).encode("utf-8"))
     if _left_out(parts):
         digest.update(canonical(_left_out(parts)).encode("utf-8"))
     return digest.hexdigest()

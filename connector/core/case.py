@@ -224,6 +224,7 @@ class ImagingReading:
     skipped: tuple[Skipped, ...] = ()
     anatomy: AnatomyImage | None = None
     lung_mass: Observed[Decimal] | None = None  # in kg, by CT density
+    planar_lung_shunt: Observed[Decimal] | None = None  # fraction 0..1, by planar views
     warnings: tuple[str, ...] = ()
 
 
@@ -280,4 +281,5 @@ class CaseFacts:
     treatments: tuple[Observed[str], ...] = ()
     labs: tuple[LabResult, ...] = ()
     lung_mass: Observed[Decimal] | None = None  # in kg, by CT density
+    planar_lung_shunt: Observed[Decimal] | None = None  # fraction 0..1, by planar views
     warnings: tuple[str, ...] = ()  # of the images

@@ -47,9 +47,7 @@ def read_planar(images: Sequence[Path], regions: Path) -> PlanarInputs:
     """
     Read planar NM images (one file with both views, or two) and the segmentation that is drawn on them.
 
-    Segments of lung and liver are needed in at least one view, a segment named background is used when there is one;
-    what is drawn in one view only is mirrored into the other, and that is told. Raises ImpossibleInput for a view that
-    is missing or there twice, images of two patients, other objects, and segments that name no frame.
+    See `planar_of`. Raises ImpossibleInput for other objects too.
     """
     headers, skipped = read_headers([*images, regions])
     if skipped:
@@ -58,12 +56,25 @@ def read_planar(images: Sequence[Path], regions: Path) -> PlanarInputs:
     drawn = [header for header in headers if header.sop_class_uid == SEGMENTATION]
     if len(planar) != len(images) or len(drawn) != 1:
         raise ImpossibleInput("planar NM images and one segmentation of them are needed: check the files")
+    return planar_of(planar, drawn[0])
+
+
+@reading()
+def planar_of(images: Sequence[Header], drawn: Header) -> PlanarInputs:
+    """
+    Read planar views, and the segmentation drawn on them, whose headers are known already.
+
+    Segments of lung and liver are needed in at least one view, a segment named background is used when there is one;
+    what is drawn in one view only is mirrored into the other, and that is told. Raises ImpossibleInput for a view that
+    is missing or there twice, images of two patients, and segments that name no frame.
+    """
+    headers = [*images, drawn]
     identities = [identity(header.dataset) for header in headers]
     if not same_patient(identities):
         raise ImpossibleInput("the images and the regions are not of one patient: check the files")
-    views = _views(planar)
-    masks = _masks(drawn[0], views)
-    warnings = [] if all(is_aggregated_albumin(each.dataset) for each in planar) else [
+    views = _views(images)
+    masks = _masks(drawn, views)
+    warnings = [] if all(is_aggregated_albumin(each.dataset) for each in images) else [
         "the radiopharmaceutical is not named as aggregated albumin: check that this is a work-up scan"
     ]  # fmt: skip
     made = {}

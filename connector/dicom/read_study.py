@@ -18,16 +18,8 @@ from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Skipped
 from connector.core.geometry.volumes import liver_burden
 from connector.core.matching import same_patient
-from connector.core.nuclides import NUCLIDES
 from connector.dicom.headers import Header, identity, names_of, read_headers, reading, studied_on
 from connector.dicom.identity import OUR_MANUFACTURER
-from connector.dicom.read_activity import (
-    ACTIVITY_CLASSES,
-    NUCLEAR_MEDICINE,
-    activity_of,
-    is_aggregated_albumin,
-    nuclide_of,
-)
 from connector.dicom.read_anatomy import Anatomy, read_anatomy
 from connector.dicom.read_dose_inputs import on_grid
 from connector.dicom.read_joined import joined
@@ -38,6 +30,7 @@ from connector.dicom.read_sources import check_sources, home_studies, is_image, 
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
 from connector.dicom.read_uptake import is_diagnostic, uptake_of, uptakes
 from connector.dicom.read_values import text
+from connector.dicom.read_work_up import activity_map, planar_work_up
 
 SEGMENTATIONS = frozenset({SEGMENTATION, LABEL_MAP_SEGMENTATION})
 REPORTS = frozenset({
@@ -89,8 +82,12 @@ class DicomImaging:
         homes = home_studies(headers)
         studies = _studies(headers, homes, skipped)
         assessed, priors = _choose(studies, homes.get(study_instance_uid or "", study_instance_uid), skipped)
-        points = [_read_study(study, assessed=study is assessed) for study in (*priors, assessed)]
-        activity = _activity(assessed)
+        planar = planar_work_up(assessed.headers, assessed.studied_on)
+        flat = [header for header in assessed.headers if header.sop_instance_uid in planar.instances]
+        points = [_read_study(study, assessed=study is assessed, aside=flat) for study in (*priors, assessed)]
+        volumes = [header for header in assessed.headers if header not in flat]
+        activity, unused = activity_map(volumes, uptake_series=assessed.uptake_series)
+        skipped += [*planar.skipped, *unused]
         regions = _regions(assessed, activity)
         anatomy = _anatomy(assessed) if activity is not None else None
         for study in (*priors, assessed):
@@ -105,7 +102,8 @@ class DicomImaging:
             skipped=tuple(replace(each, where=names.get(each.where, each.where)) for each in skipped),
             anatomy=anatomy.image if anatomy else None,
             lung_mass=anatomy.lung_mass(assessed.studied_on) if anatomy else None,
-            warnings=anatomy.warnings if anatomy else (),
+            planar_lung_shunt=planar.lung_shunt,
+            warnings=(*(anatomy.warnings if anatomy else ()), *planar.warnings),
         )
 
 
@@ -172,9 +170,10 @@ def _choose(
     return studies[at], studies[:at]
 
 
-def _read_study(study: _Study, *, assessed: bool) -> TimePoint:
+def _read_study(study: _Study, *, assessed: bool, aside: Sequence[Header]) -> TimePoint:
     # The latest report goes first: where two speak of one lesion, the first stands and the difference is flagged.
-    for header in sorted(study.headers, key=_made_at, reverse=True):
+    volumes = [header for header in study.headers if header not in aside]
+    for header in sorted(volumes, key=_made_at, reverse=True):
         try:
             _read_object(study, header, assessed=assessed)
         except ImpossibleInput as fault:
@@ -284,44 +283,6 @@ def _joined(reports: Sequence[Measurements]) -> dict[str, LesionMeasurement]:
             known = lesions.get(lesion.tracking_uid)
             lesions[lesion.tracking_uid] = joined(known, lesion) if known else lesion
     return lesions
-
-
-def _activity(study: _Study) -> ActivityMap | None:
-    """
-    Read the study's one activity series.
-
-    Only nuclides that are given as treatment count, and Tc-99m when it is aggregated albumin. Quantitative PET goes
-    before counts. Several series of equal rank are ambiguous, and none of them is used.
-    """
-    series: dict[str, list[Header]] = {}
-    for header in study.headers:
-        if header.sop_class_uid in ACTIVITY_CLASSES:
-            series.setdefault(header.series_instance_uid, []).append(header)
-    candidates: list[ActivityMap] = []
-    for members in series.values():
-        if members[0].series_instance_uid == study.uptake_series:
-            continue
-        try:
-            _check_treatment(members[0])
-            candidates.append(activity_of(members))
-        except ImpossibleInput as fault:
-            study.skip(members[0], f"the series of {len(members)} images gives no activity map: {fault}")
-    best = [each for each in candidates if each.quantitative] or candidates
-    if len(best) > 1:
-        study.skipped += [
-            Skipped(each.sop_instance_uids[0], "several series could be the activity map: send one, or use dose map")
-            for each in best
-        ]
-        return None
-    return best[0] if best else None
-
-
-def _check_treatment(header: Header) -> None:
-    name = nuclide_of(header.dataset, [])
-    if name not in NUCLIDES:
-        raise ImpossibleInput(f"{name} is not a nuclide of treatment")
-    if header.sop_class_uid == NUCLEAR_MEDICINE and name == "Tc-99m" and not is_aggregated_albumin(header.dataset):
-        raise ImpossibleInput("Tc-99m other than aggregated albumin tells nothing of a later treatment")
 
 
 def _regions(study: _Study, activity: ActivityMap | None) -> tuple[Region, ...]:

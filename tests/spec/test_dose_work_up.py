@@ -181,8 +181,36 @@ def test_a_scan_that_cannot_be_measured_says_why():
 def test_the_mass_of_the_lungs_is_a_fact_of_any_scan():
     weighed = Observed(Decimal("0.91"), "1.7", date(2026, 1, 2))
     for activity in (None, scan(), scan(nuclide="Y-90")):
-        facts = work_up_facts(activity, regions(activity or scan()), POINT, weighed).facts
+        facts = work_up_facts(activity, regions(activity or scan()), POINT, lung_mass=weighed).facts
         assert facts["lung_mass_kg"] == weighed
+
+
+@pytest.mark.parametrize(
+    ("planar", "taken", "by"),
+    [("0.30", "0.30", "planar views"), ("0.04", "tomogram", "SPECT"), ("tomogram", "tomogram", "SPECT")],
+    ids=["planar is larger", "SPECT is larger", "equal"],
+)
+def test_of_two_lung_shunts_the_larger_is_taken_and_both_are_told(planar, taken, by):
+    activity = scan()
+    alone = work_up_facts(activity, regions(activity), POINT).facts["lung_shunt_fraction"]
+    value = alone.value if planar == "tomogram" else Decimal(planar)
+    told = work_up_facts(
+        activity, regions(activity), POINT, planar_shunt=Observed(value, "1.2.3.8.1", date(2026, 1, 2))
+    )
+    fact = told.facts["lung_shunt_fraction"]
+    assert fact.value == (alone.value if taken == "tomogram" else Decimal(taken))
+    assert fact.origin == ("1.2.3.4" if by == "SPECT" else "1.2.3.8.1")
+    (said,) = [text for text in told.warnings if text.startswith("lung shunt")]
+    assert said.endswith(f"that of {by} is taken, the stricter on the lungs")
+    assert f"{value.normalize():f} from planar views" in said
+
+
+@pytest.mark.parametrize("activity", [None, scan(nuclide="Y-90"), scan(lung=0, normal=0, tumour=0)])
+def test_planar_views_speak_where_the_tomogram_does_not(activity):
+    shunt = Observed(Decimal("0.12"), "1.2.3.8.1", date(2026, 1, 2))
+    told = work_up_facts(activity, regions(activity or scan()), POINT, planar_shunt=shunt)
+    assert told.facts == {"lung_shunt_fraction": shunt}
+    assert told.warnings[-1] == "the lung shunt 0.12 is from planar views"
 
 
 @pytest.mark.parametrize(("outside", "told"), [(0.15, False), (0.16, True)])

@@ -25,6 +25,7 @@ SOURCE = Citation(
 TOMOGRAPHIC: Literal["tomographic"] = "tomographic"
 # Finer than counts can be told, and coarse enough that the last bit of a sum changes no digest.
 RATIO_QUANTUM = Decimal("0.000001")
+_SHUNT = "lung_shunt_fraction"
 Mask = NDArray[np.bool_]
 
 
@@ -179,27 +180,53 @@ def work_up_facts(
     activity: ActivityMap | None,
     regions: Sequence[Region],
     point: TimePoint,
+    *,
     lung_mass: Observed[Decimal] | None = None,
+    planar_shunt: Observed[Decimal] | None = None,
 ) -> WorkUpFacts:
     """
-    Facts of a surrogate scan in the assessed study; none for any other scan but the mass of the lungs.
+    Facts of a surrogate scan in the assessed study, its planar views and the mass of the lungs; none of other scans.
 
     A scan without liver says nothing, and that is told. Volumes that the study's segmentation gives on its own, finer
-    grid are preferred.
+    grid are preferred. Of two lung shunts the larger holds, and both are told.
     """
     weighed: dict[str, Observed[FactValue]] = {}
     if lung_mass is not None:
         weighed["lung_mass_kg"] = Observed(lung_mass.value, lung_mass.origin, lung_mass.observed_on)
     if activity is None or activity.nuclide not in SURROGATES:
-        return WorkUpFacts(weighed)
+        return _with_planar(WorkUpFacts(weighed), planar_shunt)
     try:
         found = work_up(activity, regions)
     except ImpossibleInput as fault:
-        return WorkUpFacts(weighed, (f"work-up scan: {fault}",))
+        return _with_planar(WorkUpFacts(weighed, (f"work-up scan: {fault}",)), planar_shunt)
+    facts = {**weighed, **_measured(found, activity, point)}
+    told = tuple(f"work-up scan: {text}" for text in found.warnings)
+    return _with_planar(WorkUpFacts(facts, told), planar_shunt)
+
+
+def _with_planar(tomographic: WorkUpFacts, planar: Observed[Decimal] | None) -> WorkUpFacts:
+    """Join the shunt of planar views; the larger of two is the stricter on the lungs, and both are named."""
+    if planar is None:
+        return tomographic
+    from_planar: Observed[FactValue] = Observed(planar.value, planar.origin, planar.observed_on)
+    other = tomographic.facts.get(_SHUNT)
+    if other is None:
+        told = f"the lung shunt {planar.value.normalize():f} is from planar views"
+        return WorkUpFacts({**tomographic.facts, _SHUNT: from_planar}, (*tomographic.warnings, told))
+    spect = Decimal(str(other.value))
+    larger, name = (from_planar, "planar views") if planar.value > spect else (other, "SPECT")
+    told = (
+        f"lung shunt {planar.value.normalize():f} from planar views and {spect.normalize():f} from SPECT: "
+        f"that of {name} is taken, the stricter on the lungs"
+    )
+    return WorkUpFacts({**tomographic.facts, _SHUNT: larger}, (*tomographic.warnings, told))
+
+
+def _measured(found: WorkUp, activity: ActivityMap, point: TimePoint) -> dict[str, Observed[FactValue]]:
     liver = point.liver_volume_ml or found.liver_volume_ml
     tumour = point.liver_tumour_volume_ml if point.liver_volume_ml else found.tumour_volume_ml
     values: dict[str, Decimal | None] = {
-        "lung_shunt_fraction": found.lung_shunt_fraction,
+        _SHUNT: found.lung_shunt_fraction,
         "tn_ratio": found.tumour_to_normal_ratio,
         "tumour_volume_ml": tumour,
         "liver_volume_total_ml": liver,
@@ -208,9 +235,8 @@ def work_up_facts(
         "normal_liver_mass_kg": None if tumour is None else found.mass_kg(liver - tumour),
     }
     origin = next(iter(activity.sop_instance_uids), activity.series_instance_uid)
-    facts = {
+    return {
         name: Observed(value, origin, point.studied_on)
         for name, value in values.items()
         if value is not None and (value > 0 or name not in {"tn_ratio", "normal_liver_mass_kg"})
     }
-    return WorkUpFacts({**weighed, **facts}, tuple(f"work-up scan: {text}" for text in found.warnings))
