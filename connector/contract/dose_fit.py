@@ -11,6 +11,7 @@ from connector.contract.dose_plan_answer import constants_answer
 from connector.contract.reading import CaseModel, Exact, parse, versions
 from connector.core.dosimetry import kinetics, systemic
 from connector.core.dosimetry.constants import constants_for
+from connector.core.dosimetry.photons import SOURCE as PHOTON_SOURCE
 from connector.core.dosimetry.ranges import PERCENT
 from connector.core.dosimetry.systemic import ActivityLimit
 from connector.core.errors import BadCase
@@ -19,6 +20,7 @@ Nuclide = Literal["I-131", "Lu-177", "Y-90", "Tc-99m", "Ho-166"]
 ZERO_OR_MORE = {"minimum": 0}
 ABOVE_ZERO = {"exclusiveMinimum": 0}
 FRACTION = {"minimum": 0, "maximum": 1}
+HOURS_OF_RETENTION = 48
 
 
 class Sample(CaseModel):
@@ -137,12 +139,13 @@ def _fit(case: FitCase) -> dict[str, Any]:
         physical_half_life_h=float(constants_for(nuclide_name=case.nuclide).half_life_h),
         weights=None if case.weights is None else [float(weight) for weight in case.weights],
     )
-    dose, warnings = _dose(case, fitted)
+    dose, photons, warnings = _dose(case, fitted)
     administered = case.administered_activity_mbq
     meaning, doubts = tissue_answer(
         case,
         fitted,
         dose,
+        photon_dose_gy=photons,
         nuclide=case.nuclide,
         administered_gbq=None if administered is None else float(administered) / 1000,
     )
@@ -165,9 +168,12 @@ def _fit(case: FitCase) -> dict[str, Any]:
         },
         "extrapolated_fraction": fitted.extrapolated_fraction,
         "absorbed_dose_gy": dose,
+        "photon_self_dose_gy": photons,
+        "retained_fraction_48h": _retained(case, fitted),
         **meaning,
         "constants": constants_answer(constants_for(nuclide_name=case.nuclide).as_text()),
         "warnings": [*fitted.warnings, *warnings, *doubts],
+        "sources": [str(PHOTON_SOURCE)] if photons else [],
         "versions": versions(),
     }
 
@@ -182,18 +188,36 @@ def _refuse_rising(samples: list[Sample]) -> None:
             )
 
 
-def _dose(case: FitCase, fitted: kinetics.Fit) -> tuple[float | None, list[str]]:
+def _retained(case: FitCase, fitted: kinetics.Fit) -> float | None:
+    """Fraction of what was given that is left after 48 h, decay included; None where it cannot be told."""
+    if not fitted.phases:
+        return None
+    left = fitted.at(HOURS_OF_RETENTION)
+    if case.quantity == "retained_fraction":
+        return left
+    return None if case.administered_activity_mbq is None else left / float(case.administered_activity_mbq)
+
+
+def _dose(case: FitCase, fitted: kinetics.Fit) -> tuple[float | None, float | None, list[str]]:
+    """Dose in Gy by electrons, by the mass's own photons (None where they are not known), and warnings."""
     if case.mass_g is None:
-        return None, []
+        return None, None, []
     area = fitted.time_integrated
     if case.quantity == "retained_fraction":
         if case.administered_activity_mbq is None:
-            return None, ["no dose from fractions: administered_activity_mbq is missing"]
+            return None, None, ["no dose from fractions: administered_activity_mbq is missing"]
         area *= float(case.administered_activity_mbq)
     dose = systemic.electron_dose_gy(nuclide_name=case.nuclide, time_integrated_mbq_h=area, mass_g=case.mass_g)
-    if case.nuclide in systemic.PHOTONS_LEFT_OUT:
-        return dose, ["the dose is of electrons that stay in the mass: photons are left out"]
-    return dose, []
+    photons = systemic.photon_self_dose_gy(nuclide_name=case.nuclide, time_integrated_mbq_h=area, mass_g=case.mass_g)
+    if photons is None:
+        return dose, None, ["absorbed_dose_gy is of electrons: photons are left out, and not known for this mass"]
+    if photons > 0:
+        told = (
+            "absorbed_dose_gy is of electrons that stay in the mass: photons are left out; from a sphere of this mass "
+            f"its own add {photons / dose:.1%} (photon_self_dose_gy), and activity around it adds more"
+        )
+        return dose, photons, [told]
+    return dose, photons, []
 
 
 def _limits(limits: list[tuple[str, BloodLimit | RetentionLimit | CumulativeLimit]]) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from connector.core.dosimetry.ranges import check_uncertainty
 from connector.core.dosimetry.tolerance import ToleranceLimit
 from connector.core.errors import BadCase
 
-HOURS_OF_RETENTION = 48
-
 
 class TissueCase(CaseModel):
     """
@@ -30,9 +28,19 @@ class TissueCase(CaseModel):
 
 
 def tissue_answer(
-    case: TissueCase, fitted: Fit, dose_gy: float | None, *, nuclide: str, administered_gbq: float | None
+    case: TissueCase,
+    fitted: Fit,
+    dose_gy: float | None,
+    *,
+    photon_dose_gy: float | None,
+    nuclide: str,
+    administered_gbq: float | None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Give the answer's fields and warnings. Raises BadCase for a dose below 0 or a fraction that is none."""
+    """
+    Give the answer's fields and warnings; a limit counts the photons too, a wanted dose of electrons alone must do.
+
+    Raises BadCase for a dose below 0 or a fraction that is none.
+    """
     _check(case)
     uncertainty = tolerance.relative_uncertainty(
         fitted,
@@ -40,7 +48,6 @@ def tissue_answer(
         calibration_fraction=float(case.calibration_uncertainty_fraction),
     )
     answer: dict[str, Any] = {
-        "retained_at_48_h": fitted.at(HOURS_OF_RETENTION) if fitted.phases else None,
         "interval_gy": _interval(dose_gy, uncertainty),
         "biologically_effective_dose_gy": None,
         "limits": [],
@@ -51,19 +58,21 @@ def tissue_answer(
     if dose_gy is None:
         return answer, ["the limits of the tissue wait for a dose: mass_g is missing"] if case.tissue else []
     warnings: list[str] = []
-    previous = float(case.previous_absorbed_dose_gy)
+    previous = case.previous_absorbed_dose_gy
+    # The sphere's photons are no measure of marrow, which lies all through the body.
+    total = dose_gy if case.tissue == "marrow" else dose_gy + (photon_dose_gy or 0.0)
     tissue = None if case.tissue is None else tolerance.tissue_of(case.tissue)
-    effect = None if tissue is None else tolerance.protracted_bed_gy(dose_gy, fitted.phases, tissue=tissue)
+    effect = None if tissue is None else tolerance.protracted_bed_gy(total, fitted.phases, tissue=tissue)
     limits: list[ToleranceLimit] = []
     if case.tissue == "kidney":
         limits = tolerance.kidney_limits(
-            dose_gy,
+            total,
             effect,
             previous_gy=previous,
             administered_gbq=administered_gbq,
             risk_factors=case.kidney_risk_factors,
         )
-        warnings.append(tolerance.TO_CONFIRM)
+        warnings.append(tolerance.KIDNEY_CAUTION)
         if case.kidney_risk_factors is None:
             warnings.append("kidney_risk_factors was not given: the stricter BED of 28 Gy was taken")
         if effect is None:
@@ -71,12 +80,12 @@ def tissue_answer(
         elif previous > 0:
             warnings.append(tolerance.EARLIER_EFFECT)
     elif case.tissue == "marrow":
-        limits = tolerance.marrow_limits(dose_gy, previous_gy=previous, administered_gbq=administered_gbq)
+        limits = tolerance.marrow_limits(total, previous_gy=previous, administered_gbq=administered_gbq)
     answer |= {
         "biologically_effective_dose_gy": effect,
         "limits": [_limit(each) for each in limits],
         "controlling_limit": _controlling(limits),
-        "cumulative": _cumulative(case, dose_gy),
+        "cumulative": _cumulative(case, total),
     }
     if case.tissue == "lesion" and nuclide == "I-131":
         answer["findings"] = [_lesion(dose_gy)]
@@ -105,7 +114,7 @@ def _limit(limit: ToleranceLimit) -> dict[str, Any]:
     return {
         "name": limit.name,
         "limit_gy": float(limit.limit_gy),
-        "reached_gy": limit.reached_gy,
+        "reached_gy": float(limit.reached_gy),
         "kept": limit.kept,
         "activity_gbq": limit.activity_gbq,
         "source": str(limit.source),
@@ -114,15 +123,15 @@ def _limit(limit: ToleranceLimit) -> dict[str, Any]:
 
 def _controlling(limits: list[ToleranceLimit]) -> str | None:
     """The limit that is reached most; None without limits."""
-    return max(limits, key=lambda each: each.reached_gy / float(each.limit_gy)).name if limits else None
+    return max(limits, key=lambda each: each.reached_gy / each.limit_gy).name if limits else None
 
 
 def _cumulative(case: TissueCase, dose_gy: float) -> dict[str, float | None]:
-    previous = float(case.previous_absorbed_dose_gy)
+    previous = case.previous_absorbed_dose_gy
     return {
         "this_gy": dose_gy,
-        "previous_gy": previous,
-        "radionuclide_sum_gy": dose_gy + previous,
+        "previous_gy": float(previous),
+        "radionuclide_sum_gy": float(tolerance.exactly(dose_gy) + previous),
         "ebrt_gy": None if case.ebrt_dose_gy is None else float(case.ebrt_dose_gy),
     }
 
@@ -131,6 +140,6 @@ def _lesion(dose_gy: float) -> dict[str, Any]:
     return {
         "recommended": f">= {tolerance.LESION_TARGET_GY} Gy",
         "dose_gy": dose_gy,
-        "met": dose_gy >= tolerance.LESION_TARGET_GY,
+        "met": tolerance.exactly(dose_gy) >= tolerance.LESION_TARGET_GY,
         "source": str(tolerance.LESION_SOURCE),
     }

@@ -10,7 +10,12 @@ from connector.contract.reading import CaseModel, Exact
 from connector.core.dosimetry.constants import Constants
 from connector.core.dosimetry.request import PlanRequest
 from connector.core.dosimetry.territories import Territory, plan_territories
-from connector.core.dosimetry.uncertainty import RelativeUncertainty, activity_interval, dose_intervals
+from connector.core.dosimetry.uncertainty import (
+    RelativeUncertainty,
+    activity_interval,
+    dose_intervals,
+    treatment_intervals,
+)
 from connector.core.errors import BadCase
 
 # Of one territory: taken from the case by several, the same liver would be treated several times.
@@ -46,6 +51,7 @@ def answer(
     """Plan all territories and give the case's answer, with that of each. Raises BadCase."""
     treatment = plan_territories(_requests(territories, asked), constants)
     first = treatment.territories[0].plan
+    activity, doses = treatment_intervals(treatment, constants, known)
     return {
         "activity_gbq": number(treatment.activity_gbq),
         "prescription_gbq": number(treatment.prescription_gbq),
@@ -54,6 +60,8 @@ def answer(
         "constraints": constraints_answer(treatment.constraints),
         "controlling_constraint": treatment.controlling_constraint,
         "allowed": treatment.allowed,
+        "interval_gbq": None if activity is None else ends(activity),
+        "interval_gy": {name: ends(each) for name, each in doses.items()},
         "territories": [_territory(each, constants, known) for each in treatment.territories],
         "uncertainty": uncertainty_answer(known),
         **foundations(first),

@@ -1,5 +1,8 @@
 """What a fitted dose means: the BED of any sum of exponentials, limits of kidney and marrow, and what came before."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -7,7 +10,7 @@ from scipy.integrate import quad
 from connector.contract.dose_fit import run
 from connector.core.dosimetry.kinetics import Phase
 from connector.core.dosimetry.radiobiology import KIDNEY, LIVER, UNKNOWN_TISSUE, bed_gy
-from connector.core.dosimetry.tolerance import protracted_bed_gy
+from connector.core.dosimetry.tolerance import KIDNEY_DOSE_SOURCE, ToleranceLimit, exactly, protracted_bed_gy
 from connector.core.errors import BadCase
 
 HOURS = (4, 24, 72, 168)
@@ -58,23 +61,54 @@ def test_two_phases_agree_with_the_double_integral():
 def test_the_kidneys_of_a_treatment():
     answer = kidney(10.0)
     assert answer["absorbed_dose_gy"] == pytest.approx(10, rel=1e-4)
-    bed = 10 * (1 + 10 * 2.8 / (2.8 + 50) / 2.6)
+    total = 10 + answer["photon_self_dose_gy"]
+    assert total == pytest.approx(10 * 1.021, abs=0.01), "a published S value of 276 g is 1.026 of its electrons"
+    bed = total * (1 + total * 2.8 / (2.8 + 50) / 2.6)
     assert answer["biologically_effective_dose_gy"] == pytest.approx(bed, rel=1e-4)
     by_name = {each["name"]: each for each in answer["limits"]}
     assert by_name["kidney_dose"]["limit_gy"] == 23
-    assert by_name["kidney_dose"]["activity_gbq"] == pytest.approx(7.4 * 2.3, rel=1e-4)
+    assert by_name["kidney_dose"]["reached_gy"] == pytest.approx(total, rel=1e-4), "a limit counts the photons"
+    assert by_name["kidney_dose"]["activity_gbq"] == pytest.approx(7.4 * 23 / total, rel=1e-4)
     assert by_name["kidney_bed"]["limit_gy"] == 28, "risk factors are not known: the stricter"
-    assert answer["controlling_limit"] == "kidney_dose", "10 of 23 Gy is more than 12.04 of 28 Gy"
-    assert any("confirmation" in text for text in answer["warnings"])
+    assert answer["controlling_limit"] == "kidney_dose", "10.2 of 23 Gy is more than 12.4 of 28 Gy"
+    assert any("neither is a proven limit" in text for text in answer["warnings"])
 
 
-@pytest.mark.parametrize(("previous", "kept"), [("13.00", True), ("13.01", False)])
-def test_what_was_given_before_counts(previous, kept):
-    answer = kidney(9.9999, previous_absorbed_dose_gy=previous, kidney_risk_factors=False)
+@pytest.mark.parametrize(("beyond", "kept"), [("0", True), ("0.0000000001", False)])
+def test_what_was_given_before_counts_to_the_last_digit(beyond, kept):
+    """Exactly at the limit it is kept: decimals, for 0.1 and 0.2 make more than 0.3 in binary numbers."""
+    alone = Decimal(repr(kidney(9.9999)["limits"][0]["reached_gy"]))
+    previous = 23 - alone + Decimal(beyond)
+    answer = kidney(9.9999, previous_absorbed_dose_gy=str(previous), kidney_risk_factors=False)
     by_name = {each["name"]: each for each in answer["limits"]}
     assert by_name["kidney_dose"]["kept"] is kept
     assert by_name["kidney_bed"]["limit_gy"] == 40
-    assert answer["cumulative"]["radionuclide_sum_gy"] == pytest.approx(9.9999 + float(previous), rel=1e-4)
+    assert answer["cumulative"]["radionuclide_sum_gy"] == pytest.approx(23)
+
+
+def test_a_limit_in_decimals():
+    limit = ToleranceLimit("kidney_dose", Decimal("0.3"), exactly(0.1) + Decimal("0.2"), None, KIDNEY_DOSE_SOURCE)
+    assert limit.kept
+    assert not replace(limit, reached_gy=exactly(0.1 + 0.2)).kept
+
+
+def test_a_lesion_must_reach_its_dose_by_electrons_alone():
+    """79 Gy by electrons and 5 Gy by the photons of 10 g (I-131: 0.01277 of 0.19185 MeV) are not shown as 80."""
+    joule = 30.730 * np.log(2) / 192.4968
+    answer = run(
+        {"nuclide": "I-131", "quantity": "activity_mbq", "model": "mono", "mass_g": 10, "tissue": "lesion",
+         "samples": course(80, first=79 * 0.010 / joule * 1000 * np.log(2) / 80)}
+    )  # fmt: skip
+    assert answer["photon_self_dose_gy"] == pytest.approx(79 * 0.01277 / 0.19185, rel=1e-3)
+    assert answer["findings"][0]["met"] is False
+    assert any("its own add 6.7%" in text for text in answer["warnings"])
+
+
+@pytest.mark.parametrize(("mass_g", "known"), [("0.0999", False), ("0.1", True), ("3000", True), ("3000.1", False)])
+def test_photons_are_told_for_the_masses_of_the_table_alone(mass_g, known):
+    answer = kidney(mass_g=mass_g)
+    assert (answer["photon_self_dose_gy"] is not None) is known
+    assert any("not known for this mass" in text for text in answer["warnings"]) is not known
 
 
 @pytest.mark.parametrize(("previous", "warned"), [("0", False), ("0.01", True)])
@@ -108,7 +142,7 @@ def test_a_lesion_of_radioiodine_against_80_gy(dose_gy, met):
 def test_external_radiotherapy_is_noted_beside_and_not_added():
     answer = kidney(10.0, ebrt_dose_gy=12)
     assert answer["cumulative"]["ebrt_gy"] == 12
-    assert answer["cumulative"]["radionuclide_sum_gy"] == pytest.approx(10, rel=1e-4)
+    assert answer["cumulative"]["radionuclide_sum_gy"] == pytest.approx(10 + answer["photon_self_dose_gy"], rel=1e-4)
     assert any("side by side" in text for text in answer["warnings"])
 
 
@@ -124,7 +158,7 @@ def test_a_dose_has_an_interval_when_the_fit_has_a_spare_point():
     assert point["interval_gy"] is None
     assert point["biologically_effective_dose_gy"] is None
     assert any("tells no dose rate" in text for text in point["warnings"])
-    assert point["retained_at_48_h"] is None
+    assert point["retained_fraction_48h"] is None
 
 
 def test_retention_at_48_h_of_a_whole_body():
@@ -133,8 +167,15 @@ def test_retention_at_48_h_of_a_whole_body():
     values = [0.6 * 2 ** (-each / 8) + 0.4 * 2 ** (-each / 60) for each in hours]
     samples = [{"hours": at, "value": f"{value:.9f}"} for at, value in zip(hours, values, strict=True)]
     answer = run({"nuclide": "I-131", "quantity": "retained_fraction", "model": "bi", "samples": samples})
-    assert answer["retained_at_48_h"] == pytest.approx(0.23911467099940698, rel=1e-6)
+    assert answer["retained_fraction_48h"] == pytest.approx(0.23911467099940698, rel=1e-6)
     assert answer["cumulative"] is None
+    activity = {
+        "nuclide": "I-131", "quantity": "activity_mbq", "model": "bi",
+        "samples": [{"hours": at, "value": f"{1850 * value:.9f}"} for at, value in zip(hours, values, strict=True)],
+    }  # fmt: skip
+    assert run(activity)["retained_fraction_48h"] is None, "1850 MBq of how much?"
+    given = run({**activity, "administered_activity_mbq": 1850})
+    assert given["retained_fraction_48h"] == pytest.approx(0.23911467099940698, rel=1e-6)
 
 
 def test_limits_wait_for_a_mass():

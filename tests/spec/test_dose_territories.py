@@ -5,6 +5,7 @@ import pytest
 from connector.contract.dose_plan import run
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.territories import plan_territories
+from connector.core.dosimetry.uncertainty import CONSTANTS_FRACTION
 from connector.core.errors import BadCase
 
 PATIENT = {
@@ -39,10 +40,47 @@ def test_each_territory_has_its_own_activity_and_the_sum_is_given():
     assert answer["territories"][0]["interval_gy"]["tumour"] == pytest.approx([120 * 0.9932, 120 * 1.0068])
 
 
-def test_one_territory_alone_is_the_plain_plan():
-    plain, alone = run(ONE), run({**PATIENT, "territories": [RIGHT]})
-    for name in ("activity_gbq", "lung_activity_gbq", "absorbed_dose_gy", "controlling_constraint", "allowed"):
+@pytest.mark.parametrize("unsure", [{}, {"volume_uncertainty_fraction": "0.1", "shunt_uncertainty_fraction": "0.3"}])
+def test_one_territory_alone_is_the_plain_plan(unsure):
+    plain, alone = run({**ONE, **unsure}), run({**PATIENT, **unsure, "territories": [RIGHT]})
+    for name in ("activity_gbq", "lung_activity_gbq", "absorbed_dose_gy", "controlling_constraint", "allowed",
+                 "interval_gbq", "interval_gy"):  # fmt: skip
         assert alone[name] == plain[name]
+
+
+@pytest.mark.parametrize(
+    ("unsure", "dose", "expected", "why"),
+    [
+        ({}, "tumour", 0, "the constants alone"),
+        ({"shunt": "0.3"}, "lung", 0.3, "one scan is off in both territories alike"),
+        ({"shunt": "0.3"}, "perfused", 0.3 * 0.1 / 0.9, "what the lungs get the liver does not"),
+        ({"calibration": "0.05"}, "normal_liver", 0.05, "every dose is in proportion to the activity"),
+        ({"ratio": "0.2"}, "perfused", 0, "the mean does not change with the ratios"),
+        (
+            {"ratio": "0.2"},
+            None,
+            0.2 * (0.8 / 3 + 0.3 / 4) / (0.2 + 0.8 / 3 + 0.1 + 0.3 / 4),
+            "A is as the sum of m_T + m_N/TN: only m_N/TN moves",
+        ),
+    ],
+)
+def test_both_territories_together_have_intervals(unsure, dose, expected, why):
+    """Relative standard uncertainty of a dose, or of the activity, beside that of the constants."""
+    known = {f"{name}_uncertainty_fraction": value for name, value in unsure.items()}
+    answer = run({**PATIENT, **known, "territories": [RIGHT, LEFT]})
+    low, high = answer["interval_gy"][dose] if dose else answer["interval_gbq"]
+    value = answer["absorbed_dose_gy"][dose] if dose else answer["activity_gbq"]
+    squared = ((high - low) / 4 / value) ** 2 - float(CONSTANTS_FRACTION) ** 2
+    assert max(squared, 0) ** 0.5 == pytest.approx(expected, abs=1e-6), why
+
+
+def test_what_may_not_be_given_has_no_interval():
+    resin = {**PATIENT, "device": "resin", "method": "bsa", "height_m": "1.7", "weight_kg": 70,
+             "liver_volume_ml": 1500, "tumour_volume_ml": 100, "lung_shunt_fraction": "0.2"}  # fmt: skip
+    answer = run(
+        {**resin, "territories": [{"name": "right", "treated_volume_ml": 900, "treated_tumour_volume_ml": 80}]}
+    )
+    assert (answer["activity_gbq"], answer["interval_gbq"], answer["interval_gy"]) == (None, None, {})
 
 
 def test_the_lungs_lower_all_territories_alike():

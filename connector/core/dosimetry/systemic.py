@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connector.core.dosimetry.constants import constants_for
+from connector.core.dosimetry.photons import absorbed_photon_mev
 from connector.core.errors import BadCase
 from connector.core.evidence import Citation
-from connector.core.units import LN2, gbq_from_mci
+from connector.core.units import JOULE_PER_MEV, LN2, SECONDS_PER_HOUR, gbq_from_mci
 
 BLOOD_DOSE_LIMIT_GY = Decimal(2)
 # D_blood per A = 108 tau_blood-mL + 0.0188 w^(-2/3) tau_total-body, in Gy/GBq with hours, mL and kg. The two figures
@@ -28,7 +29,6 @@ RETENTION_SOURCE = Citation(
 CUMULATIVE_LIMIT_GBQ = gbq_from_mci(Decimal(600))
 CUMULATIVE_SOURCE = Citation("Minimally invasive treatment of thyroid cancer metastases (2018)", "Rationale: 600 mCi")
 ONE = Decimal(1)
-PHOTONS_LEFT_OUT = {"I-131", "Lu-177", "Tc-99m", "Ho-166"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,17 @@ def electron_dose_gy(*, nuclide_name: str, time_integrated_mbq_h: float, mass_g:
     """
     Mean dose in Gy to a mass in which the electrons of every decay stay.
 
-    Photons are left out: they add little to a lesion and need its shape. The energy is the default profile's.
+    Photons are not in it, see `photon_self_dose_gy`. The energy is the default profile's.
     """
     constants = constants_for(nuclide_name=nuclide_name)
     joule_per_gbq_h = constants.energy_per_activity_j_gbq * LN2 / constants.half_life_h
     return float(joule_per_gbq_h / mass_g) * time_integrated_mbq_h
+
+
+def photon_self_dose_gy(*, nuclide_name: str, time_integrated_mbq_h: float, mass_g: Decimal) -> float | None:
+    """Mean dose in Gy that a mass gives itself by photons, were it a sphere; None for a mass that is in no table."""
+    absorbed = absorbed_photon_mev(nuclide_name, mass_g=mass_g)
+    if absorbed is None:
+        return None
+    decays = time_integrated_mbq_h * 1e6 * SECONDS_PER_HOUR
+    return decays * absorbed * float(JOULE_PER_MEV) / float(mass_g / 1000)

@@ -72,14 +72,27 @@ def plan_territories(requests: Mapping[str, PlanRequest], constants: Constants) 
         prescription_gbq=sum((each.prescription_gbq for each in plans.values()), Decimal(0)),
         activity_gbq=None if forbidden else smallest,
         lung_activity_gbq=_sum([each.lung_activity_gbq for each in found]),
-        absorbed_dose_gy=AbsorbedDose(
-            **{name: _mean(found, name) for name in COMPARTMENTS},
-            lung=_sum([each.absorbed_dose_gy.lung for each in found]),
-        ),
+        absorbed_dose_gy=_together(found),
         constraints=tuple(constraints),
         controlling_constraint=_first_of_one(plans) if controlling == PRESCRIPTION else controlling,
         allowed=_allowed([each.allowed for each in plans.values()]),
         warnings=tuple(dict.fromkeys(f"{name}: {text}" for name, each in plans.items() for text in each.warnings)),
+    )
+
+
+def doses_of_all(given: Mapping[str, tuple[PlanRequest, Decimal | None]], constants: Constants) -> AbsorbedDose:
+    """Doses in Gy of all territories together when each gets this activity in GBq at injection."""
+    found = []
+    for name, (request, activity) in given.items():
+        lung_activity, doses = doses_of(activity, request, constants)
+        found.append(Territory(name, request, plan(request, constants), activity, lung_activity, doses))
+    return _together(found)
+
+
+def _together(territories: Sequence[Territory]) -> AbsorbedDose:
+    return AbsorbedDose(
+        **{name: _mean(territories, name) for name in COMPARTMENTS},
+        lung=_sum([each.absorbed_dose_gy.lung for each in territories]),
     )
 
 

@@ -11,14 +11,24 @@ from connector.core.dosimetry.systemic import BLOOD_DOSE_LIMIT_GY, BLOOD_SOURCE
 from connector.core.evidence import Citation
 
 COVERAGE = 2.0
-_GUIDANCE = "IAEA, EANM and SNMMI practical guidance on PRRNT (Zaknun et al., Eur J Nucl Med Mol Imaging 2013;40:800)"
-KIDNEY_DOSE_SOURCE = Citation(_GUIDANCE, "kidneys: 23 Gy; needs confirmation against the text")
-KIDNEY_BED_SOURCE = Citation(_GUIDANCE, "kidneys: BED 40 Gy, 28 Gy with risk factors; needs confirmation")
+KIDNEY_DOSE_SOURCE = Citation(
+    "Svensson et al., Eur J Nucl Med Mol Imaging 2015;42:947",
+    "Introduction: 23 Gy to the kidneys has often been the limit, by what is known of external radiation",
+)
+KIDNEY_BED_SOURCE = Citation(
+    "Bodei et al., Eur J Nucl Med Mol Imaging 2008;35:1847",
+    "abstract: thresholds of BED 40 Gy, and 28 Gy with risk factors (mainly hypertension and diabetes), 28 patients",
+)
 LESION_SOURCE = Citation(
     "Maxon et al., N Engl J Med 1983;309:937", "metastases of differentiated thyroid cancer: 80 Gy"
 )
 LESION_TARGET_GY = Decimal(80)
-TO_CONFIRM = "the limits on kidney dose need a physicist's confirmation against the published text"
+KIDNEY_DOSE_LIMIT_GY = Decimal(23)
+KIDNEY_BED_LIMIT_GY = {False: Decimal(40), True: Decimal(28)}  # without and with risk factors
+KIDNEY_CAUTION = (
+    "23 Gy to the kidneys comes from external radiotherapy, the BED of 28 and 40 Gy from 28 patients, most with Y-90: "
+    "neither is a proven limit of this treatment"
+)
 EARLIER_EFFECT = (
     "kidney_bed counts what was given before by its absorbed dose, and its effect was more: this BED is a lower bound"
 )
@@ -35,7 +45,7 @@ class ToleranceLimit:
 
     name: str
     limit_gy: Decimal
-    reached_gy: float
+    reached_gy: Decimal
     activity_gbq: float | None
     source: Citation
     is_effect: bool = False
@@ -43,7 +53,12 @@ class ToleranceLimit:
     @property
     def kept(self) -> bool:
         """Whether the limit is kept; exactly at it, it is."""
-        return self.reached_gy <= float(self.limit_gy)
+        return self.reached_gy <= self.limit_gy
+
+
+def exactly(dose_gy: float) -> Decimal:
+    """The decimal that a computed dose is printed as, so that a limit is judged on what a reader sees."""
+    return Decimal(repr(dose_gy))
 
 
 def protracted_bed_gy(dose_gy: float, phases: Sequence[Phase], *, tissue: Tissue) -> float | None:
@@ -70,30 +85,32 @@ def kidney_limits(
     dose_gy: float,
     bed_gy: float | None,
     *,
-    previous_gy: float,
+    previous_gy: Decimal,
     administered_gbq: float | None,
     risk_factors: bool | None,
 ) -> list[ToleranceLimit]:
     """Limits on the kidneys; risk factors (hypertension, diabetes) that are not known take the stricter."""
-    activity = _activity_gbq(Decimal(23), dose_gy, previous_gy, administered_gbq)
-    limits = [ToleranceLimit("kidney_dose", Decimal(23), dose_gy + previous_gy, activity, KIDNEY_DOSE_SOURCE)]
+    reached = exactly(dose_gy) + previous_gy
+    activity = _activity_gbq(KIDNEY_DOSE_LIMIT_GY, dose_gy, previous_gy, administered_gbq)
+    limits = [ToleranceLimit("kidney_dose", KIDNEY_DOSE_LIMIT_GY, reached, activity, KIDNEY_DOSE_SOURCE)]
     if bed_gy is not None:
-        limit = Decimal(40) if risk_factors is False else Decimal(28)
+        limit = KIDNEY_BED_LIMIT_GY[risk_factors is not False]
         # What was given before had its own rate, which is not told: its effect was more than its dose (EARLIER_EFFECT).
-        reached = bed_gy + previous_gy
+        reached = exactly(bed_gy) + previous_gy
         limits.append(ToleranceLimit("kidney_bed", limit, reached, None, KIDNEY_BED_SOURCE, is_effect=True))
     return limits
 
 
-def marrow_limits(dose_gy: float, *, previous_gy: float, administered_gbq: float | None) -> list[ToleranceLimit]:
+def marrow_limits(dose_gy: float, *, previous_gy: Decimal, administered_gbq: float | None) -> list[ToleranceLimit]:
     """2 Gy to the marrow, taken as equal to the blood."""
     activity = _activity_gbq(BLOOD_DOSE_LIMIT_GY, dose_gy, previous_gy, administered_gbq)
-    return [ToleranceLimit("marrow_dose", BLOOD_DOSE_LIMIT_GY, dose_gy + previous_gy, activity, BLOOD_SOURCE)]
+    reached = exactly(dose_gy) + previous_gy
+    return [ToleranceLimit("marrow_dose", BLOOD_DOSE_LIMIT_GY, reached, activity, BLOOD_SOURCE)]
 
 
-def _activity_gbq(limit: Decimal, dose_gy: float, previous_gy: float, administered_gbq: float | None) -> float | None:
+def _activity_gbq(limit: Decimal, dose_gy: float, previous_gy: Decimal, administered_gbq: float | None) -> float | None:
     """Activity that brings what is left of a limit, in proportion to what was given."""
-    left = max(float(limit) - previous_gy, 0.0)
+    left = float(max(limit - previous_gy, Decimal(0)))
     return None if administered_gbq is None or dose_gy <= 0 else administered_gbq * left / dose_gy
 
 

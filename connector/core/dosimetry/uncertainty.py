@@ -1,13 +1,14 @@
 """How far a planned activity and its doses may be from the true ones, from what is known of everything they rest on."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from connector.core.dosimetry.constants import Constants
-from connector.core.dosimetry.plan import Plan, doses_of, plan
+from connector.core.dosimetry.plan import AbsorbedDose, Plan, doses_of, plan
 from connector.core.dosimetry.ranges import check_uncertainty
 from connector.core.dosimetry.request import PlanRequest
+from connector.core.dosimetry.territories import Treatment, doses_of_all, plan_territories
 from connector.core.errors import BadCase
 from connector.core.evidence import Citation
 
@@ -23,6 +24,7 @@ STEP = Decimal("1E-9")
 _VOLUMES = ("tumour_mass_kg", "normal_liver_mass_kg", "perfused_mass_kg", "tumour_volume_ml", "liver_volume_ml",
             "treated_volume_ml", "treated_tumour_volume_ml")  # fmt: skip
 Outputs = Mapping[str, Decimal | None]
+Requests = Sequence[PlanRequest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,11 @@ def activity_interval(
     """
     if made.activity_gbq is None:
         return None
-    found = _intervals(lambda asked, by: {"activity": plan(asked, by).activity_gbq}, request, constants, known)
-    return found["activity"]
+
+    def activity(asked: Requests, by: Constants) -> Outputs:
+        return {"activity": plan(asked[0], by).activity_gbq}
+
+    return _intervals(activity, [request], constants, known)["activity"]
 
 
 def dose_intervals(
@@ -76,24 +81,53 @@ def dose_intervals(
 ) -> Mapping[str, Interval]:
     """The doses in Gy of one activity at injection, by compartment; those that are not known are left out."""
 
-    def doses(asked: PlanRequest, by: Constants) -> Outputs:
-        _, dose = doses_of(activity_gbq, asked, by)
-        return {"tumour": dose.tumour, "normal_liver": dose.normal_liver, "perfused": dose.perfused, "lung": dose.lung}
+    def doses(asked: Requests, by: Constants) -> Outputs:
+        return _by_compartment(doses_of(activity_gbq, asked[0], by)[1])
 
-    return _intervals(doses, request, constants, known, proportional=known.calibration)
+    return _intervals(doses, [request], constants, known, proportional=known.calibration)
+
+
+def treatment_intervals(
+    treatment: Treatment, constants: Constants, known: RelativeUncertainty
+) -> tuple[Interval | None, Mapping[str, Interval]]:
+    """
+    The activity of all territories together, and the doses of what each gets, as `activity_interval` and its like.
+
+    One scan, one reader and one method measured all territories: an input is taken to be off in all of them alike,
+    which is the widest. None and nothing when nothing may be given.
+    """
+    if treatment.activity_gbq is None:
+        return None, {}
+    names = [each.name for each in treatment.territories]
+    activities = [each.activity_gbq for each in treatment.territories]
+
+    def activity(asked: Requests, by: Constants) -> Outputs:
+        return {"activity": plan_territories(dict(zip(names, asked, strict=True)), by).activity_gbq}
+
+    def doses(asked: Requests, by: Constants) -> Outputs:
+        given = {name: (one, gbq) for name, one, gbq in zip(names, asked, activities, strict=True)}
+        return _by_compartment(doses_of_all(given, by))
+
+    requests = [each.request for each in treatment.territories]
+    needed = _intervals(activity, requests, constants, known)["activity"]
+    return needed, _intervals(doses, requests, constants, known, proportional=known.calibration)
+
+
+def _by_compartment(dose: AbsorbedDose) -> Outputs:
+    return {"tumour": dose.tumour, "normal_liver": dose.normal_liver, "perfused": dose.perfused, "lung": dose.lung}
 
 
 def _intervals(
-    outputs: Callable[[PlanRequest, Constants], Outputs],
-    request: PlanRequest,
+    outputs: Callable[[Requests, Constants], Outputs],
+    requests: Requests,
     constants: Constants,
     known: RelativeUncertainty,
     proportional: Decimal = Decimal(0),
 ) -> Mapping[str, Interval]:
     """Propagate to first order, one input at a time; `proportional` enters every output once."""
-    values = {name: value for name, value in outputs(request, constants).items() if value is not None}
+    values = {name: value for name, value in outputs(requests, constants).items() if value is not None}
     variances = {name: (proportional * value) ** 2 for name, value in values.items()}
-    for moved, step, relative in _moves(request, constants, known):
+    for moved, step, relative in _moves(requests, constants, known):
         after = outputs(*moved)
         for name, value in values.items():
             slope = ((after[name] or Decimal(0)) - value) / step
@@ -102,8 +136,8 @@ def _intervals(
 
 
 def _moves(
-    request: PlanRequest, constants: Constants, known: RelativeUncertainty
-) -> Iterator[tuple[tuple[PlanRequest, Constants], Decimal, Decimal]]:
+    requests: Requests, constants: Constants, known: RelativeUncertainty
+) -> Iterator[tuple[tuple[Requests, Constants], Decimal, Decimal]]:
     """Each uncertain input moved by a small part of itself: the new arguments, that part, and its uncertainty."""
     inputs = [
         *((field, known.volume) for field in _VOLUMES),
@@ -112,21 +146,27 @@ def _moves(
         ("lung_mass_kg", known.lung_mass),
     ]
     for field, relative in inputs:
-        if relative and getattr(request, field):
-            moved, step = _moved(request, field)
+        if relative and any(getattr(request, field) for request in requests):
+            moved, step = _moved(requests, field)
             yield (moved, constants), step, relative
     more = replace(
         constants,
         energy_per_activity_j_gbq=constants.energy_per_activity_j_gbq * (1 + STEP),
         prescription_energy_per_activity_j_gbq=constants.prescription_energy_per_activity_j_gbq * (1 + STEP),
     )
-    yield (request, more), STEP, known.constants
+    yield (requests, more), STEP, known.constants
 
 
-def _moved(request: PlanRequest, field: str) -> tuple[PlanRequest, Decimal]:
+def _moved(requests: Requests, field: str) -> tuple[Requests, Decimal]:
     """A part is made smaller; a whole that its parts fill already is made larger instead."""
-    value = getattr(request, field)
+
+    def by(step: Decimal) -> Requests:
+        return [
+            request if (value := getattr(request, field)) is None else replace(request, **{field: value * (1 + step)})
+            for request in requests
+        ]
+
     try:
-        return replace(request, **{field: value * (1 - STEP)}), -STEP
+        return by(-STEP), -STEP
     except BadCase:
-        return replace(request, **{field: value * (1 + STEP)}), STEP
+        return by(STEP), STEP
