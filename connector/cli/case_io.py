@@ -69,8 +69,7 @@ def run_cases(
         with _opened(case) as source:
             if lines:
                 for text in source:
-                    if text.strip():
-                        _write(line_of(_answer_line(run, text)))
+                    _write(line_of(_answer_line(run, text)))
             else:
                 _write(_text_of(run(load(source.read())), indent=2))
     except BadCase as fault:
@@ -84,6 +83,9 @@ def run_cases(
 
 
 def _answer_line(run: Run, text: bytes) -> dict[str, Any]:
+    """Every line has its answer, a blank one too: a caller counts the answers to know which case is whose."""
+    if not text.strip():
+        return error_line(BadCase("(case)", "", "the line is blank: give one case a line, or take the line out"))
     try:
         return run(load(text))
     except BadCase as fault:

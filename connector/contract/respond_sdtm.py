@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from connector.contract.reading import parse
-from connector.contract.respond import LesionsCase, case_of_lesions
+from connector.contract.respond_lesions import read_lesions
 from connector.core.assessment import ResponseReport, VisitResponse
 from connector.core.case import LesionRole, LesionState
 from connector.core.response import ResponseCase, assess_response
@@ -42,7 +41,7 @@ def export(case: Any, *, study: str, subject: str) -> dict[str, str]:
 
     Source: CDISC SDTMIG 3.4, oncology domains; test codes as in CDISC controlled terminology. Raises BadCase.
     """
-    judged = case_of_lesions(parse(LesionsCase, case))
+    judged, _ = read_lesions(case)
     report = assess_response(judged)
     rows = {"TU": _tu(judged), "TR": _tr(judged, report), "RS": _rs(judged, report)}
     return {domain: _csv(domain, found, study=study, subject=subject) for domain, found in rows.items()}

@@ -46,6 +46,7 @@ ASSESSMENTS = {
     "treatment_start": "2020-01-01",
     "assessments": [{"date": "2020-04-01", "response": "PR"}, {"date": "2020-02-15", "response": "PR"}],
 }
+BLANK_LINE = "the line is blank: give one case a line, or take the line out"
 FORMS = {"lesions": LESIONS, "sums": SUMS, "table": TABLE, "assessments": ASSESSMENTS}
 
 
@@ -202,7 +203,7 @@ def test_no_case_at_all_is_wrong_usage():
 
 def test_lines_are_answered_in_order_and_a_bad_one_stops_nothing():
     bad = changed(SUMS, "sums.current_mm", "-1")
-    lines = [json.dumps(TABLE), "not json", "", json.dumps(bad), '{"sums": "\\ud800"}', json.dumps(ASSESSMENTS)]
+    lines = [json.dumps(TABLE), "not json", json.dumps(bad), '{"sums": "\\ud800"}', json.dumps(ASSESSMENTS)]
     result = invoke("--lines", "-", text="\n".join(lines))
     assert result.exit_code == 0
     answers = [json.loads(line) for line in result.stdout.splitlines()]
@@ -213,6 +214,25 @@ def test_lines_are_answered_in_order_and_a_bad_one_stops_nothing():
     assert answers[2]["error"]["message"]
     assert answers[3]["error"]["field"] == "criteria"
     assert answers[4]["best_overall_response"]["response"] == "PR"
+
+
+@pytest.mark.parametrize(
+    ("text", "answered", "why"),
+    [
+        ("{table}\n\n{table}\n", ["SD", "blank", "SD"], "the third answer is that of the third line"),
+        ("{table}\n \t\n", ["SD", "blank"], "a line of blanks is a line"),
+        ("\n{table}", ["blank", "SD"], "also the first, and without a newline at the end"),
+        ("{table}\r\n\r\n{table}\r\n", ["SD", "blank", "SD"], "and with the line ends of Windows"),
+        ("{table}\n", ["SD"], "after the final newline there is no line"),
+        ("", [], "no line, no answer"),
+    ],
+)
+def test_a_blank_line_has_its_answer_too(text, answered, why):
+    result = invoke("--lines", "-", text=text.replace("{table}", json.dumps(TABLE)))
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    blank = {"error": {"field": "(case)", "value": "", "message": BLANK_LINE}}
+    assert [one.get("overall_response", "blank") for one in answers] == answered, why
+    assert all(one == blank for one in answers if "error" in one)
 
 
 def test_a_failure_of_ours_leaves_with_one_and_without_a_traceback(monkeypatch):

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from connector.contract.respond import measurement
+from connector.contract.respond_measurement import measurement
 from connector.core.case import LesionRole
 from connector.core.errors import BadCase
 from connector.core.response import assess_response

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from connector.contract.respond import measurement
+from connector.contract.respond_measurement import measurement
 from connector.core.case import LesionRole
 from connector.core.response import assess_response
 from connector.core.response.case import Lesion, ResponseCase, Visit

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.contract.respond import measurement
+from connector.contract.respond_measurement import measurement
 from connector.core.case import LesionRole
 from connector.core.response import assess_response
 from connector.core.response.best_response import Assessed

@@ -1,6 +1,6 @@
 """What tumour response is judged from: lesions, visits, and the policies a protocol may choose."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -104,6 +104,7 @@ TOO_SMALL_MM = Decimal(5)  # Eisenhauer 2009, section 4.3.2: a target too faint 
 PATHOLOGICAL_NODE_MM = Decimal(10)  # section 3.2: below this short axis a node is normal
 LARGEST_DIAMETER_MM = Decimal(1000)  # more is a unit error, not a lesion
 _ZERO_MM = Decimal(0)
+_SPECIAL = frozenset({LesionState.UNEQUIVOCAL_PROGRESSION, LesionState.TREATED_LOCALLY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,9 @@ class Measurement:
     into another is PRESENT and names it in `merged_into`: it is neither absent nor measured on its own. The rest
     follows from these, once and not at every visit: `total_mm` is 5 mm for one too small to measure, 0 for an absent
     one, None when it was not evaluable; `decade` is the power of ten below a total above zero; `disease` tells whether
-    anything is there, `disease_in_node` whether a node is enlarged. Raises ValueError for a diameter that no lesion
-    has.
+    anything is there, `disease_in_node` whether a node is enlarged; `special` whether it says more than what is there
+    now: that the lesion has grown into another, has unequivocally progressed, or was treated locally. Raises
+    ValueError for a diameter that no lesion has.
     """
 
     state: LesionState
@@ -126,6 +128,7 @@ class Measurement:
     decade: int | None = field(init=False, compare=False)
     disease: bool = field(init=False, compare=False)
     disease_in_node: bool = field(init=False, compare=False)
+    special: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         for diameter in self.diameters_mm:
@@ -144,6 +147,7 @@ class Measurement:
         object.__setattr__(self, "decade", total_mm.adjusted() if total_mm else None)
         object.__setattr__(self, "disease", largest_mm > 0)
         object.__setattr__(self, "disease_in_node", largest_mm >= PATHOLOGICAL_NODE_MM)
+        object.__setattr__(self, "special", self.merged_into is not None or self.state in _SPECIAL)
 
 
 ABSENT = Measurement(LesionState.ABSENT)
@@ -161,11 +165,6 @@ class Visit(NamedTuple):
     markers_normal: bool | None = None
     confirms_equivocal_of: date | None = None  # the visit that first showed this new lesion, as equivocal
 
-    def of_each(self, lesions: Iterable[Lesion]) -> tuple[Measurement, ...]:
-        """Return what was found of each lesion, in order."""
-        measured = self.measurements.get
-        return tuple([measured(lesion.id, NOT_EVALUABLE) for lesion in lesions])
-
     def of(self, lesion: Lesion) -> Measurement:
         """Return what was found of the lesion; one that was left out was not evaluable."""
         return self.measurements.get(lesion.id, NOT_EVALUABLE)
@@ -177,7 +176,8 @@ class ResponseCase:
     One patient's lesions over time; the first visit is the baseline.
 
     `treatment_start` None means not known: durations are then counted from the baseline, and flagged. Of the lesions,
-    the diameters of `targets` are summed and `non_targets` are followed without measuring.
+    the diameters of `targets` are summed and `non_targets` are followed without measuring. `special` holds the special
+    measurements of all visits, each with the number of its visit and the id of its lesion.
     """
 
     criteria: str  # recist-1.1 or mrecist
@@ -190,7 +190,15 @@ class ResponseCase:
     last_contact_date: date | None = None
     targets: tuple[Lesion, ...] = field(init=False, compare=False)
     non_targets: tuple[Lesion, ...] = field(init=False, compare=False)
+    special: tuple[tuple[int, str, Measurement], ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         for name, role in (("targets", LesionRole.TARGET), ("non_targets", LesionRole.NON_TARGET)):
             object.__setattr__(self, name, tuple([lesion for lesion in self.lesions if lesion.role is role]))
+        special = [
+            (number, lesion_id, measurement)
+            for number, visit in enumerate(self.visits)
+            for lesion_id, measurement in visit.measurements.items()
+            if measurement.special
+        ]
+        object.__setattr__(self, "special", tuple(special))

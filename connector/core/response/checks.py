@@ -19,15 +19,15 @@ def check_case(case: ResponseCase) -> None:
             "visits.0.new_lesion", case.visits[0].new_lesion, "the baseline has no new lesions: list it as a lesion"
         )
     for number, visit in enumerate(case.visits):
-        at_baseline = number == 0
         if visit.confirms_equivocal_of is not None:
             _check_confirmation(number, visit, case.visits[:number])
         if not visit.measurements.keys() <= lesions.keys():
             lesion_id = next(lesion_id for lesion_id in visit.measurements if lesion_id not in lesions)
             _refuse(_at(number, lesion_id), lesion_id, "no such lesion: add it to lesions, or correct its id")
-        for lesion_id, measurement in visit.measurements.items():
-            if at_baseline or measurement.merged_into is not None or measurement.state is _PROGRESSION:
-                _check_found(_at(number, lesion_id), lesions[lesion_id], visit, lesions, at_baseline=at_baseline)
+    for number, lesion_id, _ in case.special:
+        _check_special(_at(number, lesion_id), lesions[lesion_id], case.visits[number], lesions)
+    for lesion in case.targets:
+        _check_target_at_baseline(_at(0, lesion.id), case.visits[0].of(lesion))
 
 
 def _at(visit_number: int, lesion_id: str) -> str:
@@ -91,12 +91,12 @@ def _check_confirmation(number: int, visit: Visit, earlier: Iterable[Visit]) -> 
         _refuse(field, since, "is not the date of an earlier visit with an equivocal new lesion: give that date")
 
 
-def _check_found(field: str, lesion: Lesion, visit: Visit, lesions: dict[str, Lesion], *, at_baseline: bool) -> None:
+def _check_special(field: str, lesion: Lesion, visit: Visit, lesions: dict[str, Lesion]) -> None:
     measurement = visit.of(lesion)
     if measurement.merged_into is not None:
         _check_merge(field, lesion, measurement.merged_into, lesions, visit)
-    if lesion.role is LesionRole.TARGET:
-        _check_target(field, measurement, at_baseline=at_baseline)
+    if measurement.state is _PROGRESSION and lesion.role is LesionRole.TARGET:
+        _refuse(field, measurement.state.value, "is said of non-target lesions: give this target's diameter")
 
 
 def _check_merge(field: str, lesion: Lesion, host_id: str, lesions: dict[str, Lesion], visit: Visit) -> None:
@@ -110,11 +110,7 @@ def _check_merge(field: str, lesion: Lesion, host_id: str, lesions: dict[str, Le
         _refuse(field, value, "a target can only grow into a target: put the common diameter on the target")
 
 
-def _check_target(field: str, measurement: Measurement, *, at_baseline: bool) -> None:
-    if measurement.state is _PROGRESSION:
-        _refuse(field, measurement.state.value, "is said of non-target lesions: give this target's diameter")
-    if not at_baseline:
-        return
+def _check_target_at_baseline(field: str, measurement: Measurement) -> None:
     if measurement.total_mm == 0:
         _refuse(field, "0", "a target has a diameter at baseline: measure it, or leave it out of the targets")
     if measurement.merged_into is not None:

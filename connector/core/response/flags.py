@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from operator import attrgetter
 
 from connector.core.response.case import Lesion, Measurement, NewLesion, ResponseCase, Visit
 
 OLDEST_BASELINE_DAYS = 28  # RECIST_1_1, section 3.2: not more than four weeks before treatment
-_DECADE = attrgetter("decade")
-_EQUIVOCAL = NewLesion.EQUIVOCAL
+_EQUIVOCAL, _UNEQUIVOCAL = NewLesion.EQUIVOCAL, NewLesion.UNEQUIVOCAL
+_EQUIVOCAL_FLAG = "equivocal_new_lesion: does not count; if it is confirmed later, progression dates from this visit"
 UNIT_STEP = 10  # centimetres read as millimetres, or the other way
 
 
@@ -28,22 +27,26 @@ def baseline_date_flags(case: ResponseCase) -> Iterator[str]:
 def follow_up_flags(
     visit: Visit,
     *,
-    baseline: Visit,
+    baseline_reader: str | None,
     equivocal_on: date | None,
     nadir_mm: Decimal | None,
     confirmed_on: date | None,
-) -> Iterator[str]:
+) -> list[str]:
     """Say what is odd about a later visit; `equivocal_on`: an equivocal new lesion, not confirmed yet."""
+    flags = []
     if confirmed_on is not None:
-        yield f"progression_dated_back: the equivocal new lesion was confirmed on {confirmed_on}"
+        flags.append(f"progression_dated_back: the equivocal new lesion was confirmed on {confirmed_on}")
     elif visit.new_lesion is _EQUIVOCAL:
-        yield "equivocal_new_lesion: does not count; if it is confirmed later, progression dates from this visit"
-    if equivocal_on is not None and visit.new_lesion is NewLesion.UNEQUIVOCAL:
-        yield f"progression_may_date_back: if it is the equivocal lesion of {equivocal_on}, progression dates from then"
-    if visit.reader is not None and baseline.reader not in {None, visit.reader}:
-        yield "other_reader: not the reader of the baseline, so the sums may not compare"
+        flags.append(_EQUIVOCAL_FLAG)
+    if equivocal_on is not None and visit.new_lesion is _UNEQUIVOCAL:
+        flags.append(
+            f"progression_may_date_back: if it is the equivocal lesion of {equivocal_on}, progression dates from then"
+        )
+    if baseline_reader is not None and visit.reader not in {None, baseline_reader}:
+        flags.append("other_reader: not the reader of the baseline, so the sums may not compare")
     if nadir_mm is not None and not nadir_mm:
-        yield "zero_nadir: any growth from zero is more than 20 %; look at what came back"
+        flags.append("zero_nadir: any growth from zero is more than 20 %; look at what came back")
+    return flags
 
 
 def size_flags(
@@ -51,7 +54,7 @@ def size_flags(
 ) -> Sequence[str]:
     """Name the targets whose size at two visits in turn is hardly that of one lesion in one unit."""
     # Two numbers of one order of magnitude are never ten-fold apart; most visits end here.
-    if list(map(_DECADE, found)) == list(map(_DECADE, found_before)):
+    if [now.decade for now in found] == [then.decade for then in found_before]:
         return ()
     return [
         f"unlikely_change: {lesion.id} changed {UNIT_STEP}-fold or more; check the unit and the lesion"

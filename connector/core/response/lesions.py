@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from connector.core.case import LesionState
-from connector.core.response.case import NOT_EVALUABLE, Lesion, Measurement, Visit
+from connector.core.response.case import NOT_EVALUABLE, Lesion, Measurement, ResponseCase, Visit
 from connector.core.response.recist_1_1 import Found
 
 ZERO_MM = Decimal(0)
@@ -50,28 +50,35 @@ def target_sum(targets: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[st
     A target that has grown into another adds nothing and is as complete, and as gone, as the one it grew into. One that
     was treated locally, now or before (`treated_on`), has left the assessment, whatever was measured afterwards.
     """
-    found = visit.of_each(targets)
-    measured = ZERO_MM
-    complete = True
-    disease = False
+    measured_of = visit.measurements.get
+    found = tuple([measured_of(lesion.id, NOT_EVALUABLE) for lesion in targets])
+    sizes_mm = [measurement.total_mm for measurement in found if measurement.total_mm is not None]
+    if treated_on or len(sizes_mm) < len(found):
+        return _sum_of_a_part(targets, found, visit, treated_on)
+    return TargetSum(found, sum(sizes_mm, ZERO_MM), True, any(map(is_disease, targets, found)), ())
+
+
+def _sum_of_a_part(
+    targets: tuple[Lesion, ...], found: tuple[Measurement, ...], visit: Visit, treated_on: Mapping[str, date]
+) -> TargetSum:
+    measured_mm, complete, disease = ZERO_MM, True, False
     flags: list[str] = []
     for lesion, measurement in zip(targets, found, strict=True):
-        if measurement.total_mm is None or (treated_on and has_left(lesion, visit, treated_on)):
-            left = has_left(lesion, visit, treated_on)
+        left = has_left(lesion, visit, treated_on)
+        if left or measurement.total_mm is None:
             complete = complete and measurement.merged_into is not None and not left
             flags.append(_why_not_measured(lesion, measurement, left=left))
-            continue
-        measured += measurement.total_mm
-        disease = disease or is_disease(lesion, measurement)
-    return TargetSum(found, measured, complete, disease, flags)
+        else:
+            measured_mm += measurement.total_mm
+            disease = disease or is_disease(lesion, measurement)
+    return TargetSum(found, measured_mm, complete, disease, flags)
 
 
-def first_treated_on(visits: tuple[Visit, ...]) -> dict[str, date]:
+def first_treated_on(case: ResponseCase) -> dict[str, date]:
     """Return the first day on which each lesion was found treated locally, by lesion id."""
     return {
-        lesion_id: visit.on
-        for visit in reversed(visits)
-        for lesion_id, measurement in visit.measurements.items()
+        lesion_id: case.visits[number].on
+        for number, lesion_id, measurement in reversed(case.special)
         if measurement.state is _TREATED
     }
 
@@ -91,8 +98,12 @@ def _why_not_measured(lesion: Lesion, measurement: Measurement, *, left: bool) -
     return f"target_not_evaluable: {lesion.id}"
 
 
-def non_target_found(lesion: Lesion, visit: Visit, treated_on: Mapping[str, date]) -> Found:
-    """Tell what became of a non-target lesion; one that has grown into another shares what is found of that one."""
+def non_targets_found(lesions: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[str, date]) -> list[Found]:
+    """Tell what became of each non-target lesion; one that has grown into another shares what is found of that one."""
+    return [_found(lesion, visit, treated_on) for lesion in lesions]
+
+
+def _found(lesion: Lesion, visit: Visit, treated_on: Mapping[str, date]) -> Found:
     measurement = visit.measurements.get(lesion.id, NOT_EVALUABLE)
     if measurement.merged_into is not None:
         measurement = visit.measurements.get(measurement.merged_into, NOT_EVALUABLE)

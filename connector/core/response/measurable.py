@@ -1,12 +1,11 @@
 """Which lesions may be targets at baseline, and which five to take when nobody has chosen."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from connector.core.case import LesionRole
 from connector.core.response.case import Lesion, Visit
 from connector.core.response.lesions import ZERO_MM
 
@@ -95,32 +94,30 @@ def choose_targets(candidates: Iterable[Candidate]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def baseline_flags(lesions: tuple[Lesion, ...], baseline: Visit) -> tuple[str, ...]:
+def baseline_flags(targets: Sequence[Lesion], baseline: Visit) -> tuple[str, ...]:
     """Name what a radiologist should look at in the choice of targets; nothing here changes a response."""
-    flags: list[str] = []
-    in_organ: Counter[str] = Counter()
-    targets = [lesion for lesion in lesions if lesion.role is LesionRole.TARGET]
-    for lesion in targets:
-        in_organ[organ(lesion.site, lymph_node=lesion.lymph_node)] += 1
-        flags.extend(_size_flags(lesion, baseline))
+    flags = [flag for lesion in targets for flag in _size_flags(lesion, baseline)]
     if len(targets) > MOST_TARGETS:
         flags.append(f"too_many_targets: {len(targets)}, at most {MOST_TARGETS}")
     flags.extend(
         f"too_many_targets_in_organ: {count} in {place}, at most {MOST_TARGETS_IN_ONE_ORGAN}"
-        for place, count in in_organ.items()
+        for place, count in Counter(organ(lesion.site, lymph_node=lesion.lymph_node) for lesion in targets).items()
         if count > MOST_TARGETS_IN_ONE_ORGAN
     )
     return tuple(flags)
 
 
-def _size_flags(lesion: Lesion, baseline: Visit) -> Iterable[str]:
+def _size_flags(lesion: Lesion, baseline: Visit) -> Sequence[str]:
     size = baseline.of(lesion).total_mm
     if size is None:
-        yield f"baseline_incomplete: {lesion.id} has no diameter at baseline, so target response cannot be judged"
-        return
-    least = least_measurable_mm(lymph_node=lesion.lymph_node, slice_thickness_mm=lesion.slice_thickness_mm)
-    if size < least:
-        yield f"below_measurable_size: {lesion.id} is {size} mm at baseline, a target needs {least} mm"
+        return (f"baseline_incomplete: {lesion.id} has no diameter at baseline, so target response cannot be judged",)
     thickness = lesion.slice_thickness_mm
+    least = least_measurable_mm(lymph_node=lesion.lymph_node, slice_thickness_mm=thickness)
+    flags = []
+    if size < least:
+        flags.append(f"below_measurable_size: {lesion.id} is {size} mm at baseline, a target needs {least} mm")
     if lesion.lymph_node and thickness is not None and size < 2 * thickness:
-        yield f"thick_slices: {lesion.id} is smaller than two slices of {thickness} mm; check that it was measurable"
+        flags.append(
+            f"thick_slices: {lesion.id} is smaller than two slices of {thickness} mm; check that it was measurable"
+        )
+    return flags

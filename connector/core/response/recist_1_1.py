@@ -101,8 +101,10 @@ def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - 
         return Call(_NE, ("a target was not evaluable, and the others alone are not progression",))
     if _TEN * current <= _SEVEN * baseline:
         return Call(_PR, (f"{current!s} mm, and the baseline was {baseline!s} mm",))
-    neither = f"neither PR from the baseline of {baseline!s} mm nor PD from the smallest sum of {nadir!s} mm"
-    return Call(_SD, (f"{current!s} mm, {neither}",))
+    neither = (
+        f"{current!s} mm, neither PR from the baseline of {baseline!s} mm nor PD from the smallest sum of {nadir!s} mm"
+    )
+    return Call(_SD, (neither,))
 
 
 class Found(Enum):

@@ -1,6 +1,5 @@
 """Every visit in turn: what it shows, compared with the baseline and with what earlier visits showed."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -21,7 +20,7 @@ from connector.core.response.case import (
 )
 from connector.core.response.equivocal import confirmed_later
 from connector.core.response.flags import baseline_date_flags, follow_up_flags, size_flags
-from connector.core.response.lesions import TargetSum, first_treated_on, non_target_found, target_sum
+from connector.core.response.lesions import TargetSum, first_treated_on, non_targets_found, target_sum
 from connector.core.response.measurable import baseline_flags
 from connector.core.response.mrecist import MRECIST
 from connector.core.response.recist_1_1 import (
@@ -63,7 +62,7 @@ class Course:
     non_targets: tuple[Lesion, ...] = field(init=False)
     baseline_mm: Decimal | None = None
     nadir_mm: Decimal | None = None  # over complete sums only
-    complete_response: bool = False
+    disease_is_progression: bool = False  # after a complete response, by the policy
     markers_were_raised: bool = False
     equivocal_on: date | None = None
     treated_on: dict[str, date] = field(init=False)
@@ -74,7 +73,7 @@ class Course:
 
     def __post_init__(self) -> None:
         self.targets, self.non_targets = self.case.targets, self.case.non_targets
-        self.treated_on = first_treated_on(self.case.visits)
+        self.treated_on = first_treated_on(self.case)
         self.confirmed_later = confirmed_later(self.case)
 
     def baseline(self, visit: Visit) -> VisitResponse:
@@ -82,7 +81,7 @@ class Course:
         total = target_sum(self.targets, visit, self.treated_on)
         if self.targets and total.complete:
             self.baseline_mm = self.nadir_mm = total.measured_mm
-        flags = (*baseline_flags(self.case.lesions, visit), *baseline_date_flags(self.case))
+        flags = (*baseline_flags(self.targets, visit), *baseline_date_flags(self.case))
         if self.criteria.name == MRECIST:
             flags += (*mrecist.baseline_flags(self.case.lesions, visit),)
         self._remember(visit, total)
@@ -103,61 +102,58 @@ class Course:
     def follow_up(self, visit: Visit) -> VisitResponse:
         """Judge one later visit, and remember it for the next."""
         total = target_sum(self.targets, visit, self.treated_on)
-        found = [non_target_found(lesion, visit, self.treated_on) for lesion in self.non_targets]
+        found = non_targets_found(self.non_targets, visit, self.treated_on)
         target = self._judge_targets(visit, total)
         non_target = non_target_response(
             found,
             markers_normal=visit.markers_normal,
             markers_were_raised=self.markers_were_raised,
-            reappeared=self._disease_is_progression and _PERSISTS in found,
+            reappeared=self.disease_is_progression and _PERSISTS in found,
         )
         confirmed_on = self.confirmed_later.get(visit.on) if self.confirmed_later else None
         new_lesion = visit.new_lesion if confirmed_on is None else _UNEQUIVOCAL
         overall = overall_response(target=target.response, non_target=non_target.response, new_lesion=new_lesion)
-        reasons = (*target.reasons, *non_target.reasons, *_new_lesion_reason(new_lesion, confirmed_on))
+        reasons = target.reasons + non_target.reasons
+        if new_lesion is _UNEQUIVOCAL:
+            reasons += (_new_lesion_reason(confirmed_on),)
         if overall is _CR and not found and (marker := self._marker_against_complete(visit)):
             overall, reasons = Response.PR, (*reasons, marker)
         sum_mm = total.measured_mm if self.targets and total.complete else None
-        shown = VisitResponse(
-            on=visit.on,
-            sum_mm=sum_mm,
-            nadir_mm=self.nadir_mm,
-            change_from_baseline_percent=change_percent(now=sum_mm, before=self.baseline_mm),
-            change_from_nadir_percent=change_percent(now=sum_mm, before=self.nadir_mm),
-            target_response=target.response,
-            non_target_response=non_target.response,
-            overall_response=overall,
-            reasons=reasons,
-            flags=(
-                *total.flags,
-                *follow_up_flags(
-                    visit,
-                    baseline=self.case.visits[0],
-                    equivocal_on=self.equivocal_on,
-                    nadir_mm=self.nadir_mm,
-                    confirmed_on=confirmed_on,
-                ),
-                *size_flags(self.targets, found=total.found, found_before=self.found_before),
-                *self._viable_flags(visit, target.response),
+        flags = (
+            *total.flags,
+            *follow_up_flags(
+                visit,
+                baseline_reader=self.case.visits[0].reader,
+                equivocal_on=self.equivocal_on,
+                nadir_mm=self.nadir_mm,
+                confirmed_on=confirmed_on,
             ),
-            label=visit.label,
-            new_lesion=visit.new_lesion,
+            *size_flags(self.targets, found=total.found, found_before=self.found_before),
+        )
+        if self.criteria.name == MRECIST:
+            flags += tuple(mrecist.visit_flags(self.non_targets, visit, target.response))
+        shown = VisitResponse(
+            visit.on,
+            sum_mm,
+            self.nadir_mm,
+            change_percent(now=sum_mm, before=self.baseline_mm),
+            change_percent(now=sum_mm, before=self.nadir_mm),
+            target.response,
+            non_target.response,
+            overall,
+            reasons,
+            flags,
+            visit.label,
+            visit.new_lesion,
         )
         seen = total.disease or _PERSISTS in found or _PROGRESSED in found
         self.assessed.append(Assessed(visit.on, overall, seen))
-        self.complete_response = self.complete_response or overall is _CR
-        if sum_mm is not None and self.nadir_mm is not None:
-            self.nadir_mm = min(self.nadir_mm, sum_mm)
+        if overall is _CR and self.case.policies.response_after_complete is AfterComplete.PROGRESSION:
+            self.disease_is_progression = True
+        if sum_mm is not None and self.nadir_mm is not None and sum_mm < self.nadir_mm:
+            self.nadir_mm = sum_mm
         self._remember(visit, total)
         return shown
-
-    @property
-    def _disease_is_progression(self) -> bool:
-        policy = self.case.policies.response_after_complete
-        return self.complete_response and policy is AfterComplete.PROGRESSION
-
-    def _viable_flags(self, visit: Visit, target: Response) -> Iterable[str]:
-        return mrecist.visit_flags(self.non_targets, visit, target) if self.criteria.name == MRECIST else ()
 
     def _marker_against_complete(self, visit: Visit) -> str | None:
         return short_of_complete(markers_normal=visit.markers_normal, markers_were_raised=self.markers_were_raised)
@@ -165,7 +161,7 @@ class Course:
     def _judge_targets(self, visit: Visit, total: TargetSum) -> Call:
         if not self.targets:
             return _NO_TARGETS
-        reappeared = total.disease and self._disease_is_progression
+        reappeared = total.disease and self.disease_is_progression
         sums = Sums(self.baseline_mm, self.nadir_mm, total.measured_mm, total.complete, not total.disease, reappeared)
         call = target_response(sums, self.criteria)
         if self.case.policies.continuing_response is _PER_VISIT:
@@ -199,7 +195,7 @@ def continues(history: list[Assessed], policies: Policies) -> bool:
     return any(confirming(recent, index, policies) is not None for index in responding)
 
 
-def _new_lesion_reason(new_lesion: NewLesion, confirmed_on: date | None) -> tuple[str, ...]:
-    if confirmed_on is not None:
-        return (f"the equivocal new lesion was confirmed on {confirmed_on}, and dates from here",)
-    return ("an unequivocal new lesion",) if new_lesion is _UNEQUIVOCAL else ()
+def _new_lesion_reason(confirmed_on: date | None) -> str:
+    if confirmed_on is None:
+        return "an unequivocal new lesion"
+    return f"the equivocal new lesion was confirmed on {confirmed_on}, and dates from here"
