@@ -230,7 +230,7 @@ class App:
             steps=self.procedure_steps,
             shelf=SqlShelf(self._engine, resource_ids=resource_ids),
             memory=self.memory,
-            cards=CardShelf(self._engine),
+            cards=CardShelf(self._engine, trail=self.ledger.trail),
             cases=self.cases,
             checks=self.checks(),
             figures=LedgerFigures(self._engine, self.ledger.trail),

@@ -23,6 +23,7 @@ CLOCK_DIFFERENCE_SECONDS = 30
 LONGEST_LIFE_SECONDS = 3600
 _KEPT_SECONDS = 600.0
 _REFRESH_SECONDS = 30.0  # an unknown `kid` makes us fetch again, but no stranger makes us fetch all the time
+_FAR = 1e12  # seconds since the epoch, beyond every calendar
 _LARGEST_SET_BYTES = 256 * 1024
 _LONGEST_TOKEN = 8192
 
@@ -47,8 +48,12 @@ class IssuerKeys:
         with self._lock:
             age = None if self._fetched_at is None else self._clock() - self._fetched_at
             unknown = kid not in self._keys
-            if age is None or age > _KEPT_SECONDS or (unknown and age > _REFRESH_SECONDS):
+            if age is None or (unknown and age > _REFRESH_SECONDS):
                 self._refresh()
+            elif age > _KEPT_SECONDS:
+                # The key is known: nobody waits for the issuer to say so again.
+                self._fetched_at = self._clock()
+                threading.Thread(target=self._refresh, name="issuer-keys", daemon=True).start()
             return self._keys.get(kid)
 
     def _refresh(self) -> None:
@@ -102,10 +107,10 @@ class CdsClients:
         if len(token) > _LONGEST_TOKEN:
             raise NotTrusted("the token is too long")
         try:
-            header = jwt.get_unverified_header(token)
-            said = jwt.decode(token, options={"verify_signature": False})
+            read = jwt.decode_complete(token, options={"verify_signature": False})
         except jwt.PyJWTError:
             raise NotTrusted("the bearer token is no JWT") from None
+        header, said = read["header"], read["payload"]
         algorithm, kid, issuer = header.get("alg"), header.get("kid"), said.get("iss")
         if algorithm not in ALGORITHMS:
             raise NotTrusted(f"the token must be signed by {' or '.join(ALGORITHMS)}")
@@ -153,7 +158,9 @@ class CdsClients:
     def _check_times(self, claims: Mapping[str, Any]) -> None:
         now = self._clock()
         for name in ("exp", "iat"):
-            if isinstance(claims[name], bool) or not isinstance(claims[name], (int, float)):
+            value = claims[name]
+            # Python reads NaN and Infinity from JSON, and every comparison with NaN is false.
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_FAR < value < _FAR:
                 raise NotTrusted(f"{name} must be a number of seconds")
         if claims["exp"] + CLOCK_DIFFERENCE_SECONDS <= now:
             raise NotTrusted("the token has ended")

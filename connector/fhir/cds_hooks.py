@@ -1,5 +1,6 @@
 """The CDS Hooks 2.0 door: the EHR asks about the patient on the screen, and is answered with cards made beforehand."""
 
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -27,6 +28,11 @@ from connector.ports import CardAnswer, ShelvedCard
 log = get_logger("cds-hooks")
 
 PATH = "/cds-services"
+_SEEN_AGAIN_SECONDS = 900.0
+_VIEWS_EVERY_SECONDS = 0.5
+_MOST_VIEWS = 10_000  # kept while the ledger is away
+View = tuple[str, str, tuple[str, ...]]  # hook, who, cases
+_REFERENCE = re.compile(r"[A-Za-z]{1,64}/[A-Za-z0-9\-.]{1,64}")
 _LOOK_AGAIN_SECONDS = 60.0  # a chart that is opened again and again asks the EHR once
 
 
@@ -72,6 +78,9 @@ class Shelf(Protocol):
     def note_feedback(self, answers: Sequence[CardAnswer]) -> int:
         """Keep feedback; how much of it was about cards of ours."""
 
+    def note_views(self, views: Sequence[View]) -> None:
+        """Write down who saw cards of which cases: hook, actor and cases of each view."""
+
     def look_at(self, record_reference: str) -> None:
         """Somebody has the patient open: look for news."""
 
@@ -105,7 +114,10 @@ class CdsDoor:
         self._monotonic = monotonic
         self._looked: dict[str, float] = {}
         self._lock = threading.Lock()
+        self._views: list[View] = []
+        self._seen: dict[View, float] = {}
         self.hints = ThreadPoolExecutor(1, thread_name_prefix="cds-hints")
+        self.notes = ThreadPoolExecutor(1, thread_name_prefix="cds-notes")
 
     async def discovery(self, _: Request) -> Response:
         """`GET /cds-services`: open to all, since it says nothing of anybody."""
@@ -176,7 +188,40 @@ class CdsDoor:
             cards = fitting
         if cards:
             self._look(patient)
+            self._note_view(service, body, sorted({card.case_ref for card in cards}))
         return _cards([card.body for card in cards])
+
+    def _note_view(self, service: Service, body: Json, case_refs: Sequence[str]) -> None:
+        """Who saw which case stands in the audit trail; the EHR does not wait until it does."""
+        user = str(items(body, "context").get("userId", ""))
+        actor = f"EHR user {user if _REFERENCE.fullmatch(user) else '(not named by a reference)'}"
+        view = (service.hook, actor, tuple(case_refs))
+        now = self._monotonic()
+        with self._lock:
+            if now - self._seen.get(view, -_SEEN_AGAIN_SECONDS) < _SEEN_AGAIN_SECONDS:
+                return  # a chart that is opened again and again is one look, as at the console
+            if len(self._seen) >= _MOST_VIEWS:
+                self._seen.clear()  # some looks are told twice then
+            self._seen[view] = now
+            self._views.append(view)
+            is_first = len(self._views) == 1
+        if is_first:
+            self.notes.submit(self._write_views)
+
+    def _write_views(self) -> None:
+        """All views of a moment in one commit: a commit for each would be what the next caller waits for."""
+        time.sleep(_VIEWS_EVERY_SECONDS)
+        with self._lock:
+            views, self._views = self._views, []
+        try:
+            if views:
+                self._shelf.note_views(views)
+        except Exception as fault:  # noqa: BLE001 - told again with the next one
+            log.warning("views_not_noted", exception_type=type(fault).__name__, count=len(views))
+            time.sleep(_VIEWS_EVERY_SECONDS)
+            with self._lock:
+                self._views = [*views, *self._views][-_MOST_VIEWS:]
+            self.notes.submit(self._write_views)
 
     def _identifiers(self, body: Json, patient: str) -> Collection[str] | None:
         """

@@ -12,6 +12,7 @@ from connector.ports import CardAnswer, Document, ShelvedCard
 from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
+from connector.store.trail import Trail
 
 
 def shelve(
@@ -65,8 +66,10 @@ _CARDS = _cards()
 class CardShelf:
     """Cards by the EHR's reference of the patient, feedback, and the hint that somebody looks at a patient."""
 
-    def __init__(self, engine: sa.Engine, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, engine: sa.Engine, *, trail: Trail | None = None, now: Callable[[], float] = time.time) -> None:
+        """`trail` is where views are written down, for audit repositories too."""
         self._engine = engine
+        self._trail = trail or Trail(engine, now=now)
         self._reading = for_reading(engine)
         self._now = now
 
@@ -128,6 +131,16 @@ class CardShelf:
             }
             for row in rows
         ]  # fmt: skip
+
+    def note_views(self, views: Sequence[tuple[str, str, tuple[str, ...]]]) -> None:
+        """Write down who saw cards of which cases: hook, actor and cases of each view."""
+        with self._engine.begin() as connection:
+            for hook, actor, case_refs in views:
+                for case_ref in case_refs:
+                    self._trail.audit(
+                        connection, kind="viewed", ref=f"case:{case_ref}", case_ref=case_ref, actor=actor,
+                        detail=f"card at {hook}",
+                    )  # fmt: skip
 
     def look_at(self, record_reference: str) -> None:
         """Have the record of this patient looked at in the next round: somebody has it open."""

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from cds_case import ORDER, PUBLIC, SYSTEM, VIEW, asks, make_bench, patient
 from cds_schema import ANSWER, DISCOVERY, faults
 
+from connector.fhir import cds_hooks
 from connector.store import tables as t
 from connector.store.tidy import forget_case
 
@@ -310,3 +311,34 @@ def test_a_case_that_is_forgotten_leaves_no_card_and_no_feedback(bench):
         forget_case(connection, bench.case_ref)
     assert bench.rows(t.feedback) == []
     assert {row.case_ref for row in bench.rows(t.card)} == {"another"}
+
+
+def test_who_saw_a_card_stands_in_the_audit_trail_once_a_while_and_who_saw_none_does_not(bench, monkeypatch):
+    monkeypatch.setattr(cds_hooks, "_VIEWS_EVERY_SECONDS", 0.0)
+    bench.shelve()
+    for body in (asks(), asks(), asks("nobody"), asks(context={"patientId": "p1", "userId": "someone\0else"})):
+        bench.view(body)
+        bench.door.notes.submit(int).result(5)
+    views = [row for row in bench.rows(t.event) if row.kind == "viewed"]
+    assert [(row.actor, row.case_ref, row.detail) for row in views] == [
+        (who, bench.case_ref, "card at patient-view")
+        for who in ("EHR user Practitioner/7", "EHR user (not named by a reference)")
+    ]
+
+
+def test_views_that_the_ledger_did_not_take_are_written_down_later(bench, monkeypatch):
+    monkeypatch.setattr(cds_hooks, "_VIEWS_EVERY_SECONDS", 0.0)
+    bench.shelve()
+    real = bench.shelf.note_views
+    away = iter([OSError("away")])
+
+    def sometimes(views):
+        for fault in away:
+            raise fault
+        real(views)
+
+    monkeypatch.setattr(bench.shelf, "note_views", sometimes)
+    bench.view(asks())
+    for _ in range(2):
+        bench.door.notes.submit(int).result(5)
+    assert len([row for row in bench.rows(t.event) if row.kind == "viewed"]) == 1
