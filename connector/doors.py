@@ -1,6 +1,6 @@
 """The doors we open, from the settings: the DICOM and HL7 v2 listeners, and everything that is served over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from connector.case_refs import CaseRefs
+from connector.console.glance import glance_at
 from connector.console.openid import BACK, Provider
 from connector.console.pages import make_console
 from connector.console.signing import Cookies
@@ -36,14 +37,16 @@ from connector.shown import StudyFiles
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
 from connector.store.cards import CardShelf
+from connector.store.contradicting import Contradicting
 from connector.store.desk import Desk
 from connector.store.figures import LedgerFigures
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger
 from connector.store.logbook import Logbook
 from connector.store.messages import MessageBook
+from connector.store.newest import Newest
 from connector.store.worklist import Worklist
-from connector.web.access import bearer_matches, is_local
+from connector.web.access import bearer_matches, local_callers
 from connector.web.metrics import Disk, registry
 from connector.web.pages import Check, make_web
 
@@ -126,6 +129,7 @@ def http_door(
         doors=doors,
         console_token=token,
         registry=registry(figures, Disk(settings.data_dir, settings.disk_reserve_mb * 2**20)),
+        is_local=_local_callers(settings),
         console=make_console(_site(settings, ledger, checks, key), token=token, provider=_provider(settings)),
     )
 
@@ -142,6 +146,8 @@ def accounts_of(settings: Settings, ledger: SqlLedger) -> Accounts:
 def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], key: bytes) -> Site:
     return Site(
         worklist=Worklist(ledger.engine),
+        newest=Newest(ledger.engine, glance_at),
+        contradicting=Contradicting(ledger.engine),
         logbook=Logbook(ledger.engine, ledger.trail),
         acts=Acts(ledger),
         accounts=accounts_of(settings, ledger),
@@ -149,8 +155,14 @@ def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], ke
         studies=StudyFiles(ledger),
         settings=in_force(settings),
         checks=checks,
+        is_local=_local_callers(settings),
+        made_up_patients=settings.made_up_patients,
         openid_name=urlsplit(settings.oidc_issuer).hostname or "",
     )
+
+
+def _local_callers(settings: Settings) -> Callable[[Request], bool]:
+    return local_callers(settings.console_url, settings.public_url)
 
 
 def _provider(settings: Settings) -> Provider | None:
@@ -226,7 +238,7 @@ def _cds(settings: Settings, cards: CardShelf, cases: CaseRefs) -> list[BaseRout
     door = CdsDoor(
         cards,
         clients=CdsClients(issuers, used=used) if issuers else None,
-        is_local=is_local,
+        is_local=_local_callers(settings),
         public_url=public_url,
         fhir_servers=[url for url in (settings.ehr_url, *_listed(settings.cds_fhir_servers)) if url],
         case_refs=cases.of_identifiers,

@@ -12,7 +12,7 @@ from connector.core.assessment import Assessment, Earlier
 from connector.core.case import CaseFacts, ImagingReading, RecordReading
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.core.evidence import Skipped
-from connector.core.matching import contradictions, identifiers_to_search
+from connector.core.matching import TwoPatients, contradictions, identifiers_to_search
 from connector.core.versions import RULESET
 from connector.logs import get_logger
 from connector.ports import Destination, Document, ImagingSource, Predecessor, RecordSource, Writer, WriteRequest
@@ -97,9 +97,10 @@ class Flow:
         record = self._record.read(identifiers_to_search(imaging.identity, self._issuers))
         contradicting = contradictions(imaging.identity, record.identity)
         if contradicting and not released:
-            raise ImpossibleInput(
+            raise TwoPatients(
                 f"the patient of the images and of the record contradict in {', '.join(contradicting)}: "
-                f"compare both; if it is one person, {RELEASE_HINT}, else correct the identifier"
+                f"compare both; if it is one person, {RELEASE_HINT}, else correct the identifier",
+                record.identity,
             )
         return record
 

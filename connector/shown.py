@@ -49,9 +49,9 @@ class StudyFiles:
         pdf = pdf_of(document.content) if document.kind == "pdf" else None
         return (f"{name}.pdf", _PDF, pdf) if pdf is not None else (f"{name}.dcm", _DICOM, document.content)
 
-    def series(self, study_instance_uid: str) -> list[tuple[str, int]]:
-        """Modality and number of planes of every series of images."""
-        return [(each.modality, len(each.planes)) for each in self._list(study_instance_uid)]
+    def series(self, study_instance_uid: str) -> list[tuple[str, int, bool]]:
+        """Modality, number of planes and whether they may show the patient's name, of every series of images."""
+        return [(each.modality, len(each.planes), each.may_name_patient) for each in self._list(study_instance_uid)]
 
     def image(self, study_instance_uid: str, number: int, index: int) -> bytes:
         """One plane of a series as a PNG. Raises ImpossibleInput when there is none or it cannot be read."""

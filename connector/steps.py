@@ -11,11 +11,13 @@ from connector.contract.assessment import render
 from connector.contract.earlier import read_earlier
 from connector.contract.reading import dumps
 from connector.core.errors import ConnectorError, Refused, TryLater
+from connector.core.matching import TwoPatients
 from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
 from connector.logs import get_logger
 from connector.orders import Orders
 from connector.ports import Destination, Withdrawer
 from connector.routing import Routing, every_study
+from connector.store import contradicting
 from connector.store.completeness import Completeness, complete_fetched
 from connector.store.desk import Desk
 from connector.store.jobs import Lease, LeaseLost, back_off_seconds
@@ -118,7 +120,7 @@ class Steps:
                 maximum_attempts=self._maximum_attempts,
                 back_off=back_off_seconds,
             )
-            self._record_failure(lease, outcome)
+            self._record_failure(lease, outcome, fault)
             return ()
         log.info("step_done", kind=lease.kind, document_id=lease.ref, seconds=round(time.monotonic() - started, 3))
         return following
@@ -258,6 +260,7 @@ class Steps:
         if not study.is_latest and study.latest_study_instance_uid in study.studies_here:
             # An older study changes what the newest one is compared with.
             self._ledger.ask_assessment(connection, study.latest_study_instance_uid, study.case_ref)
+        contradicting.forget(connection, [study.study_instance_uid])
         self._ledger.jobs.done(connection, lease)
 
     def _deliver(self, lease: Lease) -> Sequence[str]:
@@ -295,7 +298,7 @@ class Steps:
             self._ledger.jobs.done(connection, lease)
         return ()
 
-    def _record_failure(self, lease: Lease, outcome: Outcome) -> None:
+    def _record_failure(self, lease: Lease, outcome: Outcome, fault: Exception | None = None) -> None:
         log.warning("step_failed", kind=lease.kind, document_id=lease.ref, state=outcome.state, reason=outcome.reason)
         try:
             if outcome.state == "due":
@@ -304,5 +307,7 @@ class Steps:
             with self._ledger.transaction() as connection:
                 self._ledger.jobs.stop(connection, lease, state=outcome.state, reason=outcome.reason)
                 self._ledger.tell(connection, kind=outcome.state, ref=lease.ref, detail=outcome.reason, succeeded=False)
+                if isinstance(fault, TwoPatients):
+                    contradicting.keep(connection, lease.ref, fault.record, now=self._now())
         except LeaseLost:
             log.warning("lease_lost", document_id=lease.ref, kind=lease.kind)

@@ -28,7 +28,7 @@ def case_content(summary: str) -> Content:
         "summary": {
             "response": response_content.in_short(assessment),
             "treatment": treatment_content.in_short(selection),
-            "dose": dose_content.in_short(assessment),
+            "dose": dose_content.in_short(assessment, rest="below"),
         },
         "spider": charts.spider(assessment.time_points, response),
         "lesions": _lesions(assessment.time_points),

@@ -1,5 +1,6 @@
 """One case: whom it is of (for those who may know), what was found, what is proposed and why, and where it went."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -10,9 +11,11 @@ from starlette.routing import Route
 
 from connector.console.case_content import case_content
 from connector.console.people import Person
-from connector.console.resolving import OFFERS, offered
+from connector.console.resolving import OFFERS, comparison, offered
 from connector.console.site import Site, person_of, require
+from connector.flow import RELEASE_HINT
 from connector.report import words
+from connector.store.worklist import GROUPS
 
 UNKNOWN_CASE = "There is no such case here: the reference may be mistyped, or its ledger is gone."
 _DOCUMENT_ROLES = "Documents name the patient: they open for a clinician or physicist who signed in by name."
@@ -51,6 +54,8 @@ def _content(site: Site, request: Request) -> dict[str, Any]:
         raise HTTPException(404, "This case has no such assessment: the newest stands on the case's page.")
     if person.is_clinical:
         site.logbook.note_look("viewed", actor=person.name, ref=f"case:{case_ref}", case_ref=case_ref)
+    waiting = [study for study in found["studies"] if study["state"] in GROUPS["needs_person"]]
+    to_compare = _to_compare(site, person, case_ref, waiting)
     rejected = {study["study_instance_uid"] for study in found["studies"] if study["kept"] == "rejected"}
     return {
         "case": found,
@@ -58,11 +63,39 @@ def _content(site: Site, request: Request) -> dict[str, Any]:
         "newest": site.worklist.assessment(case_ref) if chosen and assessment else assessment,
         "is_wrong_patients": assessment is not None and assessment["study_instance_uid"] in rejected,
         "said": case_content(assessment["summary"]) if assessment else None,
-        "identity": _identity(site, person, found, assessment),
+        "waits": bool(waiting),
+        "to_compare": to_compare,
+        "documents": _documents(found["documents"], assessment),
+        # Where it is in question whose images they are and nothing stands on them, no name stands above.
+        "identity": None if to_compare and assessment is None else _identity(site, person, found, assessment),
         "acts": {study["study_instance_uid"]: offered(study, person) for study in found["studies"]},
         "events": site.logbook.of_case(case_ref),
         "done": OFFERS.get(request.query_params.get("done", "")),
     }
+
+
+def _to_compare(site: Site, person: Person, case_ref: str, waiting: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Of the newest study whose patient is in question: images and record, for those who may know."""
+    questioned = next((study for study in waiting if RELEASE_HINT in (study["reason"] or "")), None)
+    if questioned is None or not person.sees_identity:
+        return None
+    return {"study": questioned, **comparison(site, person, questioned["study_instance_uid"], case_ref)}
+
+
+def _documents(
+    every: Sequence[dict[str, Any]], assessment: dict[str, Any] | None
+) -> dict[str, Sequence[dict[str, Any]]]:
+    """Those of the assessment on the page, and the others; one equal to an earlier one was not written again."""
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in every:
+        if (
+            assessment is not None
+            and one["study_instance_uid"] == assessment["study_instance_uid"]
+            and one["assessed_at"] <= assessment["assessed_at"]
+        ):
+            newest.setdefault((one["kind"], one["destination"]), one)
+    of_this = list(newest.values())
+    return {"of_this": of_this, "others": [one for one in every if one not in of_this]}
 
 
 def _identity(

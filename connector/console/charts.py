@@ -13,6 +13,7 @@ from connector.core.case import LesionState, TimePoint
 
 LINE_CLASSES = 8  # of the style sheet: `line-0` … `line-7`
 _WIDTH, _HEIGHT = 760, 340
+_DATE_WIDTH = 72  # of "2026-01-31" in the size of the labels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 120, 18, 46
 
 
@@ -79,7 +80,7 @@ def spider(points: Sequence[TimePoint], report: ResponseReport | None) -> Markup
     frame = _Frame((0, (days[-1] - start).days), (low - margin, high + margin))
     parts = [_grid(frame, "change from first measurement, %", step=_step(high - low))]
     parts += [_level(frame, level, text) for level, text in ((-30, "PR −30 %"), (0, ""), (20, "PD +20 %"))]  # noqa: RUF001 - a real minus sign
-    parts += [_day(frame, (day - start).days, day.isoformat(), place) for place, day in enumerate(days)]
+    parts += _days(frame, [((day - start).days, day.isoformat()) for day in days])
     parts += [_line(frame, line) for line in lines]
     parts.append(_labels(frame, lines))
     return _svg(parts, "Spider plot: change of each lesion and of the sum over time; the numbers stand in the tables.")
@@ -157,12 +158,20 @@ def _level(frame: _Frame, level: float, text: str) -> Markup:
     return Markup('<path class="level" d="M{} {}H{}"/>').format(x, y, end) + label
 
 
-def _day(frame: _Frame, day: float, text: str, place: int) -> Markup:
-    x, y = frame.at(day, frame.y[0])
-    anchor = "start" if place == 0 else "middle"
-    return Markup(
-        '<path class="grid" d="M{} {}V{}"/><text class="tick" x="{}" y="{}" text-anchor="{}">{}</text>'
-    ).format(x, _TOP, y, x, y + 18 + 13 * (place % 2), anchor, text)
+def _days(frame: _Frame, days: Sequence[tuple[float, str]]) -> list[Markup]:
+    """Each day under its line, the next one a step lower where it would stand upon the one before."""
+    drawn, free_from, lower = [], 0.0, False
+    for place, (day, text) in enumerate(days):
+        x, y = frame.at(day, frame.y[0])
+        begins = x if place == 0 else x - _DATE_WIDTH / 2
+        lower = begins < free_from and not lower
+        free_from = begins + _DATE_WIDTH + 8
+        drawn.append(
+            Markup(
+                '<path class="grid" d="M{} {}V{}"/><text class="tick" x="{}" y="{}" text-anchor="{}">{}</text>'
+            ).format(x, _TOP, y, x, y + 18 + 13 * lower, "middle" if place else "start", text)
+        )
+    return drawn
 
 
 def _line(frame: _Frame, line: Series, *, dots: bool = True) -> Markup:

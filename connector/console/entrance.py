@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector.console.people import LOCAL, MACHINE, Person, Way
+from connector.console.people import LOCAL, MACHINE, TRAINEE, Person, Way
 from connector.console.site import Site
-from connector.web.access import bearer_matches, is_local
+from connector.web.access import LOCAL_HOSTS, bearer_matches
 
 # Open to whoever is not known yet.
 _OPEN_PATHS = ("/sign-in", "/sign-in/openid", "/sign-in/openid/back", "/console.css", "/console.js", "/icon.svg")
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _OTHER_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -64,8 +63,8 @@ class Entrance:
         if self._token:
             return MACHINE if bearer_matches(request, self._token) else None
         # A page from elsewhere could make a browser ask us under its own name (DNS rebinding): our names only.
-        if is_local(request) and request.url.hostname in _LOCAL_HOSTS and not self._site.has_sign_in:
-            return LOCAL
+        if self._site.is_local(request) and request.url.hostname in LOCAL_HOSTS and not self._site.has_sign_in:
+            return TRAINEE if self._site.made_up_patients else LOCAL
         return None
 
     async def _refusal(self, request: Request) -> Response:

@@ -16,6 +16,10 @@ class Way(StrEnum):
     SESSION = "session"  # signed in: by password or OpenID
     TOKEN = "token"  # noqa: S105 - a machine with the console token
     OPEN = "open"  # from this machine, while no sign-in is set up
+    TRAINING = "training"  # the same where every patient is made up
+
+
+_NAMED = (Way.SESSION, Way.TRAINING)  # where there is nobody real to be protected, anybody counts as known
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,12 @@ class Person:
     @property
     def sees_identity(self) -> bool:
         """May see whom a case is of, and open documents, which name the patient: only somebody known by name."""
-        return self.way is Way.SESSION and self.is_clinical
+        return self.way in _NAMED and self.is_clinical
+
+    @property
+    def compares_identity(self) -> bool:
+        """May see whom images and record name where that is to be decided; an operator too, there and only there."""
+        return self.way in _NAMED and (self.is_clinical or self.is_operator)
 
     @property
     def is_operator(self) -> bool:
@@ -42,11 +51,12 @@ class Person:
         return OPERATOR in self.roles
 
     def may(self, act: str) -> bool:
-        """Whether this person may decide this; a machine never decides."""
-        if self.way is Way.TOKEN:
+        """Whether this person may decide it; a machine never does, nor who cannot compare whose images they are."""
+        if self.way is Way.TOKEN or (act in _CLINICAL_ACTS and not self.compares_identity):
             return False
         return self.is_operator or (self.is_clinical and act in _CLINICAL_ACTS)
 
 
 LOCAL = Person("this machine (no sign-in)", frozenset(ROLES), Way.OPEN)
+TRAINEE = Person("this machine (made-up patients)", frozenset(ROLES), Way.TRAINING)
 MACHINE = Person("console token", frozenset({OPERATOR}), Way.TOKEN)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from connector.console.comparing import compare
 from connector.console.people import Person
 from connector.console.site import Site, person_of, require
 from connector.console.wording import short_ref
@@ -30,8 +31,7 @@ class Offer:
 
 OFFERS = {
     RELEASE: Offer(RELEASE, "Release", "You confirm that the images and the record are of one and the same person."
-        " Name, birth date and sex contradict somewhere: compare both in PACS and EHR before you release. The study is"
-        " assessed at once.", is_main=True),
+        " The study is assessed at once, and goes on into the PACS and into this record.", is_main=True),
     REPLAY: Offer(REPLAY, "Try again", "The step is tried again from its beginning. Do this after what stopped it was"
         " put right.", is_main=True),
     COMPLETE: Offer(COMPLETE, "Complete now", "The study counts as complete without waiting for more images. An image"
@@ -42,7 +42,11 @@ OFFERS = {
     RESTORE: Offer(RESTORE, "Not a wrong patient", "You take the mark back: the study belongs to this patient and is"
         " assessed again.", is_main=True),
 }  # fmt: skip
-_ROLES = "This is decided by an operator (or, where it is about whose images these are, by a clinician or physicist)."
+_ROLES = (
+    "This is decided by an operator. Whose images these are is decided by an operator, clinician or physicist who"
+    " signed in by name, because images and record are compared first."
+)
+_ABOUT_IDENTITY = (RELEASE, REJECT, RESTORE)
 
 
 def offered(study: dict[str, Any], person: Person) -> list[Offer]:
@@ -74,6 +78,7 @@ def routes(site: Site) -> list[Route]:
     async def _decide(request: Request, act: str) -> Response:
         require(person_of(request).may(act), _ROLES)
         subject = await run_in_threadpool(_subject, site, request, act)
+        subject |= await run_in_threadpool(_compared, site, person_of(request), subject, act)
         if request.method == "GET":
             return await run_in_threadpool(
                 site.page, request, "confirm.html", offer=OFFERS[act], subject=subject, wrong="", reason="",
@@ -120,6 +125,25 @@ def _known(endpoint: Any) -> Any:
         return answer
 
     return checked
+
+
+def _compared(site: Site, person: Person, subject: dict[str, Any], act: str) -> dict[str, Any]:
+    """Whom images and record name, where that is what is decided about; it is written down who saw it."""
+    if act not in _ABOUT_IDENTITY or not person.compares_identity:
+        return {"compared": []}
+    uid, case_ref = subject["ref"], subject["case_ref"]
+    return comparison(site, person, uid, case_ref)
+
+
+def comparison(site: Site, person: Person, study_instance_uid: str, case_ref: str) -> dict[str, Any]:
+    """Images and record line by line, and when the record was read (None: it did not contradict)."""
+    images, seen = site.studies.identity(study_instance_uid), site.contradicting.record(study_instance_uid)
+    site.logbook.note_look("identity_shown", actor=person.name, ref=study_instance_uid, case_ref=case_ref)
+    return {
+        "compared": compare(images, seen.identity if seen else None),
+        "images_are_read": images is not None,
+        "record_read_at": seen.read_at if seen else None,
+    }
 
 
 def _subject(site: Site, request: Request, act: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from connector import __version__
+from connector.console.glance import Glance
 from connector.console.people import Person
 from connector.console.signing import Cookies
 from connector.console.wording import FILTERS
@@ -20,8 +21,11 @@ from connector.core.case import PatientIdentity
 from connector.report.dose_slices import DoseSlices
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
+from connector.store.contradicting import Contradicting
 from connector.store.logbook import Logbook
+from connector.store.newest import Newest
 from connector.store.worklist import Worklist
+from connector.web.access import is_local
 
 HERE = Path(__file__).parent
 LARGEST_FORM_BYTES = 64 * 1024
@@ -36,8 +40,8 @@ class Studies(Protocol):
     def document(self, document_id: str) -> tuple[str, str, bytes] | None:
         """File name, media type and content of a document as a person opens it."""
 
-    def series(self, study_instance_uid: str) -> list[tuple[str, int]]:
-        """Modality and number of planes of every series of images."""
+    def series(self, study_instance_uid: str) -> list[tuple[str, int, bool]]:
+        """Modality, number of planes and whether they may show the patient's name, of every series of images."""
 
     def image(self, study_instance_uid: str, number: int, index: int) -> bytes:
         """One plane of a series as a PNG. Raises ImpossibleInput."""
@@ -54,6 +58,8 @@ class Site:
     """The services behind the pages."""
 
     worklist: Worklist
+    newest: Newest[Glance | None]
+    contradicting: Contradicting
     logbook: Logbook
     acts: Acts
     accounts: Accounts
@@ -61,6 +67,8 @@ class Site:
     studies: Studies
     settings: Sequence[tuple[str, str, str]]
     checks: Mapping[str, Callable[[], str | None]]
+    is_local: Callable[[Request], bool] = is_local
+    made_up_patients: bool = False
     openid_name: str = ""  # of the provider, for the sign-in page; empty: none is set up
     templates: Environment = field(init=False)
 

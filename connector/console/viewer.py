@@ -21,6 +21,10 @@ from connector.report.dose_slices import DoseSlices
 
 CUTS = {"axial": AXIAL, "coronal": CORONAL}
 _ROLES = "Pictures are for clinicians and physicists."
+_NAMING = (
+    "These images have text burned in, or are of a kind that often has some, which may name the patient: they open for"
+    " a clinician or physicist who signed in by name."
+)
 _CURVE_POINTS = 200
 
 
@@ -84,9 +88,9 @@ def _dose_of(site: Site, request: Request) -> tuple[dict[str, Any], DoseSlices]:
 
 
 def _dose_page(site: Site, request: Request) -> dict[str, Any]:
-    person, case_ref = person_of(request), request.path_params["case_ref"]
+    case_ref = request.path_params["case_ref"]
     assessment, slices = _dose_of(site, request)
-    site.logbook.note_look("viewed", actor=person.name, ref=f"dose:{case_ref}", case_ref=case_ref, detail="dose map")
+    _note_dose(site, request)
     cut = request.query_params.get("cut", "axial")
     cut = cut if cut in CUTS else "axial"
     count = slices.count(CUTS[cut])
@@ -102,11 +106,24 @@ def _dose_page(site: Site, request: Request) -> dict[str, Any]:
         "page": f"{base}{suffix}&cut={cut}",
         "alt": f"{cut.capitalize()} cut INDEX of {count}: isodose lines over the {slices.under}",
         "others": [(name.capitalize(), f"{base}{suffix}&cut={name}", name == cut) for name in CUTS],
+        "size": slices.size(CUTS[cut]),
         "isodoses": slices.isodoses,
         "under": slices.under,
         "dvh": _curves(slices),
         "dose": case_content(assessment["summary"])["dose"],
+        "closed": "",
     }
+
+
+def _note_dose(site: Site, request: Request) -> None:
+    """A picture asked for without its page is a look as well; many of them within a while are one."""
+    person, case_ref = person_of(request), request.path_params["case_ref"]
+    site.logbook.note_look("viewed", actor=person.name, ref=f"dose:{case_ref}", case_ref=case_ref, detail="dose map")
+
+
+def _note_images(site: Site, request: Request, uid: str) -> None:
+    person, case_ref = person_of(request), request.path_params["case_ref"]
+    site.logbook.note_look("viewed", actor=person.name, ref=uid, case_ref=case_ref, detail="images")
 
 
 def _curves(slices: DoseSlices) -> Any:
@@ -126,6 +143,7 @@ def _dose_slice(site: Site, request: Request) -> Response:
     if cut is None:
         raise HTTPException(404, "There is no such cut.")
     _, slices = _dose_of(site, request)
+    _note_dose(site, request)
     index = _number(request.path_params["index"], below=slices.count(cut))
     return Response(site.studies.dose_png(slices, cut, index), media_type="image/png")
 
@@ -142,18 +160,22 @@ def _study_of(site: Site, request: Request) -> str:
     raise HTTPException(404, "There is no such study of this case.")
 
 
-def _images_page(site: Site, request: Request) -> dict[str, Any]:
-    person, case_ref = person_of(request), request.path_params["case_ref"]
-    uid = _study_of(site, request)
+def _listed(site: Site, uid: str) -> list[tuple[str, int, bool]]:
     try:
-        listed = site.studies.series(uid)
+        return site.studies.series(uid)
     except ImpossibleInput as fault:
         raise HTTPException(404, f"The images cannot be shown: {fault}.") from fault
+
+
+def _images_page(site: Site, request: Request) -> dict[str, Any]:
+    case_ref = request.path_params["case_ref"]
+    uid = _study_of(site, request)
+    listed = _listed(site, uid)
     if not listed:
         raise HTTPException(404, "The study holds no images, or its files were tidied away.")
     number = _number(request.path_params["series"], below=len(listed))
-    site.logbook.note_look("viewed", actor=person.name, ref=uid, case_ref=case_ref, detail="images")
-    modality, count = listed[number]
+    _note_images(site, request, uid)
+    modality, count, may_name = listed[number]
     base = f"/cases/{case_ref}/studies/{short_ref(uid)}/images"
     return {
         "case_ref": case_ref,
@@ -165,12 +187,14 @@ def _images_page(site: Site, request: Request) -> dict[str, Any]:
         "alt": f"{modality} image INDEX of {count}",
         "others": [
             (f"{kind}, {planes} planes", f"{base}/{place}", place == number)
-            for place, (kind, planes) in enumerate(listed)
+            for place, (kind, planes, _) in enumerate(listed)
         ],
+        "size": (640, 640),
         "isodoses": [],
         "under": "",
         "dvh": "",
         "dose": None,
+        "closed": _NAMING if may_name and not person_of(request).sees_identity else "",
     }
 
 
@@ -178,6 +202,10 @@ def _image(site: Site, request: Request) -> Response:
     uid = _study_of(site, request)
     series = _number(request.path_params["series"], below=10_000)
     index = _number(request.path_params["index"], below=10**9)
+    if not person_of(request).sees_identity:
+        listed = _listed(site, uid)
+        require(series >= len(listed) or not listed[series][2], _NAMING)
+    _note_images(site, request, uid)
     try:
         return Response(site.studies.image(uid, series, index), media_type="image/png")
     except ImpossibleInput as fault:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from connector.core.catalogue import in_words
+from connector.flow import RELEASE_HINT
 from connector.report import words
 
 STATES = {
@@ -113,6 +114,17 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def on_page(reason: str) -> str:
+    """A reason as a page says it, where a button stands for the command."""
+    return reason.replace(RELEASE_HINT, "release the study")
+
+
+def flag(text: str) -> str:
+    """A flag without the code before it that scripts go by."""
+    code, colon, said = text.partition(": ")
+    return said if colon and code.replace("_", "").isalnum() and code.islower() and " " not in code else text
+
+
 def event_name(kind: str) -> str:
     """An event in words."""
     return EVENTS.get(kind, sentence(kind.replace("_", " ")))
@@ -123,6 +135,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "age": age,
     "sentence": sentence,
     "event_name": event_name,
+    "on_page": on_page,
+    "flag": flag,
     "short_ref": short_ref,
     "in_words": in_words,
     "treatment": words.treatment,

@@ -1,5 +1,8 @@
 """The first page: every case or study with its state, age and reason, found, filtered, in order, a page at a time."""
 
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -8,27 +11,55 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector.console import wording
-from connector.console.site import Site
+from connector.console.site import Site, person_of
+from connector.report import words
 from connector.store.worklist import GROUPS, ORDERS, STATES, Wanted
 
+_NAMES_KEPT = 2000
 _LONGEST_SEARCH = 64  # a UID
 ORDER_NAMES = {"newest": "Newest first", "oldest": "Oldest first", "case": "By case"}
 
 
 def routes(site: Site) -> list[Route]:
     """The worklist."""
+    patients = _Patients(site)
 
     async def worklist(request: Request) -> Response:
         wanted = _wanted(request)
         page = await run_in_threadpool(site.worklist.page, wanted)
+        person, cases = person_of(request), [row["case_ref"] for row in page.rows]
+        glances = await run_in_threadpool(site.newest.of_cases, cases) if person.is_clinical else {}
+        names = await run_in_threadpool(patients.of, page.rows, person.name) if person.sees_identity else {}
         counts = await run_in_threadpool(site.worklist.counts)
         return await run_in_threadpool(
             site.page, request, "worklist.html", wanted=wanted, page=page, order_names=ORDER_NAMES,
             groups=[(name, text, _count(counts, name)) for name, text in wording.GROUPS.items()],
-            link=_link(wanted),
+            link=_link(wanted), glances=glances, names=names,
         )  # fmt: skip
 
     return [Route("/", worklist)]
+
+
+class _Patients:
+    """Whom each row is of, for those who may know; read from the images once, and written down who saw it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._known: OrderedDict[tuple[str, float], tuple[str, str] | None] = OrderedDict()
+
+    def of(self, rows: Sequence[dict[str, Any]], who: str) -> dict[str, tuple[str, str] | None]:
+        """Study Instance UID → name and birth date; None for images that cannot be read."""
+        self._site.logbook.note_looks("identity_shown", actor=who, case_refs=[row["case_ref"] for row in rows])
+        return {row["study_instance_uid"]: self._name(row) for row in rows}
+
+    def _name(self, row: dict[str, Any]) -> tuple[str, str] | None:
+        key = (row["study_instance_uid"], row["last_received_at"])
+        if key not in self._known:
+            identity = self._site.studies.identity(row["study_instance_uid"])
+            self._known[key] = (words.full_name(identity), words.day(identity.birth_date)) if identity else None
+            while len(self._known) > _NAMES_KEPT:
+                self._known.popitem(last=False)
+        return self._known[key]
 
 
 def _wanted(request: Request) -> Wanted:

@@ -9,6 +9,14 @@ from connector.core.errors import ImpossibleInput
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "oe", "å": "aa", "æ": "ae"})
 
 
+class TwoPatients(ImpossibleInput):
+    """The images and the record name two people; `record` is for the person who compares, and is not in the text."""
+
+    def __init__(self, message: str, record: PatientIdentity) -> None:
+        super().__init__(message)
+        self.record = record
+
+
 def identifiers_to_search(imaging: PatientIdentity, issuers: Mapping[str, str]) -> tuple[Identifier, ...]:
     """
     Translate the identifiers of the images into those of the record.

@@ -64,6 +64,8 @@ def settings_for(folder: Path, archive: Archive, issuer: str) -> Settings:
         ehr_poll_seconds=2.0,
         patient_issuers=issuer,
         stow_token=SecretStr(""),
+        pacs_storage_commitment=False,  # the archive is a receiver, and promises nothing
+        made_up_patients=True,
         pacs_priors=False,  # the archive holds nothing that did not come through us
     )
 

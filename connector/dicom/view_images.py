@@ -14,6 +14,7 @@ from connector.dicom.read_pixels import stored_frames
 from connector.dicom.read_sources import is_image
 from connector.dicom.read_values import text
 
+_FROM_SCANNERS = frozenset({"CT", "MR", "PT", "NM"})
 _SAME_PLACE_MM = 0.01
 
 
@@ -24,6 +25,7 @@ class ShownSeries:
     series_instance_uid: str
     modality: str
     planes: tuple[tuple[Header, int], ...]
+    may_name_patient: bool = False  # by text burned into the pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,9 +46,26 @@ def list_series(paths: Sequence[Path]) -> list[ShownSeries]:
         if is_image(header) and int(header.dataset.get("SamplesPerPixel", 1)) == 1:
             grouped.setdefault(header.series_instance_uid, []).append(header)
     found = [
-        ShownSeries(uid, text(members[0].dataset.get("Modality")), _planes(members)) for uid, members in grouped.items()
+        ShownSeries(uid, text(members[0].dataset.get("Modality")), _planes(members), any(map(_has_text, members)))
+        for uid, members in grouped.items()
     ]
     return sorted(found, key=lambda series: (-len(series.planes), series.series_instance_uid))
+
+
+def _has_text(header: Header) -> bool:
+    """
+    Whether text in the pixels may name the patient: Burned In Annotation (0028,0301), PS3.3 C.7.6.1.1.
+
+    Where it is absent (it may be, in most images) what a scanner made is taken to have none, and a capture of a screen,
+    ultrasound or paper to have some.
+    """
+    dataset = header.dataset
+    said = text(dataset.get("BurnedInAnnotation"))
+    if said in ("YES", "NO"):
+        return said == "YES"
+    kinds = " ".join(map(str, dataset.get("ImageType") or ()))
+    captured = "ConversionType" in dataset or "SCREEN" in kinds
+    return captured or text(dataset.get("Modality")) not in _FROM_SCANNERS
 
 
 def _planes(members: Sequence[Header]) -> tuple[tuple[Header, int], ...]:

@@ -63,12 +63,12 @@ def _in_words(dose: DoseReport) -> str:
     return f"Axial and coronal cut with isodose lines, and dose-volume curves. Mean doses: {means or 'no region'}."
 
 
-def in_short(assessment: Assessment) -> str:
-    """The mean doses in a line."""
+def in_short(assessment: Assessment, *, rest: str = "page 2") -> str:
+    """The mean doses in a line; `rest` is where those stand that find no room."""
     if assessment.dose is None:
         return _undecided(assessment)
     regions = [f"{region.name} mean {words.tenths(region.mean_gy)} Gy" for region in assessment.dose.regions]
-    shown = words.listed(regions, MOST_REGIONS_IN_SHORT, "page 2") or "no region was drawn"
+    shown = words.listed(regions, MOST_REGIONS_IN_SHORT, rest) or "no region was drawn"
     return f"{assessment.dose.nuclide}: {shown}"
 
 

@@ -12,6 +12,8 @@ from connector.core.case import ActivityMap, AnatomyImage, Region
 from connector.core.dosimetry.dvh import dose_volumes
 from connector.report.dose_pictures import draw_cut, isodose_colours, scene_of
 
+_DPI, _WIDTH, _TITLE = 110, 704, 28
+
 
 class DoseSlices:
     """A dose map over its image; `index` is a plane of the whole grid along the cut axis (AXIAL, CORONAL)."""
@@ -41,11 +43,22 @@ class DoseSlices:
         """Levels in Gy that occur, each with its colour."""
         return [(level, to_hex(colour)) for level, colour in isodose_colours(self._scene.levels).items()]
 
+    def size(self, across: int) -> tuple[int, int]:
+        """Width and height in pixels of every cut along an axis: as the body is, with room for the line above."""
+        geometry = self._scene.dose.geometry
+        extent = [
+            len(range(geometry.shape[axis])[self._scene.window[axis]]) * geometry.spacing_mm[axis]
+            for axis in range(3)
+            if axis != across
+        ]
+        return _WIDTH, round(_WIDTH * min(max(extent[0] / extent[1], 0.4), 1.6)) + _TITLE
+
     def png(self, across: int, index: int) -> bytes:
-        """Draw one cut, square, without any text but directions, place and scale."""
+        """Draw one cut, without any text but directions, place and scale."""
         place = list(self._scene.place)
         place[across] = index
-        figure = Figure(figsize=(6.4, 6.4), dpi=110, layout="constrained")
+        width, height = self.size(across)
+        figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, layout="constrained")
         draw_cut(figure.subplots(), across, replace(self._scene, place=(place[0], place[1], place[2])))
         buffer = BytesIO()
         figure.savefig(buffer, format="png", metadata={"Software": None})

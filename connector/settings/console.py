@@ -15,6 +15,11 @@ class ConsoleSettings(BaseSettings):
         default="",
         description="Address people use for the console (https://…), when a proxy stands before it; empty: as asked.",
     )
+    made_up_patients: bool = Field(
+        default=False,
+        description="Every patient here is made up (training, demo): without a sign-in, callers on this machine see"
+        " names, open documents and decide. Never where a real patient may come in.",
+    )
     console_idle_minutes: float = Field(
         default=30.0, gt=0, description="Minutes without use after which a person signs in again."
     )

@@ -1,7 +1,7 @@
 """The logbook as an audit trail: who did what, who saw what, and what happened to a case."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,18 @@ class Logbook:
             if connection.execute(recent.limit(1)).first() is not None:
                 return
         self.note(kind, actor=actor, ref=ref, case_ref=case_ref, detail=detail)
+
+    def note_looks(self, kind: str, *, actor: str, case_refs: Sequence[str]) -> None:
+        """The same for a list of cases."""
+        recent = sa.select(t.event.c.case_ref).where(
+            t.event.c.actor == actor, t.event.c.kind == kind, t.event.c.case_ref.in_(case_refs),
+            t.event.c.at > self._now() - SEEN_AGAIN_SECONDS,
+        )  # fmt: skip
+        with self._reading.connect() as connection:
+            known = set(connection.execute(recent).scalars())
+        for case_ref in dict.fromkeys(case_refs):
+            if case_ref not in known:
+                self.note(kind, actor=actor, ref=f"case:{case_ref}", case_ref=case_ref, detail="in the worklist")
 
     def events(self, asked: Asked) -> tuple[list[dict[str, Any]], int | None]:
         """One page of the logbook, and the id before which the next one begins (None: this is the last)."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.store import contradicting
 from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.trail import Trail
@@ -160,6 +161,8 @@ class Tidy:
                         t.instance.c.sop_instance_uid == sop_instance_uid, t.instance.c.path == path
                     )
                 )
+            # Of a wrong patient's study nothing that names anybody stays once its images went.
+            contradicting.forget(connection, connection.execute(_studies(case_ref)).scalars().all())
             connection.execute(
                 sa.update(t.study)
                 .where(t.study.c.case_ref == case_ref, t.study.c.state == "tidying")
@@ -293,6 +296,7 @@ def _mark(connection: sa.Connection, case_ref: str) -> None:
 
 def forget_case(connection: sa.Connection, case_ref: str) -> None:
     """Delete every row of a case but its events."""
+    contradicting.forget(connection, connection.execute(_studies(case_ref)).scalars().all())
     for deletion in _deletions(case_ref):
         connection.execute(deletion)
 

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route, request_response
 from starlette.types import ASGIApp
 
 from connector import __version__
-from connector.web.access import Guard
+from connector.web.access import Guard, is_local
 
 Check = Callable[[], str | None]
 
@@ -23,6 +23,7 @@ def make_web(
     console_token: str,
     registry: CollectorRegistry,
     console: ASGIApp,
+    is_local: Callable[[Request], bool] = is_local,
 ) -> Starlette:
     """Build the ASGI application; `checks` return None when well, else a sentence for the operator."""
 
@@ -39,7 +40,7 @@ def make_web(
         return Response(await run_in_threadpool(generate_latest, registry), media_type="text/plain; version=0.0.4")
 
     def guarded(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> Route:
-        return Route(path, Guard(request_response(endpoint), token=console_token), methods=["GET"])
+        return Route(path, Guard(request_response(endpoint), token=console_token, is_local=is_local), methods=["GET"])
 
     return Starlette(
         routes=[

@@ -9,6 +9,7 @@ from pathlib import Path
 from ledger_case import Bench, Clock, make_bench, receipt
 from starlette.testclient import TestClient
 
+from connector.console.glance import glance_at
 from connector.console.pages import make_console
 from connector.console.passwords import hash_password
 from connector.console.signing import Cookies
@@ -18,7 +19,9 @@ from connector.core.errors import ImpossibleInput
 from connector.report.dose_slices import DoseSlices
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
+from connector.store.contradicting import Contradicting
 from connector.store.logbook import Asked, Logbook
+from connector.store.newest import Newest
 from connector.store.worklist import Worklist
 
 PASSWORD = "a long sentence for tests"  # noqa: S105 - of these tests
@@ -40,8 +43,8 @@ class Files:
     def document(self, document_id: str) -> tuple[str, str, bytes] | None:
         return f"{document_id[:4]}.pdf", "application/pdf", b"%PDF-1.7"
 
-    def series(self, study_instance_uid: str) -> list[tuple[str, int]]:
-        return [("CT", 3)] if study_instance_uid else []
+    def series(self, study_instance_uid: str) -> list[tuple[str, int, bool]]:
+        return [("CT", 3, False), ("OT", 1, True)] if study_instance_uid else []
 
     def image(self, study_instance_uid: str, number: int, index: int) -> bytes:
         if (number, index) != (0, 1) or not study_instance_uid:
@@ -80,16 +83,21 @@ class Desk:
         return self.site.logbook.events(Asked(kind=kind))[0]
 
 
-def make_desk(folder: Path, *, idle_seconds: float = 1800, token: str = "", **users: tuple[str, ...]) -> Desk:
+def make_desk(
+    folder: Path, *, idle_seconds: float = 1800, token: str = "", made_up_patients: bool = False,
+    **users: tuple[str, ...],
+) -> Desk:  # fmt: skip
     bench = make_bench(f"sqlite:///{folder / 'ledger.sqlite'}", folder)
     clock: Clock = bench.clock
     accounts = Accounts(bench.engine, idle_seconds=idle_seconds, longest_seconds=36_000, now=clock)
     for name, roles in users.items():
         accounts.add(name, password_hash(), roles)
     site = Site(
-        worklist=Worklist(bench.engine, now=clock), logbook=Logbook(bench.engine, bench.ledger.trail, now=clock),
+        worklist=Worklist(bench.engine, now=clock), newest=Newest(bench.engine, glance_at),
+        contradicting=Contradicting(bench.engine), logbook=Logbook(bench.engine, bench.ledger.trail, now=clock),
         acts=Acts(bench.ledger, now=clock), accounts=accounts, cookies=Cookies(b"k" * 32), studies=Files(),
         settings=[("CONNECTOR_STOW_TOKEN", "set (hidden)", "Bearer token")], checks={"disk": lambda: None},
+        made_up_patients=made_up_patients,
     )  # fmt: skip
     return Desk(bench, site, token, users)
 

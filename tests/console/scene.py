@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,15 +19,18 @@ from state_peers import answers, free_port, wait_until
 
 from connector.console.signing import Cookies
 from connector.console.wording import short_ref
+from connector.core.case import Identifier, PatientIdentity
 from connector.flow import RELEASE_HINT
 from connector.store import tables as t
 from connector.store.accounts import Accounts
+from connector.store.contradicting import keep
 from connector.store.engine import open_ledger
 
 CHROMIUM = [
     "--no-sandbox", "--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+RECORD = PatientIdentity((Identifier("P1", "urn:test"),), "Testerin", "Tilda", date(1963, 11, 8), "F")
 USERS = {"olga": ("operator",), "clara": ("clinician",), "both": ("clinician", "operator", "physicist")}
 CASES, PLANES, WAITING = 10_000, 2_000, 6
 LARGE_STUDY = "2.25.2000"
@@ -114,6 +118,8 @@ def _fill(engine: sa.Engine, folder: Path) -> None:
     files = folder / "large"
     files.mkdir()
     with engine.begin() as connection:
+        for number in range(WAITING):
+            keep(connection, f"1.2.{number}", RECORD, now=1e9)
         connection.execute(sa.insert(t.study), rows)
         connection.execute(sa.insert(t.job), jobs)
         connection.execute(sa.insert(t.instance), [_instance(files, number) for number in range(PLANES)])

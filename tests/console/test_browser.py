@@ -58,6 +58,8 @@ def test_every_page_is_accessible_and_fits(console: Scene, browser: Browser, sch
         "worklist": "/", "case": case, "dose": f"{case}/dose", "steps": "/steps", "logbook": "/logbook?who=all",
         "images": f"{case}/studies/{short_ref(console.dose_study)}/images/0", "settings": "/settings",
         "confirm": f"{case}/studies/{short_ref(console.dose_study)}/reject",
+        "release": console.waiting(5)[1].removeprefix(console.url),
+        "whose": f"/cases/{console.waiting(5)[0]}",
     }  # fmt: skip
     found = []
     for name, place in places.items():

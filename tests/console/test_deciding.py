@@ -1,5 +1,7 @@
 """What a person decides: once, under a name, with a reason; the second one to act is told who was faster."""
 
+import re
+
 import pytest
 from console_case import Desk, Files, form_of, set_aside
 from ledger_case import assessment, document, receipt
@@ -140,7 +142,9 @@ def test_the_name_above_an_assessment_is_that_of_its_own_images(desk: Desk, monk
         bench.ledger.save(connection, assessment(case_ref, "1.2.3", "d"), {}, [])
     set_aside(bench, "1.2.4", RELEASE_HINT)
     page = desk.browser("clara").get(f"/cases/{case_ref}").text
-    assert ("Testerin" in page, "Fremde" in page) == (True, False)
+    (banner,) = re.findall(r'<section class="identity".*?</section>', page, re.DOTALL)
+    assert ("Testerin" in banner, "Fremde" in banner) == (True, False)
+    assert "Fremde" in page.split("Whose images are these?")[1], "where images and record are compared"
 
 
 def test_an_assessment_of_a_wrong_patients_images_says_so_under_that_name(desk: Desk, monkeypatch) -> None:

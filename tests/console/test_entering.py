@@ -5,7 +5,9 @@ from console_case import PASSWORD, Desk, form_of, make_desk, password_hash, set_
 
 from connector.console.passwords import hash_password
 from connector.console.sign_in import TRIES, Tries
+from connector.console.wording import short_ref
 from connector.core.errors import BadCase
+from connector.web.access import local_callers
 
 
 def test_without_any_sign_in_only_this_machine_comes_in_and_the_page_says_so(tmp_path) -> None:
@@ -195,3 +197,37 @@ def test_an_address_with_a_nul_is_no_address_of_ours(desk: Desk, path) -> None:
 
 def test_a_nul_in_a_form_reaches_no_database(desk: Desk) -> None:
     assert sign_in(desk.browser(), "cla\0ra", PASSWORD).status_code == 303
+
+
+def test_a_picture_asked_for_without_its_page_is_a_look_as_well(desk: Desk) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", "x")
+    client, images = desk.browser("clara"), f"/cases/{case_ref}/studies/{short_ref('1.2.3')}/images"
+    assert client.get(f"{images}/0/1").status_code == 200
+    client.get(f"{images}/0/1")
+    assert [(one["actor"], one["ref"]) for one in desk.events("viewed")] == [("clara", "1.2.3")]
+
+
+def test_images_that_may_have_names_burned_in_are_closed_to_whoever_did_not_sign_in(tmp_path) -> None:
+    open_desk = make_desk(tmp_path)
+    case_ref = set_aside(open_desk.bench, "1.2.3", "x")
+    client, images = open_desk.browser(), f"/cases/{case_ref}/studies/{short_ref('1.2.3')}/images"
+    assert client.get(f"{images}/0/1").status_code == 200, "a CT of a scanner"
+    assert client.get(f"{images}/1/0").status_code == 403, "a captured screen"
+    page = client.get(f"{images}/1").text
+    assert "burned in" in page
+    assert "<img" not in page
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [(("", ""), 200), (("http://localhost:8080", ""), 200), (("https://console.example.org", ""), 401),
+     (("", "https://connector.example.org"), 401)],
+    ids=["nobody said", "this machine", "people come by another name", "others come by another name"],
+)  # fmt: skip
+def test_a_caller_on_this_machine_may_be_a_proxy_once_we_are_known_by_another_name(
+    tmp_path, addresses, expected
+) -> None:
+    """A proxy that says for nobody it calls looks like a person who sits here."""
+    desk = make_desk(tmp_path)
+    object.__setattr__(desk.site, "is_local", local_callers(*addresses))
+    assert desk.browser().get("/").status_code == expected

@@ -13,6 +13,7 @@ from connector.core.case import (
 )
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.store import tables as t
+from connector.store.contradicting import Contradicting
 from connector.store.ledger import StudyRow
 
 
@@ -130,9 +131,12 @@ def test_a_contradicting_patient_is_set_aside_until_a_person_releases(house: Hou
     assert waiting["state"] == "set_aside"
     assert "contradict in sex" in waiting["reason"]
     assert house.door.arrived == []
+    seen = Contradicting(house.bench.engine)
+    assert seen.record("1.2.3").identity == house.record.identity, "kept, for a person to compare"
     house.bench.desk.release("1.2.3", by="operator")
     house.run_all()
     assert len(house.door.arrived) == 2
+    assert seen.record("1.2.3") is None, "settled: nothing that names anybody stays"
 
 
 def test_an_older_study_that_comes_late_asks_for_the_newest_again(house: House) -> None:

@@ -8,8 +8,10 @@ import pytest
 import sqlalchemy as sa
 from ledger_case import Bench, assessment, document, make_bench, receipt
 
+from connector.core.case import PatientIdentity
 from connector.core.errors import BadCase, Refused, TryLater
 from connector.ports import ProcedureStep
+from connector.store import contradicting
 from connector.store import tables as t
 from connector.store.erase import Eraser
 from connector.store.tidy import DAY_SECONDS, Policy, Tidied, Tidy
@@ -274,11 +276,14 @@ def test_an_erased_case_leaves_the_order_and_nothing_else(bench, tmp_path) -> No
     kept = receive(bench, tmp_path, "1.2.9.1", study="1.2.9", patient="P2")
     row = bench.ledger.study("1.2.3")
     assert row
+    with bench.engine.begin() as connection:
+        contradicting.keep(connection, "1.2.3", PatientIdentity((), "Testerin"), now=1e9)
     answer = eraser(bench, tmp_path).erase("1.2.3", because="order 17", by="dpo")
     assert answer["erased"] == row.case_ref
     assert answer["still_delivered"] == [{"kind": "sr", "destination": "pacs", "identity": "2.25.7"}]
     assert [image.exists(), report.exists(), aside.exists(), kept.exists()] == [False, False, False, True]
     assert bench.ledger.study("1.2.3") is None
+    assert contradicting.Contradicting(bench.engine).record("1.2.3") is None
     assert bench.ledger.study("1.2.9")
     events = bench.desk.status()["events"]
     assert "1.2.3" not in json.dumps(events).replace("1.2.9", "")
