@@ -1,6 +1,6 @@
 """What the board report says, as plain data: the wording and the choice of what fits, without any layout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.core.assessment import Assessment
@@ -14,6 +14,7 @@ Content = dict[str, Any]
 TITLE = "Tumour board report: metastases of thyroid cancer"
 DRAFT = "Draft for the tumour board, unverified. Decision support, not an order."
 MOST_WARNINGS = 6
+MOST_CHANGES = 5
 
 
 def board_content(request: WriteRequest) -> Content:
@@ -69,10 +70,17 @@ def _summary(assessment: Assessment) -> list[list[str]]:
         ["Absorbed dose", dose_content.in_short(assessment)],
     ]
     if assessment.changes:
-        rows.append(["Changed", "; ".join(assessment.changes)])
+        rows.append(["Changed", _changed(assessment.changes)])
     if selection and selection.alerts:
         rows.append(["Alerts", "; ".join(alert.text for alert in selection.alerts)])
     return rows
+
+
+def _changed(changes: Sequence[str]) -> str:
+    """What it is compared with, then the first few changes: the answer itself stands before the single options."""
+    lead = [line for line in changes if line.endswith(":")]
+    rest = [line.rstrip(".") for line in changes if not line.endswith(":")]
+    return " ".join([*lead, f"{'; '.join(words.cut(rest, MOST_CHANGES, 'changes')).rstrip('.')}."])
 
 
 def _versions(request: WriteRequest) -> Content:

@@ -89,7 +89,7 @@ def _option(option: Option) -> Content:
     against = [reason for reason in weighing if _verdict_of(reason) in _AGAINST]
     support = sorted((reason for reason in weighing if reason not in against), key=_generality)
     most = MOST_REASONS_OF_PREFERRED if option.verdict == "preferred" else MOST_REASONS
-    if option.verdict not in OFFERED and against:
+    if option.verdict not in ("preferred", "possible") and against:
         most = 0
     shown = [*against, *support[:most]]
     if not shown and option.verdict in OFFERED:

@@ -85,9 +85,18 @@ def test_the_summary_is_the_answer_in_short():
                      "+43.3 % from the smallest sum before")],
         ["Recommendation", "Preferred: Transarterial chemoembolisation (TACE)"],
         ["Absorbed dose", "Y-90: T01 <right & left> mean 120.5 Gy, liver | all, $ mean 31.0 Gy"],
-        ["Changed", "the response is PD now, and was PR"],
+        ["Changed", "the response is PD now, and was PR."],
         ["Alerts", "test for pregnancy"],
     ]  # fmt: skip
+
+
+def test_of_many_changes_the_first_five_are_told_after_what_they_are_compared_with():
+    changes = ("Compared with the assessment of 2026-01-01:", *(f"Option {number} changed." for number in range(7)))
+    (said,) = [text for name, text in content(cases.assessment(changes=changes))["summary"] if name == "Changed"]
+    assert said == (
+        "Compared with the assessment of 2026-01-01: Option 0 changed; Option 1 changed; Option 2 changed;"
+        " Option 3 changed; Option 4 changed; 2 more changes are in the structured report."
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +182,7 @@ def test_a_lesion_is_told_by_the_axis_that_counts():
         (made.option("preferred", ("A", "B", "C", "D")), 3, "and 1 more rule", "three reasons for the preferred one"),
         (made.option("possible", ("A", "B", "C")), 1, "and 2 more rules", "one reason for another"),
         (made.option("excluded", ("RAI-MTC-NO", "SURG-BILOBAR-NO", "A")), 2, "and 1 more rule", "every objection"),
-        (made.option("relative_contraindication", ("A", "SURG-BILOBAR-NO")), 2, "", "the objection, and one reason"),
+        (made.option("relative_contraindication", ("A", "SURG-BILOBAR-NO")), 1, "and 1 more rule", "the objection alone"),
         (made.option("possible", ("FU-QOL", "FU-CT-PHASES")), 1, "and 1 more rule", "if nothing weighs, what speaks"),
         (made.option("cannot_decide", ("FU-QOL",), needs=("histology",)), 0, "", "what is needed says it all"),
     ],

@@ -68,9 +68,9 @@ def test_what_a_grade_stands_on_is_said(analyte, value, known, expected, says):
 @pytest.mark.parametrize(
     ("analyte", "value", "known", "need"),
     [
-        ("alt", "130", {}, "upper limit of normal of alt"),
+        ("alt", "130", {}, "upper limit of normal of ALT"),
         ("creatinine", "130", {"baseline": "80"}, "upper limit of normal of creatinine"),
-        ("albumin_g_l", "33", {}, "lower limit of normal of albumin_g_l"),
+        ("albumin_g_l", "33", {}, "lower limit of normal of albumin"),
         ("inr", "3", {"anticoagulated": True}, "INR before treatment"),
     ],
 )

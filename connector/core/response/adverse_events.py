@@ -23,6 +23,12 @@ class Analyte(StrEnum):
     ALBUMIN_G_L = "albumin_g_l"
     PLATELETS_1E9_L = "platelets_1e9_l"
     NEUTROPHILS_1E9_L = "neutrophils_1e9_l"
+
+    @property
+    def in_words(self) -> str:
+        """As a person says it: ALT, INR, albumin."""
+        name = self.value.removesuffix("_g_l").removesuffix("_1e9_l").replace("_", " ")
+        return name.upper() if len(name) == 3 else name  # noqa: PLR2004 - the enzymes and the INR are initials
     HAEMOGLOBIN_G_L = "haemoglobin_g_l"
 
 
@@ -105,7 +111,7 @@ def grade(lab: LabValue) -> Grade:
         return _inr(lab)
     if lab.upper_normal is None:
         term = _RISING[lab.analyte].term if lab.analyte in _RISING else _CREATININE_TERM
-        return Grade(term, None, needs=(f"the upper limit of normal of {lab.analyte.value}",))
+        return Grade(term, None, needs=(f"the upper limit of normal of {lab.analyte.in_words}",))
     if lab.analyte is Analyte.CREATININE:
         return _creatinine(lab, lab.upper_normal)
     return _rising(lab, _RISING[lab.analyte], lab.upper_normal)
@@ -130,7 +136,7 @@ def _falling(lab: LabValue, term: str, limits: tuple[Decimal, ...]) -> Grade:
     if below:
         return Grade(term, 1 + below)
     if lab.lower_normal is None:
-        return Grade(term, None, needs=(f"the lower limit of normal of {lab.analyte.value}",))
+        return Grade(term, None, needs=(f"the lower limit of normal of {lab.analyte.in_words}",))
     return Grade(term, int(lab.value < lab.lower_normal))
 
 
