@@ -182,7 +182,7 @@ def test_a_lesion_is_told_by_the_axis_that_counts():
         (made.option("preferred", ("A", "B", "C", "D")), 3, "and 1 more rule", "three reasons for the preferred one"),
         (made.option("possible", ("A", "B", "C")), 1, "and 2 more rules", "one reason for another"),
         (made.option("excluded", ("RAI-MTC-NO", "SURG-BILOBAR-NO", "A")), 2, "and 1 more rule", "every objection"),
-        (made.option("relative_contraindication", ("A", "SURG-BILOBAR-NO")), 1, "and 1 more rule", "the objection alone"),
+        (made.option("relative_contraindication", ("A", "SURG-BILOBAR-NO")), 1, "and 1 more rule", "objections"),
         (made.option("possible", ("FU-QOL", "FU-CT-PHASES")), 1, "and 1 more rule", "if nothing weighs, what speaks"),
         (made.option("cannot_decide", ("FU-QOL",), needs=("histology",)), 0, "", "what is needed says it all"),
     ],

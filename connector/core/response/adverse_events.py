@@ -23,13 +23,13 @@ class Analyte(StrEnum):
     ALBUMIN_G_L = "albumin_g_l"
     PLATELETS_1E9_L = "platelets_1e9_l"
     NEUTROPHILS_1E9_L = "neutrophils_1e9_l"
+    HAEMOGLOBIN_G_L = "haemoglobin_g_l"
 
     @property
     def in_words(self) -> str:
         """As a person says it: ALT, INR, albumin."""
         name = self.value.removesuffix("_g_l").removesuffix("_1e9_l").replace("_", " ")
         return name.upper() if len(name) == 3 else name  # noqa: PLR2004 - the enzymes and the INR are initials
-    HAEMOGLOBIN_G_L = "haemoglobin_g_l"
 
 
 @dataclass(frozen=True, slots=True)
