@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -24,6 +25,7 @@ log = get_logger("dicom.stow")
 
 _DICOM = "application/dicom"
 _RETRY_SECONDS = "60"
+_AT_ONCE = 8  # instances of one request; each is up to 4 MB of memory
 
 Authorise = Callable[[Request], str | None]
 
@@ -136,28 +138,24 @@ class _Door:
             raise _Refusal(400, "the request holds no instance")
 
     async def _receive_single(self, request: Request, upload: _Upload) -> None:
-        part = _Part(self, upload)
-        try:
+        async with _Keeping(upload) as keeping:
+            part = keeping.begin(_Part(self, upload))
             async for octets in self._octets(request):
                 await part.take(octets)
-            await part.end()
-        finally:
-            part.close()
+            await keeping.end()
 
     async def _receive_parts(self, request: Request, upload: _Upload, scanner: MultipartScanner) -> None:
-        part = _Part(self, upload)
-        try:
+        async with _Keeping(upload) as keeping:
+            part = _Part(self, upload)
             async for octets in self._octets(request):
                 for piece in scanner.feed(octets):
                     match piece:
                         case PartBegan(headers):
-                            part = _Part(self, upload, headers.get("content-type", _DICOM))
+                            part = keeping.begin(_Part(self, upload, headers.get("content-type", _DICOM)))
                         case PartData(data):
                             await part.take(data)
                         case PartEnded():
-                            await part.end()
-        finally:
-            part.close()
+                            await keeping.end()
 
     async def _octets(self, request: Request) -> AsyncIterator[bytes]:
         """The body, bounded in size, and in time between two pieces."""
@@ -165,7 +163,8 @@ class _Door:
         stream = request.stream()
         while True:
             try:
-                octets = await asyncio.wait_for(anext(stream), self.idle_seconds)
+                async with asyncio.timeout(self.idle_seconds):
+                    octets = await anext(stream)
             except StopAsyncIteration:
                 return
             except TimeoutError:
@@ -203,12 +202,12 @@ class _Part:
         except ConnectorError as fault:
             self._fault = fault
 
-    async def end(self) -> None:
-        """Accept the instance, or note why not."""
+    async def end(self) -> Stored | Failed:
+        """Accept the instance, or tell why not."""
         try:
-            self._upload.stored.append(await run_in_threadpool(self._accept))
+            return await run_in_threadpool(self._accept)
         except Exception as fault:  # noqa: BLE001 - whatever went wrong, the client must hear that it is not stored
-            self._note(fault)
+            return self._failed(fault)
         finally:
             self.close()
 
@@ -236,13 +235,53 @@ class _Part:
         if self._upload.study_instance_uid not in {None, head.study_instance_uid}:
             raise WrongObject("the instance is of another study than its address says", other_study=True)
 
-    def _note(self, fault: Exception) -> None:
+    def _failed(self, fault: Exception) -> Failed:
         reason = refusal_status(fault)
         announced = self._file.announced
         uids = (announced.sop_class_uid, announced.sop_instance_uid) if announced else ("", "")
-        self._upload.failed.append(Failed(*uids, reason))
         told = str(fault) if isinstance(fault, ConnectorError) else type(fault).__name__
         log.warning("store_refused", reason=told, status=f"{reason:04X}", sop_instance_uid=uids[1])
+        return Failed(*uids, reason)
+
+
+class _Keeping:
+    """
+    The instances of one request on their way to the disk, several at a time: they share its syncs and commits.
+
+    The request is answered when all of them are safe; the results stand in the order in which they came.
+    """
+
+    def __init__(self, upload: _Upload) -> None:
+        self._upload = upload
+        self._part: _Part | None = None
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self._ending: list[asyncio.Task[Stored | Failed]] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._part is not None:
+            self._part.close()
+        for result in await asyncio.gather(*self._ending):
+            if isinstance(result, Stored):
+                self._upload.stored.append(result)
+            else:
+                self._upload.failed.append(result)
+
+    def begin(self, part: _Part) -> _Part:
+        """A new instance begins to come in."""
+        self._part = part
+        return part
+
+    async def end(self) -> None:
+        """The instance is here: have it kept, when so many are not under way already."""
+        assert self._part is not None  # noqa: S101 - the scanner ends what it began
+        await self._places.acquire()
+        task = asyncio.create_task(self._part.end())
+        task.add_done_callback(lambda _: self._places.release())
+        self._ending.append(task)
+        self._part = None
 
 
 def _status(upload: _Upload) -> int:
