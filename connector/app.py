@@ -154,7 +154,7 @@ def _tidy(settings: Settings, ledger: SqlLedger) -> Tidy:
         events_days=settings.retain_events_days,
         follow_days=settings.ehr_follow_days if settings.ehr_url else 0,
     )
-    return Tidy(ledger.engine, ledger.trail, policy)
+    return Tidy(ledger.engine, ledger.trail, policy, outbox=settings.data_dir / "outbox")
 
 
 class App:

@@ -181,12 +181,12 @@ def _provider(settings: Settings) -> Provider | None:
 
 
 def _dicomweb(settings: Settings, inbox: SqlInbox, steps: StepBook) -> list[BaseRoute]:
-    token = settings.stow_token.get_secret_value()
-    if not token:
+    clients = settings.dicomweb_clients
+    if not clients:
         return []
 
     def authorise(request: Request) -> str | None:
-        return "client" if bearer_matches(request, token) else None
+        return next((name for token, name in clients.items() if bearer_matches(request, token)), None)
 
     return [
         *stow_routes(

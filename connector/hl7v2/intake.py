@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,6 +15,7 @@ from connector.durable import write_durably
 from connector.hl7v2.acknowledge import NOBODY, acknowledgements, batch
 from connector.hl7v2.message import BadMessage, Header, Place, Segments, decode, messages_in, parse
 from connector.hl7v2.orders import read_orders
+from connector.hl7v2.patient import identifiers_of
 from connector.hl7v2.results import ResultReading, read_results
 from connector.logs import get_logger
 from connector.ports import Heard, KeptResult
@@ -45,8 +47,8 @@ class Book(Protocol):
     ) -> None:
         """Note a message with all that follows from it."""
 
-    def set_aside(self, heard: Heard, *, reason: str, path: str) -> None:
-        """Note a message that a person must look at."""
+    def set_aside(self, heard: Heard, *, reason: str, path: str, cases: Collection[str] = ()) -> None:
+        """Note a message that a person must look at, and the cases that its patient may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Intake:
 
     def _one(self, decoded: str) -> Sequence[bytes]:
         content = decoded.encode("utf-8", "surrogatepass")
-        header = NOBODY
+        header, message = NOBODY, None
         try:
             message = parse(decoded)
             header = message.header
@@ -100,13 +102,13 @@ class Intake:
             self._check(header)
             self._take(message, content)
         except BadMessage as fault:
-            return self._refuse(header, content, fault)
+            return self._refuse(header, content, fault, self._cases(message))
         except TryLater as fault:
             away = BadMessage(207, f"{fault}", rejects=True)
             return acknowledgements(header, away, now=self._now(), new_id=_new_id)
         except Exception as fault:  # noqa: BLE001 - the door stays open, and a person sees what it stumbled over
             says = f"the message could not be read (unexpected {type(fault).__name__}): report it"
-            return self._refuse(header, content, BadMessage(207, says))
+            return self._refuse(header, content, BadMessage(207, says), self._cases(message))
         return acknowledgements(header, None, now=self._now(), new_id=_new_id)
 
     def _check(self, header: Header) -> None:
@@ -157,7 +159,19 @@ class Intake:
         ]  # fmt: skip
         self._book.take(heard, results=kept, cases={case for case, _ in pairs})
 
-    def _refuse(self, header: Header, content: bytes, fault: BadMessage) -> Sequence[bytes]:
+    def _cases(self, message: Segments | None) -> set[str]:
+        """Whose a message is that was not taken, as far as that can be read."""
+        cases: set[str] = set()
+        # Whatever else of it cannot be read either, the message is set aside all the same.
+        with suppress(Exception):
+            for name, number, segment in message or ():
+                if name == "PID":
+                    cases.update(self._policy.case_refs(identifiers_of(segment, number, self._policy.reading.issuers)))
+        return cases
+
+    def _refuse(
+        self, header: Header, content: bytes, fault: BadMessage, cases: Collection[str] = ()
+    ) -> Sequence[bytes]:
         """Set the message aside for a person, with the reason, and say so to the sender."""
         log.warning("message_refused", kind=header.message_type, reason=fault.says)
         try:
@@ -165,7 +179,7 @@ class Intake:
             path = self._aside / f"{heard.digest}.hl7"
             write_durably(path, content)
             path.chmod(0o600)
-            self._book.set_aside(heard, reason=fault.says, path=str(path))
+            self._book.set_aside(heard, reason=fault.says, path=str(path), cases=cases)
         except (TryLater, OSError) as lost:
             # The sender hears the refusal all the same, and keeps the message.
             log.warning("message_not_kept", exception_type=type(lost).__name__, kind=header.message_type)

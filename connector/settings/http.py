@@ -1,7 +1,11 @@
 """Settings of the HTTP door: where it listens and who may come in."""
 
-from pydantic import Field, SecretStr
+import re
+
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
+
+_CLIENT = re.compile(r"(?:([A-Za-z0-9._-]{1,64}):)?([A-Za-z0-9._~+/-]+=*)")  # the token as in RFC 6750, section 2.1
 
 
 class HttpSettings(BaseSettings):
@@ -15,7 +19,9 @@ class HttpSettings(BaseSettings):
         " CDS Hooks tokens begins with it. Empty: CONNECTOR_CONSOLE_URL.",
     )
     stow_token: SecretStr = Field(
-        default=SecretStr(""), description="Bearer token of DICOMweb clients (STOW-RS, UPS-RS); empty: both are off."
+        default=SecretStr(""),
+        description="Bearer token of DICOMweb clients (STOW-RS, UPS-RS), or one for each: `NAME:TOKEN`, several with"
+        " commas; empty: both are off.",
     )
     hook_secret: SecretStr = Field(
         default=SecretStr(""),
@@ -28,3 +34,21 @@ class HttpSettings(BaseSettings):
     console_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token for the console and /metrics; empty: loopback callers only."
     )
+
+    @field_validator("stow_token")
+    @classmethod
+    def _clients(cls, text: SecretStr) -> SecretStr:
+        parts = [part.strip() for part in text.get_secret_value().split(",") if part.strip()]
+        found = [_CLIENT.fullmatch(part) for part in parts]
+        tokens = [one[2] for one in found if one]
+        # The text itself is a secret, and is not told.
+        if not all(found) or len(set(tokens)) < len(parts):
+            raise ValueError("is neither a token nor NAME:TOKEN with commas, each token once: write e.g. ris:s3cret")
+        return text
+
+    @property
+    def dicomweb_clients(self) -> dict[str, str]:
+        """Bearer token → name of the client; without a name it is `client`."""
+        parts = (part.strip() for part in self.stow_token.get_secret_value().split(",") if part.strip())
+        pairs = (part.rpartition(":") for part in parts)
+        return {token: name or "client" for name, _, token in pairs}

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,8 +21,11 @@ from connector.core.errors import BadCase, TryLater
 from connector.durable import write_durably
 from connector.store import tables as t
 from connector.store.engine import open_ledger, revision_of
+from connector.store.erase import KEPT_ASIDE
 
-_FOLDERS = ("inbox", "outbox")  # instances and documents; what is still arriving was answered to nobody
+# Instances, documents, and messages that wait for a person; what is still arriving was answered to nobody.
+_FOLDERS = ("inbox", "outbox", "hl7")
+_PATHS = ((t.instance, t.instance.c.sop_instance_uid), (t.document, t.document.c.id), (t.message, t.message.c.id))
 _KEY = "case.key"
 _MANIFEST = "manifest.json"
 _SQLITE, _POSTGRESQL = "ledger.sqlite", "ledger.dump"
@@ -101,7 +105,7 @@ def restore(place: Place, folder: Path) -> dict[str, Any]:
         _copy(folder / _SQLITE, target)
     else:
         _postgres(place, "pg_restore", "--no-owner", "--exit-on-error", "--single-transaction",
-                  f"--dbname={place.url.database}", str(folder / _POSTGRESQL))  # fmt: skip
+                  str(folder / _POSTGRESQL))  # fmt: skip
     moved = _move_paths(place)
     os.sync()
     return {"restored": str(folder), "revision": manifest["revision"], "files": len(manifest["sha256"]), "moved": moved}
@@ -174,15 +178,19 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 
 
 def _postgres(place: Place, tool: str, *arguments: str) -> None:
-    url = place.url
-    # The password goes by the environment: a command line can be read by everybody on the machine.
-    given = {"PGHOST": url.host, "PGPORT": url.port, "PGUSER": url.username, "PGPASSWORD": url.password,
-             "PGDATABASE": url.database}  # fmt: skip
-    environment = {**os.environ, **{name: str(value) for name, value in given.items() if value}}
+    """Run a tool of PostgreSQL on the ledger, reached just as the service reaches it: TLS, certificates and all."""
     program = shutil.which(tool)
     if program is None:
         raise TryLater(f"{tool} is not installed here: install PostgreSQL's client, or call it where it is")
-    done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    url = place.url
+    _, named = url.get_dialect()().create_connect_args(url)
+    # By a file that only we may read: a command line can be read by everybody on the machine.
+    with tempfile.NamedTemporaryFile("w", prefix="connector-pg-", encoding="utf-8") as service:
+        service.write("[ledger]\n" + "".join(f"{name}={value}\n" for name, value in named.items()))
+        service.flush()
+        environment = {**os.environ, "PGSERVICEFILE": service.name}
+        call = [program, "--dbname=service=ledger", *arguments]
+        done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise TryLater(f"{tool} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else 'no reason'}")
 
@@ -200,7 +208,7 @@ def _needed(url: str) -> list[str]:
     engine = open_ledger(url)
     try:
         with engine.connect() as connection:
-            paths = sa.union(sa.select(t.instance.c.path), sa.select(t.document.c.path))
+            paths = sa.union(*(sa.select(table.c.path) for table, _ in _PATHS))
             return [path for path in connection.execute(paths).scalars() if path]
     finally:
         engine.dispose()
@@ -219,12 +227,21 @@ def _move_paths(place: Place) -> int:
     moved = 0
     try:
         with engine.begin() as connection:
-            for table, key in ((t.instance, t.instance.c.sop_instance_uid), (t.document, t.document.c.id)):
+            for table, key in _PATHS:
                 for row in connection.execute(sa.select(key.label("key"), table.c.path)).all():
-                    here = str(place.data_dir.absolute() / _inside(row.path))
-                    if row.path and row.path != here:
+                    here = str(place.data_dir.absolute() / _inside(row.path)) if row.path else row.path
+                    if row.path != here:
                         connection.execute(sa.update(table).where(key == row.key).values(path=here))
                         moved += 1
+            # Of an instance in conflict the logbook alone knows where it is.
+            conflicts = sa.select(t.event.c.id, t.event.c.detail).where(t.event.c.kind == "instance_conflict")
+            for row in connection.execute(conflicts).all():
+                aside = KEPT_ASIDE.search(row.detail)
+                here = str(place.data_dir.absolute() / _inside(aside[1])) if aside else ""
+                if aside and aside[1] != here:
+                    told = row.detail.replace(aside[1], here)
+                    connection.execute(sa.update(t.event).where(t.event.c.id == row.id).values(detail=told))
+                    moved += 1
     finally:
         engine.dispose()
     return moved

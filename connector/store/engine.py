@@ -12,11 +12,27 @@ def open_ledger(url: str) -> sa.Engine:
     """Open the database; SQLite gets write-ahead logging, full sync and a 30 s wait for other writers."""
     # The parameters of a statement may be of a patient, and an exception's text may end in a terminal or a log.
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        engine = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        sa.event.listen(engine, "before_cursor_execute", _write_nul_out, retval=True)
+        return engine
     engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def _write_nul_out(*call: Any) -> tuple[str, Any]:
+    """PostgreSQL keeps a NUL in no text: one that came from outside is written out, rather than refused for good."""
+    _connection, _cursor, statement, parameters, _context, _many = call
+    if isinstance(parameters, list):
+        return statement, [_without_nul(row) for row in parameters]
+    return statement, _without_nul(parameters)
+
+
+def _without_nul(row: Any) -> Any:
+    if isinstance(row, dict) and any(isinstance(value, str) and "\0" in value for value in row.values()):
+        return {name: value.replace("\0", "\\x00") if isinstance(value, str) else value for name, value in row.items()}
+    return row
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -14,10 +14,10 @@ from connector.core.errors import BadCase, TryLater
 from connector.durable import sync_folder, write_durably
 from connector.store import tables as t
 from connector.store.engine import for_reading
-from connector.store.tidy import forget_case, jobs_of
+from connector.store.tidy import files_of_messages, forget_case, jobs_of
 from connector.store.trail import Trail
 
-_KEPT_ASIDE = re.compile(r"kept aside at (.+?): ask ")
+KEPT_ASIDE = re.compile(r"kept aside at (.+?): ask ")
 
 
 class Eraser:
@@ -100,8 +100,8 @@ class Eraser:
                 t.event.c.kind == "instance_conflict", sa.or_(t.event.c.case_ref == case_ref, t.event.c.ref.in_(uids))
             )
         ).scalars()
-        aside = [found[1] for detail in conflicts if (found := _KEPT_ASIDE.search(detail))]
-        return sorted({*instances, *documents, *aside})
+        aside = [found[1] for detail in conflicts if (found := KEPT_ASIDE.search(detail))]
+        return sorted({*instances, *documents, *aside, *files_of_messages(connection, case_ref)})
 
 
 def _unlink(names: Sequence[str]) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from connector.core.errors import TryLater
+from connector.core.errors import ImpossibleInput, TryLater
 from connector.ports import Receipt, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.engine import for_reading
@@ -70,7 +70,11 @@ class SqlInbox:
         self._writer.start()
 
     def receive(self, receipt: Receipt) -> ReceiptOutcome:
-        """Record one instance and return when it is committed. Raises TryLater when the ledger is away."""
+        """
+        Record one instance and return when it is committed.
+
+        Raises TryLater when the ledger is away, ImpossibleInput when an attribute does not fit it.
+        """
         future: Future[Recorded] = Future()
         self._queue.put((receipt, future))
         recorded = future.result()
@@ -177,6 +181,15 @@ class SqlInbox:
                 self._touch_series(connection, (receipt for receipt, _ in batch))
                 self._open_priors(connection, (receipt for receipt, _ in batch))
                 self._note_associations(connection, (receipt for receipt, _ in batch))
+        except DataError as fault:
+            if len(batch) > 1:  # one that the ledger cannot hold must not keep the others out
+                for entry in batch:
+                    self._commit([entry])
+                return
+            told = ImpossibleInput("an attribute does not fit the ledger: the sender must correct the object")
+            told.__cause__ = fault
+            batch[0][1].set_exception(told)
+            return
         except (SQLAlchemyError, OSError) as fault:
             for _, future in batch:
                 future.set_exception(TryLater(f"the ledger did not commit ({type(fault).__name__}): send again"))

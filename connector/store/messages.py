@@ -88,11 +88,16 @@ class MessageBook:
                     detail=f"{heard.kind} of {heard.sender}",
                 )
 
-    def set_aside(self, heard: Heard, *, reason: str, path: str) -> None:
-        """Note a message that a person must look at; what was taken of an earlier one of its name stays."""
+    def set_aside(self, heard: Heard, *, reason: str, path: str, cases: Collection[str] = ()) -> None:
+        """
+        Note a message that a person must look at; what was taken of an earlier one of its name stays.
+
+        It goes with the one of the `cases` of which there are images, as far as its patient could be read.
+        """
         with self._writing() as connection:
-            self._note(connection, heard, "set_aside", reason=reason, path=path)
-            self._ledger.tell(connection, kind="message_set_aside", ref=heard.id, detail=reason)
+            case_ref = min(self._known(connection, cases) or cases, default=None)
+            self._note(connection, heard, "set_aside", reason=reason, path=path, case_ref=case_ref)
+            self._ledger.tell(connection, kind="message_set_aside", ref=heard.id, detail=reason, case_ref=case_ref)
 
     def results_of(self, case_refs: Collection[str]) -> list[dict[str, Any]]:
         """The kept Observations of a patient who may be these cases, with id and version, without subject."""

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from connector.store import contradicting
 from connector.store import tables as t
 from connector.store.engine import for_reading
+from connector.store.leftovers import DAY_SECONDS, tidy_orphans, tidy_reports
 from connector.store.trail import Trail
 
-DAY_SECONDS = 86400.0
 _TIDIED = ("tidying", "tidied")
 
 
@@ -43,13 +43,16 @@ class Tidied:
     documents: int = 0
     cases_forgotten: int = 0
     events: int = 0
+    reports: int = 0  # procedure steps of studies that are not here
+    orphans: int = 0  # files of documents whose transaction never ended
     kept: Counter[str] = field(default_factory=Counter)
 
     def shown(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "cases": self.cases, "instances": self.instances, "documents": self.documents,
-            "cases_forgotten": self.cases_forgotten, "events": self.events, "kept": dict(sorted(self.kept.items())),
+            "cases_forgotten": self.cases_forgotten, "events": self.events, "reports": self.reports,
+            "orphans": self.orphans, "kept": dict(sorted(self.kept.items())),
         }  # fmt: skip
 
 
@@ -62,12 +65,19 @@ class Tidy:
     """
 
     def __init__(
-        self, engine: sa.Engine, trail: Trail, policy: Policy, *, now: Callable[[], float] = time.time
+        self,
+        engine: sa.Engine,
+        trail: Trail,
+        policy: Policy,
+        *,
+        outbox: Path | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
         self._reading = for_reading(engine)
         self._trail = trail
         self._policy = policy
+        self._outbox = outbox
         self._now = now
 
     def run(self, *, dry_run: bool = False) -> Tidied:
@@ -83,6 +93,11 @@ class Tidy:
                 found.kept["a study is being received"] += 1
         if self._policy.events_days:
             self._tidy_events(found, dry_run=dry_run)
+        with self._engine.begin() as connection:
+            found.reports = tidy_reports(connection, self._now(), orders_days=self._policy.rows_days, dry_run=dry_run)
+        if self._outbox is not None:
+            with self._reading.connect() as connection:
+                found.orphans = tidy_orphans(connection, self._outbox, self._now(), dry_run=dry_run)
         return found
 
     def _cases(self) -> Sequence[str]:
@@ -174,8 +189,11 @@ class Tidy:
         with self._engine.begin() as connection:
             if why_open(connection, case_ref) or _holds_files(connection, case_ref):
                 return
+            messages = files_of_messages(connection, case_ref)
             forget_case(connection, case_ref)
             found.cases_forgotten += 1
+        for path in messages:
+            Path(path).unlink(missing_ok=True)
 
     def _tidy_events(self, found: Tidied, *, dry_run: bool) -> None:
         known = sa.exists().where(t.study.c.case_ref == t.event.c.case_ref)
@@ -292,6 +310,12 @@ def _mark(connection: sa.Connection, case_ref: str) -> None:
     opened = sa.select(sa.literal(1)).where(here, t.study.c.state == "receiving")
     if connection.execute(opened.limit(1)).first() is not None:
         raise _Reopened
+
+
+def files_of_messages(connection: sa.Connection, case_ref: str) -> list[str]:
+    """Files of the HL7 v2 messages of a case that were set aside."""
+    of_case = sa.select(t.message.c.path).where(t.message.c.case_ref == case_ref, t.message.c.path.is_not(None))
+    return [path for path in connection.execute(of_case).scalars() if path]
 
 
 def forget_case(connection: sa.Connection, case_ref: str) -> None:

@@ -135,7 +135,7 @@ class Worklist:
         if states:
             query = query.where(_in_states(states, whole_case=wanted.view == "cases"))
         if wanted.find:
-            query = query.where(_begins_with(wanted.find))
+            query = query.where(_begins_with(wanted.find, self._reading.dialect.name))
         query = _ordered(query, wanted)
         with self._reading.connect() as connection:
             rows = [dict(row._mapping) for row in connection.execute(query.limit(PAGE_ROWS + 1))]  # noqa: SLF001 - SQLAlchemy's public name
@@ -311,9 +311,11 @@ def _in_states(states: Sequence[str], *, whole_case: bool) -> sa.ColumnElement[b
     )
 
 
-def _begins_with(text: str) -> sa.ColumnElement[bool]:
+def _begins_with(text: str, dialect_name: str) -> sa.ColumnElement[bool]:
     """Opaque ids that begin so; a range, because an index serves it on every database."""
-    columns = (t.study.c.case_ref, t.study.c.study_instance_uid)
+    columns: list[sa.ColumnElement[str]] = [t.study.c.case_ref, t.study.c.study_instance_uid]
+    if dialect_name == "postgresql":  # a database's language orders points and digits in its own way
+        columns = [sa.collate(column, "C") for column in columns]
     return sa.or_(*(sa.and_(column >= text, column < text + _LAST_CHARACTER) for column in columns))
 
 

@@ -1,16 +1,19 @@
 """A backup is taken while the service runs and put back whole, or not at all."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from backup_case import filled, paths
-from ledger_case import receipt
+from ledger_case import make_bench, receipt
 
 from connector.core.errors import BadCase, TryLater
-from connector.store.backup import Place, back_up, restore
+from connector.ports import Heard
+from connector.store.backup import Place, _postgres, back_up, restore
 from connector.store.engine import migrate
+from connector.store.messages import MessageBook
 
 
 def test_a_backup_put_back_elsewhere_names_the_files_where_they_are_now(tmp_path: Path) -> None:
@@ -25,6 +28,44 @@ def test_a_backup_put_back_elsewhere_names_the_files_where_they_are_now(tmp_path
         assert path.is_relative_to(there.data_dir)
         assert path.read_bytes() in {b"pixels", b"2.25.7"}
     bench.inbox.close()
+
+
+def test_what_waits_aside_for_a_person_is_in_the_backup_and_is_found_again(tmp_path: Path) -> None:
+    place, bench = filled(tmp_path, "")
+    message, twin = place.data_dir / "hl7" / "aside" / "d.hl7", place.data_dir / "inbox" / "ab" / "twin.dcm"
+    message.parent.mkdir(parents=True)
+    message.write_bytes(b"MSH|")
+    twin.write_bytes(b"other")
+    book = MessageBook(bench.ledger)
+    book.set_aside(Heard("m", "d", "LIS", "ORU^R01"), reason="OBX-5 is no number", path=str(message))
+    bench.inbox.receive(receipt(path=twin, digest="other"))
+    back_up(place, tmp_path / "copy")
+    there = Place(tmp_path / "new", f"sqlite:///{tmp_path / 'new' / 'ledger.sqlite'}")
+    assert restore(there, tmp_path / "copy")["moved"] == 4
+    again = make_bench(there.ledger_url, there.data_dir)
+    (waiting,) = MessageBook(again.ledger).waiting()
+    assert Path(waiting["path"]).read_bytes() == b"MSH|"
+    (conflict,) = [one for one in again.desk.status()["events"] if one["kind"] == "instance_conflict"]
+    assert f"kept aside at {there.data_dir / 'inbox' / 'ab' / 'twin.dcm'}: ask SENDER" in conflict["detail"]
+    for one in (bench, again):
+        one.inbox.close()
+        one.engine.dispose()
+
+
+def test_postgresqls_tools_get_the_whole_url_and_no_command_line_holds_the_password(tmp_path, monkeypatch) -> None:
+    tool = tmp_path / "pg_dump"
+    seen = ('echo "$@" >"$SEEN.args"', 'cat "$PGSERVICEFILE" >"$SEEN"', 'stat -c %a "$PGSERVICEFILE" >>"$SEEN"')
+    tool.write_text("\n".join(("#!/bin/sh", *seen)))
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
+    url = "postgresql+psycopg://me:s3cret@db.test:5433/ledger?sslmode=verify-full&sslrootcert=/ca.pem&sslcert=/me.pem"
+    _postgres(Place(tmp_path, url), "pg_dump", "--format=custom")
+    assert set((tmp_path / "seen").read_text().split()) == {
+        "[ledger]", "host=db.test", "port=5433", "user=me", "password=s3cret", "dbname=ledger", "sslmode=verify-full",
+        "sslrootcert=/ca.pem", "sslcert=/me.pem", "600",
+    }  # fmt: skip
+    assert (tmp_path / "seen.args").read_text() == "--dbname=service=ledger --format=custom\n"
 
 
 def _key(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """Retention and erasure: what is done and old goes, what anybody may still need stays, and a crash changes neither."""
 
 import json
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -262,6 +264,52 @@ def test_a_study_that_lost_nothing_says_nothing_of_tidying(bench, tmp_path) -> N
     row = bench.ledger.study("1.2.4")
     assert row
     assert not any("tidied" in text for text in row.told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settled", "days", "rows_days", "goes", "why"),
+    [
+        ("mpps", False, 7.1, 0, True, "a modality's report is no longer waited for, whatever is kept"),
+        ("mpps", False, 6.9, 90, False, "its images may still come"),
+        ("ups", True, 89.9, 90, False, "a RIS may still ask for its order"),
+        ("ups", True, 90.1, 90, True, "an order that came to its end goes as rows do"),
+        ("ups", True, 900, 0, False, "nothing is said of rows"),
+        ("ups", False, 900, 90, False, "it is still open"),
+    ],
+)
+def test_reports_of_studies_that_never_came_go(bench, kind, settled, days, rows_days, goes, why) -> None:
+    step = ProcedureStep("1.2.9", kind, "SCHEDULED", "1.2.3", "{}", (), "RIS")
+    bench.steps.create(step)
+    if settled:
+        bench.steps.change(replace(step, state="CANCELED"), was="SCHEDULED", settled=True)
+    bench.clock.seconds += days * DAY_SECONDS
+    assert tidy(bench, Policy(rows_days=rows_days), dry_run=True).reports == goes
+    assert bench.steps.get("1.2.9")
+    tidy(bench, Policy(rows_days=rows_days))
+    assert (bench.steps.get("1.2.9") is None) is goes, why
+
+
+def test_a_report_of_a_study_that_is_here_goes_with_its_case(bench, tmp_path) -> None:
+    receive(bench, tmp_path, "1.2.3.1")
+    bench.steps.create(ProcedureStep("1.2.9", "mpps", "COMPLETED", "1.2.3", "{}", (), "CT1"))
+    bench.clock.seconds += 30 * DAY_SECONDS
+    tidy(bench, Policy())
+    assert bench.steps.get("1.2.9")
+
+
+def test_a_document_whose_transaction_was_rolled_back_leaves_no_file(bench, tmp_path) -> None:
+    receive(bench, tmp_path, "1.2.3.1")
+    kept = assess(bench)
+    with bench.engine.connect() as connection:  # never committed
+        bench.ledger.save(connection, assessment("c", "1.2.3", "lost"), "{}", [document("lost")])
+    (orphan,) = set((tmp_path / "outbox").iterdir()) - {kept}
+    young, old = bench.clock() - 0.9 * DAY_SECONDS, bench.clock() - 1.1 * DAY_SECONDS
+    for at, goes in ((young, False), (old, True)):
+        for path in (kept, orphan):
+            os.utime(path, (at, at))
+        found = Tidy(bench.engine, bench.ledger.trail, Policy(), outbox=tmp_path / "outbox", now=bench.clock).run()
+        assert (found.orphans, orphan.exists()) == (goes, not goes)
+    assert list((tmp_path / "outbox").iterdir()) == [kept]
 
 
 def eraser(bench: Bench, tmp_path: Path) -> Eraser:

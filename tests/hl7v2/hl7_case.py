@@ -100,11 +100,11 @@ def make_door(folder: Path, *, results: str = "record", allowed: frozenset[str] 
     return Door(bench, book, cases, Intake(book, policy, aside=folder / "aside", now=lambda: NOW), folder / "aside")
 
 
-def with_images(door: Door, *, patient: str = "12345") -> str:
+def with_images(door: Door, *, patient: str = "12345", path: str | Path = __file__) -> str:
     """Let a study of the patient be here, assessed, with its record followed; returns the case."""
     case_ref = door.cases.of_patient(f"{HOSPITAL}\x1f{patient}")
     door.bench.inbox._case_ref = door.cases.of_patient
-    door.bench.inbox.receive(replace(receipt(patient=patient), issuer_of_patient_id=HOSPITAL))
+    door.bench.inbox.receive(replace(receipt(patient=patient, path=path), issuer_of_patient_id=HOSPITAL))
     with door.bench.engine.begin() as connection:
         door.bench.desk.follow(connection, case_ref=case_ref, record_reference="Patient/1")
         connection.execute(sa.text("UPDATE patient SET polled_at = 5"))

@@ -10,6 +10,7 @@ from ledger_case import receipt
 
 from connector.hl7v2.intake import KINDS
 from connector.store import tables as t
+from connector.store.erase import Eraser
 from connector.store.tidy import forget_case
 
 ORDER = (
@@ -218,6 +219,18 @@ def test_a_bad_message_is_set_aside_for_a_person_until_it_comes_right(door, caps
     assert list(door.aside.iterdir()) == []
     said = "".join(capsys.readouterr())
     assert not any(secret in said for secret in ("12345", "LESION", "17,5"))
+
+
+def test_a_message_set_aside_goes_with_the_case_of_its_patient(door, tmp_path):
+    case_ref = with_images(door, path=tmp_path / "image.dcm")
+    door.send(oru(bilirubin("17,5"), control_id="9"))
+    other = PID.replace("12345", "54321")
+    door.send(oru(bilirubin("17,5"), pid=other, control_id="10"))
+    assert len(list(door.aside.iterdir())) == 2
+    eraser = Eraser(door.bench.engine, door.bench.ledger.trail, folder=tmp_path, now=door.bench.clock)
+    assert eraser.erase(case_ref, because="order 17", by="dpo")["erased"] == case_ref
+    (kept,) = door.aside.iterdir()
+    assert b"54321" in kept.read_bytes(), "another patient's message waits on"
 
 
 def test_while_the_ledger_is_away_the_sender_keeps_its_message(door):

@@ -1,7 +1,8 @@
 """The ledger's promises on a real PostgreSQL: claims under contention, and every migration forwards and back."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,16 @@ import sqlalchemy as sa
 from backup_case import filled, paths
 from ledger_case import Bench, assessment, document, make_bench, receipt
 from state_peers import postgres_server
+from step_case import order
 
-from connector.core.errors import BadCase
-from connector.ports import ReceiptOutcome
+from connector.core.errors import BadCase, ImpossibleInput
+from connector.dicom.workitems import Workitems
+from connector.orders import Orders
+from connector.ports import ProcedureStep, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.backup import Place, back_up, restore
 from connector.store.engine import migrate
+from connector.store.worklist import Wanted, Worklist
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +56,32 @@ def test_receipts_of_one_uid_from_two_listeners_are_one_instance(bench: Bench) -
     assert sorted(outcomes) == [ReceiptOutcome.SAME] * 7 + [ReceiptOutcome.STORED]
 
 
+def test_one_instance_that_the_ledger_cannot_hold_keeps_no_other_out(bench: Bench) -> None:
+    good, bad = receipt("1.2.3.1"), replace(receipt("1.2.3.2"), modality="M" * 17)
+    batch = [(one, Future()) for one in (good, bad)]
+    bench.inbox._commit(batch)
+    assert batch[0][1].result() is ReceiptOutcome.STORED
+    with pytest.raises(ImpossibleInput, match="does not fit the ledger"):
+        batch[1][1].result()
+
+
+def test_a_nul_from_outside_is_written_out(bench: Bench) -> None:
+    step = ProcedureStep("1.2.9", "ups", "SCHEDULED", "1.2.3", "{}", (), "RIS\0")
+    assert bench.steps.create(step)
+    assert bench.steps.get("1.2.9").owner == "RIS\\x00"
+
+
+def test_an_order_is_begun_over_a_study_that_came(bench: Bench) -> None:
+    workitems = Workitems(bench.steps)
+    bench.inbox.receive(receipt())
+    workitems.create("1.2.50", order(), owner="RIS")
+    Orders(bench.ledger, workitems, retrieve_ae_title="PACS").advance()
+    assert workitems.get("1.2.50").ProcedureStepState == "IN PROGRESS"
+    with bench.inbox.expecting(["1.2.3"]):
+        assert bench.inbox.is_expected(["1.2.3", "1.2.4"])
+    assert not bench.inbox.is_expected(["1.2.3"])
+
+
 def test_of_one_patients_plans_only_one_is_claimed_under_contention(bench: Bench) -> None:
     for digest in map(str, range(6)):
         with bench.ledger.transaction() as connection:
@@ -68,6 +99,21 @@ def test_a_study_completes_and_its_status_is_told(bench: Bench) -> None:
     assert bench.ledger.complete_quiet_studies(30) == 1
     status = bench.desk.status()
     assert (status["instances"], status["studies"], status["jobs"]) == (1, {"complete": 1}, {"assess.due": 1})
+
+
+def test_an_id_is_found_by_its_beginning_in_a_database_of_any_language(url: str, tmp_path: Path) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("CREATE DATABASE lang TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'"))
+    engine.dispose()
+    bench = make_bench(sa.make_url(url).set(database="lang").render_as_string(hide_password=False), tmp_path)
+    for study in ("1.2.3", "1.20.3", "12.0.3"):
+        bench.inbox.receive(receipt(f"{study}.1", study=study))
+    for find, expected in (("1.2", {"1.2.3", "1.20.3"}), ("1.2.", {"1.2.3"}), ("12", {"12.0.3"}), ("3.", set())):
+        page = Worklist(bench.engine).page(Wanted(view="studies", find=find))
+        assert {row["study_instance_uid"] for row in page.rows} == expected, find
+    bench.inbox.close()
+    bench.engine.dispose()
 
 
 def test_a_backup_of_postgresql_comes_back_into_an_empty_database(url: str, tmp_path: Path) -> None:

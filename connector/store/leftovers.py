@@ -1,0 +1,56 @@
+"""Takes away what belongs to no case: reports of studies that never came here, and files that no row names."""
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.store import tables as t
+from connector.store.procedure_steps import FORGOTTEN_SECONDS
+
+DAY_SECONDS = 86400.0
+_ASIDE = ".orphan-"
+
+
+def tidy_reports(connection: sa.Connection, now: float, *, orders_days: float, dry_run: bool) -> int:
+    """
+    Delete procedure steps of studies that are not here; returns how many.
+
+    Modalities report all their work, with names: what is no longer waited for goes whatever the site keeps. Orders that
+    came to their end go as rows of cases do (`orders_days`, 0: never).
+    """
+    known = sa.exists().where(t.study.c.study_instance_uid == t.procedure_step.c.study_instance_uid)
+    report = sa.and_(
+        t.procedure_step.c.kind.in_(["mpps", "ian"]), t.procedure_step.c.changed_at < now - FORGOTTEN_SECONDS
+    )
+    order = sa.and_(t.procedure_step.c.kind == "ups", t.procedure_step.c.settled_at < now - orders_days * DAY_SECONDS)
+    old: sa.ColumnElement[Any] = sa.and_(~known, sa.or_(report, order) if orders_days else report)
+    number: int = connection.execute(sa.select(sa.func.count()).select_from(t.procedure_step).where(old)).scalar_one()
+    if number and not dry_run:
+        connection.execute(sa.delete(t.procedure_step).where(old))
+    return number
+
+
+def tidy_orphans(connection: sa.Connection, outbox: Path, now: float, *, dry_run: bool) -> int:
+    """
+    Unlink files of documents that no row names: their transaction never ended. Returns how many; young ones stay.
+
+    The same document may be written once more at this very moment, so a file is taken aside and looked at before it
+    goes: one that is new is put back.
+    """
+    if not outbox.is_dir():
+        return 0
+    before = now - DAY_SECONDS
+    old = [path for path in outbox.iterdir() if path.is_file() and path.stat().st_mtime < before]
+    if not old:
+        return 0
+    named = {Path(path).name for path in connection.execute(sa.select(t.document.c.path)).scalars() if path}
+    orphans = [path for path in old if path.name not in named]
+    for path in orphans if not dry_run else []:
+        aside = path.with_name(f"{_ASIDE}{path.name.removeprefix(_ASIDE)}")
+        path.rename(aside)
+        if aside.stat().st_mtime < before:
+            aside.unlink()
+        else:
+            aside.rename(path)
+    return len(orphans)
