@@ -165,6 +165,8 @@ RFA_RULES = [rule("A", Verdict.PREFERS, ZHANG_2025), rule("B", Verdict.INDICATES
          "laser is never first"),
         (standing("RFA", RFA_RULES[:1], targets=()),
          standing("MWA", [rule("A", Verdict.PREFERS, ZHANG_2025, "dose")], targets=()), "doses do not rank options"),
+        (standing("RFA", [rule("A", Verdict.PREFERS, ZHANG_2025, "pathway")], targets=()),
+         standing("MWA", [], targets=()), "the statements of the pathway do"),
     ],
 )  # fmt: skip
 def test_options_are_ranked_by_contraindication_pathway_strength_and_source(better, worse, why):
@@ -187,6 +189,11 @@ def test_ties_share_a_rank_and_rank_1_stays_empty_when_nothing_may_lead():
         ({}, [("yes", "Liver"), ("no", "Extrahepatic"), ("yes", "Limited"), ("no", "Surgery"), ("no", "Near"),
               ("yes", "Good")]),
         ({"liver_lesion_count": 4}, [("yes", "Liver"), ("no", "Extrahepatic"), ("no", "Limited"), ("yes", "Four")]),
+        ({"liver_lobes_involved": "bilobar"}, [("yes", "Liver"), ("no", "Extrahepatic"), ("no", "Limited"),
+                                               ("no", "Four"), ("yes", "Diffuse"), ("yes", "Liver"), ("yes", "Good")]),
+        ({"liver_lesion_count": 5, "tace_contraindicated": True},
+         [("yes", "Liver"), ("no", "Extrahepatic"), ("no", "Limited"), ("no", "Four"), ("yes", "Diffuse"),
+          ("yes", "Liver"), ("yes", "Good"), ("yes", "TACE")]),
         ({"liver_lobes_involved": GONE}, [("yes", "Liver"), ("no", "Extrahepatic"), ("unknown", "Limited"),
                                           ("unknown", "Diffuse")]),
         ({"liver_lesion_count": GONE}, [("unknown", "Liver")]),
@@ -256,6 +263,8 @@ def test_alerts(changes, alerts):
     [
         ("RFA", 10, {"FU-CT1M": 20, "FU-AE1M": 21}, "a month after ablation"),
         ("RFA", 30, {"FU-CT1M": 0, "FU-AE1M": 1}, "due today"),
+        ("RFA", 31, {"FU-CT1M": 14, "FU-AE1M": 0}, "the last day of the first month"),
+        ("RFA", 32, {"FU-CT1M": 13}, "the first month is over"),
         ("TACE", 40, {"FU-CT1M": 5}, "until day 45"),
         ("TACE", 46, {}, "the window has closed"),
         ("TARE", 29, {"FU-AE1M": 2, "FU-TARE-CLIN": 1, "FU-TARE-IMG": 61}, "before the first review"),
@@ -271,6 +280,15 @@ def test_follow_up_after_a_procedure_is_dated(modality, days, due, why):
     selection = answer(RADIOIODINE, last_lrt_modality=modality, days_since_lrt=days)
     found = {visit.rule: visit.due_on for visit in selection.follow_up if visit.due_on}
     assert found == {rule_id: TODAY + timedelta(days=ahead) for rule_id, ahead in due.items()}, why
+
+
+def test_what_holds_after_any_procedure_holds_after_the_last_one():
+    found = answer(RADIOIODINE, last_lrt_modality="RFA", days_since_lrt=100)
+    assert "FU-QOL" in {visit.rule for visit in found.follow_up}, "RAI leads, and RFA was done"
+
+
+def test_what_follows_local_treatment_is_left_out_where_none_was_done_and_none_leads():
+    assert not {"FU-QOL", "FU-CT-PHASES"} & {visit.rule for visit in answer(RADIOIODINE).follow_up}
 
 
 def test_follow_up_of_the_preferred_option_is_told_without_a_date():

@@ -89,6 +89,23 @@ def test_each_part_that_is_too_old_is_named_with_its_value_and_day():
     assert len(list(too_old(facts(days=90), TODAY))) == len(PARTS)
 
 
+MEASURED = {
+    "liver_lesion_count": 8, "liver_lesion_largest_diameter_mm": 25, "liver_lesion_diameters_mm": (25,) * 8,
+    "tumour_volume_ml": 300, "liver_volume_total_ml": 1500,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), MEASURED.items())
+def test_the_oldest_measurement_of_the_liver_is_the_age_of_the_images(name, value):
+    known = facts()
+    del known["liver_imaging_age_days"]
+    known["liver_lesion_count"] = Observed(8, "1.2.3", TODAY)
+    old = Observed(value, "1.2.4", TODAY - timedelta(31))
+    assert "TAREW-IMG30" in {measure.rule for measure in select({**known, name: old}, TODAY).measures}
+    new = Observed(value, "1.2.4", TODAY - timedelta(30))
+    assert "TAREW-IMG30" not in {measure.rule for measure in select({**known, name: new}, TODAY).measures}
+
+
 @pytest.mark.parametrize(
     ("days_ahead", "status", "why"),
     [
@@ -97,10 +114,9 @@ def test_each_part_that_is_too_old_is_named_with_its_value_and_day():
         (2, "contradictory_data", "imaging after the procedure it plans"),
     ],
 )
-@pytest.mark.parametrize("name", ["liver_lesion_count", "liver_lesion_largest_diameter_mm"])
-def test_images_dated_after_the_day_they_plan_contradict(name, days_ahead, status, why):
-    image = Observed(8 if name == "liver_lesion_count" else 25, "1.2.3", TODAY + timedelta(days_ahead))
-    found = select({**facts(), name: image}, TODAY)
+@pytest.mark.parametrize(("name", "value"), MEASURED.items())
+def test_images_dated_after_the_day_they_plan_contradict(name, value, days_ahead, status, why):
+    found = select({**facts(), name: Observed(value, "1.2.3", TODAY + timedelta(days_ahead))}, TODAY)
     assert found.status == status, why
     assert ("liver_imaging_after_today" in found.contradictions) is (status == "contradictory_data")
     assert (status == "recommend") is any(option.rank == 1 for option in found.options), "nothing is preferred"

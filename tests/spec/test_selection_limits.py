@@ -73,3 +73,33 @@ def test_follow_up_is_of_what_was_done_or_is_preferred_and_nothing_else():
 @pytest.mark.parametrize("series", [one for one in SERIES if one.responses], ids=lambda one: one.id)
 def test_the_responses_of_a_series_add_up_to_its_patients(series):
     assert sum(series.responses) == series.n
+
+
+BONE = {"bone_lesion_count": 1, "extrahepatic_disease_status": "stable"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tumour_volume_ml", 300), ("liver_volume_total_ml", 1500), ("lung_shunt_fraction", "0.05"),
+        ("prescribed_activity_gbq", 2), ("activity_method", "bsa"), ("predicted_lung_dose_gy", 10),
+        ("extrahepatic_deposition_on_maa", False), ("liver_lesion_count", 1), ("liver_lesion_at_hilum", False),
+    ],
+)  # fmt: skip
+def test_a_fact_of_the_liver_or_its_work_up_asks_about_the_liver_beside_the_bone(name, value):
+    found = select({one: Observed(raw, "case") for one, raw in {**BONE, name: value}.items()}, TODAY)
+    assert {"TARE", "bone_embolisation"} <= {option.modality for option in found.options}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("liver_insufficiency_severe", False), ("liver_imaging_age_days", 5), ("liver_imaging_modality", "MRI"),
+        ("liver_symptoms", []), ("liver_function_age_days", 5), ("lung_mass_kg", 1), ("liver_lesion_count", 0),
+    ],
+)  # fmt: skip
+def test_what_is_known_of_every_patient_does_not(name, value):
+    found = select({one: Observed(raw, "case") for one, raw in {**BONE, name: value}.items()}, TODAY)
+    listed = {option.modality for option in found.options}
+    assert "bone_embolisation" in listed
+    assert not {"TARE", "surgery", "lung_RFA"} & listed
