@@ -135,6 +135,7 @@ def _option(option: Option) -> dict[str, Any]:
         "rank": option.rank,
         "because": _reasons(option.because),
         "needs": list(option.needs),
+        "why_not_first": option.why_not_first,
     }
 
 

@@ -154,7 +154,8 @@ class Option:
     One treatment and its verdict.
 
     `verdict` is preferred, possible, relative_contraindication, excluded or cannot_decide; only the first three carry a
-    rank (1 is preferred, ties share a rank).
+    rank (1 is preferred, ties share a rank). `why_not_first` says of one that is offered why it stands behind the
+    preferred of its organ; empty when none leads there.
     """
 
     modality: str
@@ -162,6 +163,7 @@ class Option:
     rank: int | None
     because: tuple[Reason, ...] = ()
     needs: tuple[str, ...] = ()
+    why_not_first: str = ""
 
 
 @dataclass(frozen=True, slots=True)

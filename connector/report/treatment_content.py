@@ -73,7 +73,11 @@ def recommendation(request: WriteRequest) -> Content:
 def _needs(assessment: Assessment) -> list[str]:
     """What the selection needs; the needs of response and dose stand in their own parts."""
     said = ("response cannot be decided: ", "absorbed dose cannot be decided: ")
-    return [f"{need[:1].upper()}{need[1:]}" for need in assessment.needs if not need.startswith(said)]
+    return [_sentence(need) for need in assessment.needs if not need.startswith(said)]
+
+
+def _sentence(said: str) -> str:
+    return f"{said[:1].upper()}{said[1:]}"
 
 
 def _sources(names: Iterable[str]) -> str:
@@ -102,6 +106,7 @@ def _option(option: Option) -> Content:
         "verdict_in_words": words.VERDICTS.get(option.verdict, option.verdict),
         "because": [_reason(reason) for reason in shown],
         "more": f"and {more} more rule{'s' if more > 1 else ''}" if more else "",
+        "why_not_first": "" if against else _sentence(option.why_not_first.replace("_", " ")),
         "needs": words.listed(map(in_words, option.needs), MOST_NEEDS, words.ELSEWHERE),
     }
 

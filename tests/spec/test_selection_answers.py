@@ -184,6 +184,43 @@ def test_ties_share_a_rank_and_rank_1_stays_empty_when_nothing_may_lead():
 
 
 @pytest.mark.parametrize(
+    ("base", "changes", "modality", "expected"),
+    [
+        (DIFFUSE, {}, "TACE", ""),
+        (DIFFUSE, {}, "TARE", "behind TACE: the pathway leads to TACE"),
+        (DIFFUSE, {}, "systemic_therapy", "behind TACE: no source prefers or indicates it in this case"),
+        (DIFFUSE, {}, "RFA", "behind TACE: 1 relative contraindication"),
+        (DIFFUSE, {"renal_failure": True, "contrast_media_allergy": True}, "TARE", ""),
+        (DIFFUSE, {}, "RAI", ""),
+        (LIMITED, {}, "MWA", "behind RFA: fewer or weaker statements of the sources speak for it"),
+        (LIMITED, {}, "laser", "behind RFA: it is marginal and experimental, and never first"),
+        (LIMITED, {"ablation_contraindicated": True, "liver_lesion_near_bile_duct": True}, "RFA",
+         "behind TACE: 2 relative contraindications"),
+        (LIMITED, {"surgical_candidate": True, "resection_feasible": True, "patient_declined_modalities": ["surgery"]},
+         "TACE", "behind RFA or MWA: the pathway leads to RFA or MWA"),
+        (LUNG, {}, "systemic_therapy", "behind lung_RFA: no source prefers or indicates it in this case"),
+    ],
+)  # fmt: skip
+def test_an_offered_option_says_why_it_is_not_first(base, changes, modality, expected):
+    found = next(option for option in answer(base, **changes).options if option.modality == modality)
+    assert found.why_not_first == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule_id"),
+    [
+        ({"liver_lobes_involved": "unilobar", "liver_lesion_count": 4}, "F2-N1-FOUR"),
+        ({"liver_tumour_burden_percent": Decimal("70.1")}, "TARE-REL-BURDEN70"),
+        ({"pregnancy_status": "pregnant"}, "GEN-DER-PREG"),
+        ({"histology": "PDTC"}, "GEN-MDT-ENDO"),
+    ],
+)
+def test_the_board_is_told_what_leaves_the_case_to_it(changes, rule_id):
+    found = next(option for option in answer(DIFFUSE, **changes).options if option.modality == "board_only")
+    assert rule_id in {reason.rule for reason in found.because}
+
+
+@pytest.mark.parametrize(
     ("changes", "nodes"),
     [
         ({}, [("yes", "Liver"), ("no", "Extrahepatic"), ("yes", "Limited"), ("no", "Surgery"), ("no", "Near"),

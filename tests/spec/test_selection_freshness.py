@@ -61,6 +61,7 @@ def test_a_child_pugh_score_is_computed_from_fresh_parts_only(days, ages, comput
     assert ("albi_grade" in found.values) is computed
     assert ("child_pugh_score" in found.missing) is not computed, "it is asked for"
     assert (tare(found).verdict == "possible") is computed, "without the score TARE is not offered"
+    assert (found.status == "recommend") is computed, "nor is TACE while old parts may speak against it"
     assert ("HOUSE-LIVER-FUNCTION-STALE" in {measure.rule for measure in found.measures}) is not computed
 
 

@@ -216,3 +216,16 @@ def test_a_change_to_nothing_says_why():
     _, changes = changes_of({**DIFFUSE, "tumour_multifocal": True, "patient_declined_modalities": []})
     texts = [change.text for change in changes if change.fact == "patient_declined_modalities"]
     assert any("{TACE}" in text for text in texts)
+
+
+def test_liver_tests_that_grow_too_old_leave_the_answer_open():
+    """Pugh 1973: bilirubin past 51 (3), albumin of 28 to 35 (2), and 1 for each other part: 8, past the limit of B7."""
+    parts = {
+        "bilirubin_total_umol_l": 52, "albumin_g_l": 30, "inr": "1.1", "ascites_grade": "none",
+        "encephalopathy_grade": 0, "liver_function_age_days": 30,
+    }  # fmt: skip
+    facts = {name: raw for name, raw in DIFFUSE.items() if name != "child_pugh_score"}
+    selection, changes = changes_of({**facts, **parts})
+    assert [option.modality for option in selection.options if option.rank == 1] == ["board_only"]
+    (aged,) = [change for change in changes if change.fact == "liver_function_age_days"]
+    assert (aged.after, aged.status) == (31, "cannot_decide"), "old parts that spoke against TACE do not open it"

@@ -14,7 +14,7 @@ from connector.core.selection import conflicts, contradictions, derived, needs, 
 from connector.core.selection.follow_up import follow_up
 from connector.core.selection.freshness import dated
 from connector.core.selection.pathway import Path, walk_figure_2
-from connector.core.selection.ranking import Standing, ranks, standing
+from connector.core.selection.ranking import Standing, ranks, set_back, standing
 from connector.core.selection.reading_order import (
     ASKS,
     BACKGROUND,
@@ -95,6 +95,7 @@ class _Ranked:
     modality: str
     verdict: _Verdict
     rank: int | None
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +246,11 @@ class _Case:
             closed = self.board_leads or undecided[site.name] or (site is sites.LIVER and _is_dead_end(path, verdicts))
             standings = [self.standing(option, path) for option in offered]
             rank = ranks(standings, first_is_open=not closed)
-            ordered = sorted(offered, key=lambda option: rank[option])
-            rest = [option for option in listed[site.name] if option not in rank]
-            found += [_Ranked(option, verdicts[option], rank.get(option)) for option in (*ordered, *rest)]
+            leaders = [one for one in standings if rank[one.modality] == 1]
+            for one in sorted(standings, key=lambda one: rank[one.modality]):
+                behind = set_back(one, leaders) if leaders and one not in leaders else ""
+                found.append(_Ranked(one.modality, verdicts[one.modality], rank[one.modality], behind))
+            found += [_Ranked(option, verdicts[option], None) for option in listed[site.name] if option not in rank]
         return tuple(found)
 
     def option(self, ranked: _Ranked) -> Option:
@@ -256,7 +259,7 @@ class _Case:
         rules = self.speaking.get(ranked.modality, [])
         if ranked.modality == "board_only":
             rules = [*rules, *(RULE[rule] for rule in BOARD_DECIDES if rule in self.fired_ids)]
-        return Option(ranked.modality, word, ranked.rank, self.because(rules), ranked.verdict.needs)
+        return Option(ranked.modality, word, ranked.rank, self.because(rules), ranked.verdict.needs, ranked.behind)
 
     def because(self, rules: Iterable[Rule]) -> tuple[Reason, ...]:
         """Reasons, strongest word first as the rules are walked; static background is left to `rules --explain`."""

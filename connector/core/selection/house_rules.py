@@ -75,7 +75,7 @@ RULES: tuple[Rule, ...] = (
     _measure(
         "HOUSE-LIVER-FUNCTION-STALE",
         STALE,
-        LIVER_LOCOREGIONAL,
+        (),  # it says why nothing is offered
         f"Repeat bilirubin, albumin, INR and the search for ascites and encephalopathy: one of them is older than "
         f"{MOST_DAYS} days (the limit that the sources give for images), so no Child-Pugh score is computed from them.",
     ),

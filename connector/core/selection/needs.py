@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from connector.core.catalogue import FACTS, Facts
 from connector.core.fact_types import Fact
 from connector.core.rules import ALWAYS, AnyOf, Condition, Rule, Values
+from connector.core.selection.freshness import STALE
 from connector.core.vocabulary import (
     ABLATION,
     BONE_LOCOREGIONAL,
@@ -59,6 +60,8 @@ ELIGIBILITY: tuple[Need, ...] = (
     _need(Facts.life_expectancy_months, ("TARE",)),
     _need(Facts.clinical_liver_failure, ("TARE",)),
     _need(Facts.child_pugh_score, ("TARE",)),
+    # Parts that are too old may have spoken against it: to refuse them must not open what they closed.
+    _need(Facts.child_pugh_score, ("TACE", "TAE", "ablation_plus_TACE"), STALE),
     _need(Facts.portal_vein_thrombosis, ("TARE",)),
     _need(Facts.liver_tumour_burden_percent, ("TARE",)),
     _need(Facts.liver_imaging_age_days, ("TARE",)),

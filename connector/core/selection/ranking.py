@@ -50,6 +50,23 @@ def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str]) 
     return Standing(modality, (against, cannot_lead, not is_target, medals))
 
 
+def set_back(one: Standing, leaders: Sequence[Standing]) -> str:
+    """Say why an offered option stands behind those of rank 1: the first part of the keys in which they differ."""
+    names = " or ".join(leader.modality for leader in leaders)
+    against, cannot_lead, not_a_target, _ = one.key
+    if against:
+        why = f"{against} relative contraindication{'s' if against > 1 else ''}"
+    elif one.modality in NEVER_FIRST:
+        why = "it is marginal and experimental, and never first"
+    elif cannot_lead:
+        why = "no source prefers or indicates it in this case"
+    elif not_a_target and not leaders[0].key[2]:
+        why = f"the pathway leads to {names}"
+    else:
+        why = "fewer or weaker statements of the sources speak for it"
+    return f"behind {names}: {why}"
+
+
 def ranks(standings: Sequence[Standing], *, first_is_open: bool) -> dict[str, int]:
     """
     Give every option its rank; equal keys share one.

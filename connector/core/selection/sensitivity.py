@@ -181,7 +181,7 @@ def _deciding() -> frozenset[str]:
     by_rules = [rule.when.facts for rule in RULES if rule.verdict in WEIGHED]
     by_needs = [need.when.facts | {need.fact} for need in (*ELIGIBILITY, *PRESCRIPTION)]
     by_contradictions = [row.when.facts for row in CONTRADICTIONS]
-    by_derivation = [frozenset(row.inputs) for row in DERIVATIONS]
+    by_derivation = [frozenset(row.inputs).union(row.unless.facts if row.unless else ()) for row in DERIVATIONS]
     return frozenset().union(*by_rules, *by_needs, *by_contradictions, *by_derivation)
 
 
