@@ -22,6 +22,7 @@ OFFERED = ("preferred", "possible", "relative_contraindication")
 _WEIGHING = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verdict.INDICATES})
 _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 
+NEXT = 2  # a board compares the first two; the machine-readable result has them all
 # Two pages hold so many; what is left out is counted. Alerts, contradictions and objections are never left out.
 MOST_REASONS_OF_PREFERRED = 3
 MOST_REASONS = 1
@@ -106,7 +107,7 @@ def _option(option: Option) -> Content:
         "verdict_in_words": words.VERDICTS.get(option.verdict, option.verdict),
         "because": [_reason(reason) for reason in shown],
         "more": f"and {more} more rule{'s' if more > 1 else ''}" if more else "",
-        "why_not_first": "" if against else _sentence(option.why_not_first.replace("_", " ")),
+        "why_not_first": "" if against or option.rank != NEXT else _sentence(option.why_not_first.replace("_", " ")),
         "needs": words.listed(map(in_words, option.needs), MOST_NEEDS, words.ELSEWHERE),
     }
 
