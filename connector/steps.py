@@ -10,9 +10,19 @@ from sqlalchemy.exc import OperationalError
 from connector.contract.assessment import render
 from connector.contract.earlier import read_earlier
 from connector.contract.reading import dumps
-from connector.core.errors import ConnectorError, Refused, TryLater
+from connector.core.errors import ConnectorError, ImpossibleInput, Refused, TryLater
 from connector.core.matching import TwoPatients
-from connector.flow import Flow, Gathered, Outcome, Subject, assessment_day, deliver, digest_of, outcome_of
+from connector.flow import (
+    RELEASE_HINT,
+    Flow,
+    Gathered,
+    Outcome,
+    Subject,
+    assessment_day,
+    deliver,
+    digest_of,
+    outcome_of,
+)
 from connector.logs import get_logger
 from connector.orders import Orders
 from connector.ports import Destination, Withdrawer
@@ -20,6 +30,7 @@ from connector.routing import Routing, every_study
 from connector.store import contradicting
 from connector.store.completeness import Completeness, complete_fetched
 from connector.store.desk import Desk
+from connector.store.holds import Holds
 from connector.store.jobs import Lease, LeaseLost, back_off_seconds
 from connector.store.ledger import SqlLedger, StudyRow
 from connector.store.withdrawals import WITHDRAWING, Withdrawals
@@ -81,6 +92,7 @@ class Steps:
         self._follow_seconds = follow_days * 86400.0
         self._withdrawers = withdrawers
         self._withdrawals = Withdrawals(ledger)
+        self._holds = Holds(ledger)
         self._tracing = tracing
         self._now = now
 
@@ -158,6 +170,7 @@ class Steps:
             with self._ledger.transaction() as connection:
                 self._ledger.jobs.done(connection, lease)
             return ()
+        self._refuse_held(self._holds.of_case(study.case_ref))
         self._trace_reception(lease, study)
         told = self._fetch_priors(study)
         before, study = study, self._ledger.study(lease.ref) or study
@@ -275,6 +288,8 @@ class Steps:
                 else:
                     self._ledger.withhold(connection, lease)
             return ()
+        if not takes_back:
+            self._refuse_held(self._holds.of_study(document.study_instance_uid))
         # A report that was parked and replayed late must not replace a newer one in the EHR; a PACS keeps both.
         if document.destination == "ehr" and self._ledger.is_superseded(lease.ref):
             note = "not sent: a newer assessment of the study has taken its place"
@@ -285,6 +300,12 @@ class Steps:
             self._withdrawals.arrived(connection, document)
             self._ledger.tell(connection, kind="delivered", ref=document.identity, detail=note or document.kind)
         return ()
+
+    @staticmethod
+    def _refuse_held(why: str | None) -> None:
+        """Raise ImpossibleInput for a case that is held until a person compared."""
+        if why is not None:
+            raise ImpossibleInput(f"{why}: compare images and record; if they are of one person, {RELEASE_HINT}")
 
     def _withdraw(self, lease: Lease) -> Sequence[str]:
         """Take back what was sent of a study that is a wrong patient's."""

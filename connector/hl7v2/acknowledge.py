@@ -7,6 +7,7 @@ from connector.hl7v2.message import CHARSETS, CONDITIONS, BadMessage, Header, Pl
 
 # Since when a fault has its own fields (ERR-2 and following).
 _ERR_BY_FIELDS = (2, 5)
+_STRUCTURE_NAMED = (2, 3, 1)  # since when MSH-9 has a third component
 _ESCAPES = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\", "\r": " ", "\n": " "}
 NOBODY = Header(("", ""), ("", ""), "", "", "", "P", "2.5", "", "", "")
 
@@ -37,7 +38,8 @@ def batch(answers: Sequence[bytes], *, now: datetime) -> bytes:
 
 
 def _acknowledge(header: Header, code: str, fault: BadMessage | None, *, now: datetime, control_id: str) -> bytes:
-    kind = f"ACK^{_escaped(header.trigger)}^ACK" if header.trigger else "ACK"
+    structure = "^ACK" if _version(header) >= _STRUCTURE_NAMED else ""
+    kind = f"ACK^{_escaped(header.trigger)}{structure}" if header.trigger else "ACK"
     msh = ["MSH", "^~\\&", *map(_escaped, (*header.receiving, *header.sending)), _stamp(now), "", kind, control_id,
            _escaped(header.processing_id or "P"), _escaped(header.version or "2.5"), "", "", "", "", "",
            _escaped(header.charset)]  # fmt: skip
@@ -61,8 +63,9 @@ def _error(header: Header, fault: BadMessage) -> str:
 
 
 def _version(header: Header) -> tuple[int, ...]:
-    numbers = [int(part) for part in header.version.split(".")[:2] if part.isdecimal()]
-    return tuple(numbers) if len(numbers) == 2 else _ERR_BY_FIELDS  # noqa: PLR2004 - major and minor
+    parts = header.version.split(".")
+    known = len(parts) > 1 and all(part.isascii() and part.isdecimal() and len(part) < 4 for part in parts)  # noqa: PLR2004 - a version's number
+    return tuple(map(int, parts)) if known else _ERR_BY_FIELDS
 
 
 def _escaped(value: str) -> str:

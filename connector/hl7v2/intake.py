@@ -13,6 +13,7 @@ from connector.core.case import Identifier
 from connector.core.errors import TryLater
 from connector.durable import write_durably
 from connector.hl7v2.acknowledge import NOBODY, acknowledgements, batch
+from connector.hl7v2.merges import read_merges
 from connector.hl7v2.message import BadMessage, Header, Place, Segments, decode, messages_in, parse
 from connector.hl7v2.orders import read_orders
 from connector.hl7v2.patient import identifiers_of
@@ -27,8 +28,11 @@ KINDS = {
     ("ORU", "R01"): "results of the laboratory or of radiology",
     ("ORM", "O01"): "an order, as RIS of HL7 2.3 to 2.5 send it",
     ("OMI", "O23"): "an imaging order",
+    ("ADT", "A40"): "two numbers of a patient become one: the cases of both are held for a person",
 }
 _PRODUCTION = "P"
+# What waits for a person; the sender of what comes beyond it hears the refusal, and keeps its message.
+MOST_ASIDE, MOST_ASIDE_BYTES = 1000, 256 * 2**20
 
 
 class Book(Protocol):
@@ -44,8 +48,9 @@ class Book(Protocol):
         results: Sequence[KeptResult] = (),
         cases: Collection[str] = (),
         orders: Sequence[dict[str, Any]] = (),
+        merged: bool = False,
     ) -> None:
-        """Note a message with all that follows from it."""
+        """Note a message with all that follows from it; the cases whose numbers are `merged` are held."""
 
     def set_aside(self, heard: Heard, *, reason: str, path: str, cases: Collection[str] = ()) -> None:
         """Note a message that a person must look at, and the cases that its patient may be."""
@@ -99,8 +104,13 @@ class Intake:
             header = message.header
             if header.message_type == "ACK":
                 return []  # an acknowledgement of an acknowledgement would never end
-            self._check(header)
+            self._check(header, decoded)
             self._take(message, content)
+        except NotAllowed as fault:
+            # Its content is none of ours to keep, and a stranger must not fill the disk.
+            log.warning("sender_refused", kind=header.message_type)
+            self._note_stranger(header, fault)
+            return acknowledgements(header, fault, now=self._now(), new_id=_new_id)
         except BadMessage as fault:
             return self._refuse(header, content, fault, self._cases(message))
         except TryLater as fault:
@@ -111,13 +121,15 @@ class Intake:
             return self._refuse(header, content, BadMessage(207, says), self._cases(message))
         return acknowledgements(header, None, now=self._now(), new_id=_new_id)
 
-    def _check(self, header: Header) -> None:
+    def _check(self, header: Header, decoded: str) -> None:
         """Raise BadMessage for what is not taken whatever it holds."""
+        if "\0" in decoded:
+            raise BadMessage(102, "the message holds a NUL character, which no text has: have the sender mended")
         application, facility = header.sending
         allowed = self._policy.allowed
         if allowed and application not in allowed and f"{application}/{facility}" not in allowed:
             says = "the sending application is not in CONNECTOR_HL7_ALLOWED_SENDERS"
-            raise BadMessage(103, says, Place("MSH", 1, 3), rejects=True)
+            raise NotAllowed(103, says, Place("MSH", 1, 3), rejects=True)
         if not header.control_id:
             raise BadMessage(101, "MSH-10 holds no control id", Place("MSH", 1, 10))
         if not header.version.startswith("2."):
@@ -136,6 +148,10 @@ class Intake:
             return
         if message.header.message_type == "ORU":
             self._take_results(message, heard)
+        elif message.header.message_type == "ADT":
+            numbers = read_merges(message, self._policy.reading.issuers)
+            cases = {case for number in numbers for case in self._policy.case_refs([number])}
+            self._book.take(heard, cases=cases, merged=True)
         else:
             orders = read_orders(message, self._policy.reading.issuers)
             cases = {case for order in orders for case in self._policy.case_refs(order.identifiers)}
@@ -177,6 +193,9 @@ class Intake:
         try:
             heard = _heard(header, content)
             path = self._aside / f"{heard.digest}.hl7"
+            if not path.exists() and self._is_full():
+                log.warning("message_not_kept", reason="too many messages wait for a person", kind=header.message_type)
+                return acknowledgements(header, fault, now=self._now(), new_id=_new_id)
             write_durably(path, content)
             path.chmod(0o600)
             self._book.set_aside(heard, reason=fault.says, path=str(path), cases=cases)
@@ -185,12 +204,33 @@ class Intake:
             log.warning("message_not_kept", exception_type=type(lost).__name__, kind=header.message_type)
         return acknowledgements(header, fault, now=self._now(), new_id=_new_id)
 
+    def _is_full(self) -> bool:
+        """Whether so many messages wait that the sender had better keep the next one."""
+        sizes = [one.stat().st_size for one in self._aside.iterdir()] if self._aside.is_dir() else []
+        return len(sizes) >= MOST_ASIDE or sum(sizes) >= MOST_ASIDE_BYTES
+
+    def _note_stranger(self, header: Header, fault: BadMessage) -> None:
+        """One row for all that are not on the list, so that a person sees the last one that tried."""
+        sender = "/".join(filter(None, header.sending)).replace("\0", "")[:255]
+        name = sha256(b"not on the list of senders").hexdigest()
+        try:
+            self._book.set_aside(Heard(name, name, sender, "not allowed"), reason=fault.says, path="")
+        except TryLater:
+            log.warning("message_not_kept", exception_type="TryLater", kind=header.message_type)
+
+
+class NotAllowed(BadMessage):
+    """The sender is not on the list."""
+
 
 def _heard(header: Header, content: bytes) -> Heard:
     digest = sha256(content).hexdigest()
     named = "\x1f".join((*header.sending, header.control_id)) if header.control_id else digest
     kind = "^".join(part for part in (header.message_type, header.trigger) if part)
-    return Heard(sha256(named.encode()).hexdigest(), digest, "/".join(filter(None, header.sending))[:255], kind[:16])
+    sender = "/".join(filter(None, header.sending)).replace("\0", "")[:255]  # PostgreSQL keeps no NUL
+    return Heard(
+        sha256(named.encode("utf-8", "surrogatepass")).hexdigest(), digest, sender, kind.replace("\0", "")[:16]
+    )
 
 
 def _seconds(spoken_at: str) -> float:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from connector.store import tables as t
+from connector.store.holds import let_go
 from connector.store.ledger import SqlLedger
 from connector.store.withdrawals import STEP, WITHDRAWING, ask_withdrawal
 
@@ -114,6 +115,7 @@ class Acts:
         return Done(True, "Done.", study.case_ref)
 
     def _release(self, connection: sa.Connection, act: Act, case_ref: str) -> None:
+        let_go(self._ledger, connection, case_ref)
         self._change_study(connection, act.ref, identity_released_at=self._now())
         self._ledger.ask_assessment(connection, act.ref, case_ref)
 

@@ -13,6 +13,7 @@ from connector.store import tables as t
 from connector.store.cards import CardShelf
 from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
+from connector.store.holds import let_go
 from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import NEVER_ASSESSED, SqlLedger
 from connector.store.messages import MessageBook
@@ -166,6 +167,7 @@ class Desk:
                 raise BadCase("ID", study_instance_uid, "no such study: `connector status` lists what is set aside")
             if row.state == "rejected":
                 raise BadCase("ID", study_instance_uid, "is marked as a wrong patient's: take that back first")
+            let_go(self._ledger, connection, row.case_ref)
             connection.execute(
                 sa.update(t.study)
                 .where(t.study.c.study_instance_uid == study_instance_uid)

@@ -4,7 +4,9 @@ import json
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from connector.core.errors import TryLater
 from connector.ports import Heard, KeptResult
 from connector.store import tables as t
 from connector.store.engine import for_reading
+from connector.store.holds import hold
 from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import NEVER_ASSESSED, SqlLedger
 
@@ -56,9 +59,12 @@ class MessageBook:
         results: Sequence[KeptResult] = (),
         cases: Collection[str] = (),
         orders: Sequence[dict[str, Any]] = (),
+        merged: bool = False,
     ) -> None:
         """
         Note a message with all that follows from it, in one transaction.
+
+        The cases whose numbers were `merged` are held until a person compared the images with the record.
 
         Results are kept unless a later word of the laboratory is known. The newest study of each of the `cases` is
         assessed again when a result is new; else the EHR is looked at for it in the next round.
@@ -73,8 +79,13 @@ class MessageBook:
                 connection, heard, "taken", context=json.dumps(orders) if orders else None,
                 case_ref=min(known or cases, default=None),
             )  # fmt: skip
+            if merged:
+                why = f"the hospital merged this patient's number with another one ({heard.kind} of {heard.sender})"
+                hold(self._ledger, connection, known, why)
             for case_ref, study in known.items():
-                if case_ref in changed:
+                if merged:
+                    pass
+                elif case_ref in changed:
                     self._ledger.ask_assessment(connection, study, case_ref)
                 elif not results:
                     connection.execute(
@@ -82,7 +93,7 @@ class MessageBook:
                     )
                 self._ledger.tell(
                     connection,
-                    kind="message",
+                    kind="patients_merged" if merged else "message",
                     ref=heard.id,
                     case_ref=case_ref,
                     detail=f"{heard.kind} of {heard.sender}",
@@ -95,6 +106,9 @@ class MessageBook:
         It goes with the one of the `cases` of which there are images, as far as its patient could be read.
         """
         with self._writing() as connection:
+            here = sa.select(t.message.c.state).where(t.message.c.id == heard.id)
+            if connection.execute(here).scalar_one_or_none() == "taken":
+                heard = replace(heard, id=sha256(f"{heard.id}{heard.digest}".encode()).hexdigest())
             case_ref = min(self._known(connection, cases) or cases, default=None)
             self._note(connection, heard, "set_aside", reason=reason, path=path, case_ref=case_ref)
             self._ledger.tell(connection, kind="message_set_aside", ref=heard.id, detail=reason, case_ref=case_ref)

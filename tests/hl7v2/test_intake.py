@@ -6,8 +6,11 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 from hl7_case import OBR, PID, acknowledged, bilirubin, block, header, make_door, oru, with_images
+from hl7apy.consts import VALIDATION_LEVEL
+from hl7apy.parser import parse_message, parse_segments
 from ledger_case import receipt
 
+from connector.hl7v2 import intake
 from connector.hl7v2.intake import KINDS
 from connector.store import tables as t
 from connector.store.erase import Eraser
@@ -17,6 +20,7 @@ ORDER = (
     "ORC|NW|P77^HIS|A77^RIS||SC",
     "OBR|1|P77^HIS|A77^RIS|CTLIV^CT liver three phases^L|||||||||||||||ACC-77||||||CT",
 )
+MRG = "MRG|777^^^HOSPITAL&1.2.36.146&ISO^MR"
 IPC = "IPC|ACC-78|RP1|1.2.840.99.1|SPS1|CT"
 
 
@@ -28,7 +32,15 @@ IPC = "IPC|ACC-78|RP1|1.2.840.99.1|SPS1|CT"
         (oru(version="2.3"), "AA", None, "an older version"),
         (block(header(kind="ORM^O01"), PID, *ORDER), "AA", None, "an order of 2.3 to 2.5"),
         (block(header(kind="OMI^O23^OMI_O23"), PID, *ORDER, IPC), "AA", None, "an imaging order"),
-        (block(header(kind="ADT^A01"), PID), "AR", ("MSH^1^9", "200"), "a kind that is not taken"),
+        (block(header(kind="DFT^P03"), PID), "AR", ("MSH^1^9", "200"), "a kind that is not taken"),
+        (block(header(kind="ADT^A01"), PID), "AR", ("MSH^1^9^1^2", "201"), "an admission"),
+        (block(header(kind="ADT^A40"), PID, MRG), "AA", None, "two numbers become one"),
+        (block(header(kind="ADT^A40"), PID), "AE", ("MRG^1", "100"), "a merge that says not of what"),
+        (block(header(kind="ADT^A40"), MRG, PID), "AE", ("MRG^1", "100"), "a merge into nobody"),
+        (block(header(kind="ADT^A40"), PID, PID, MRG), "AE", ("PID^1", "100"), "half a merge"),
+        (block(header(kind="ADT^A40"), PID, "MRG|"), "AE", ("MRG^1^1", "101"), "a merge of no number"),
+        (oru(control_id="1\0"), "AE", ("MSH^1", "102"), "a NUL"),
+        (oru().replace(b"LIS^", b"LI\0S^"), "AE", ("MSH^1", "102"), "a NUL in the sender's name"),
         (block(header(kind="ORU^W01"), PID), "AR", ("MSH^1^9^1^2", "201"), "waveforms"),
         (oru().replace(b"|P|2.5.1", b"|T|2.5.1"), "AR", ("MSH^1^11", "202"), "a test in production"),
         (oru(version="3"), "AR", ("MSH^1^12", "203"), "no v2"),
@@ -292,7 +304,7 @@ def test_a_case_that_is_forgotten_leaves_no_message_and_no_result(door):
 
 
 def test_the_kinds_are_those_of_the_statement():
-    assert set(KINDS) == {("ORU", "R01"), ("ORM", "O01"), ("OMI", "O23")}
+    assert set(KINDS) == {("ORU", "R01"), ("ORM", "O01"), ("OMI", "O23"), ("ADT", "A40")}
     assert acknowledged(b"MSH|^~\\&\r")["MSH"][2] == "^~\\&"
 
 
@@ -312,3 +324,50 @@ def test_a_field_that_slipped_into_another_place_is_neither_logged_nor_kept_with
     captured = capsys.readouterr()
     assert "OBX-2" in waiting["reason"]
     assert "lesion" not in (json.dumps(ack) + waiting["reason"] + captured.out + captured.err).lower()
+
+
+def test_a_refused_message_that_uses_a_control_id_again_leaves_what_was_taken_as_it_is(door):
+    good = oru(control_id="5")
+    assert door.code(good) == "AA"
+    assert door.code(oru(bilirubin("17,5"), control_id="5")) == "AE"
+    assert sorted(row.state for row in door.rows(t.message)) == ["set_aside", "taken"]
+    assert door.code(good) == "AA"
+    assert len(door.results()) == 1
+    assert len(door.book.waiting()) == 1, "the person still sees the refused one"
+
+
+def test_strangers_leave_one_row_and_no_file(tmp_path):
+    door = make_door(tmp_path, allowed=frozenset({"RIS"}))
+    for number in range(5):
+        assert door.code(oru(control_id=str(number)).replace(b"LIS^", f"X{number}^".encode())) == "AR"
+    assert not door.aside.exists()
+    (waiting,) = door.book.waiting()
+    assert (waiting["sender"], waiting["kind"]) == ("X4/LAB", "not allowed")
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(2, 10**9), (10, 2 * len(oru(bilirubin("x"), control_id="1")))])
+def test_what_waits_for_a_person_is_bounded_and_the_sender_hears_its_refusal_all_the_same(
+    door, monkeypatch, most, most_bytes
+):
+    monkeypatch.setattr(intake, "MOST_ASIDE", most)
+    monkeypatch.setattr(intake, "MOST_ASIDE_BYTES", most_bytes)
+    assert [door.code(oru(bilirubin("x"), control_id=str(number))) for number in range(4)] == ["AE"] * 4
+    assert len(list(door.aside.iterdir())) == len(door.book.waiting()) == 2
+    assert door.code(oru(bilirubin("17"), control_id="0")) == "AA", "one that comes right makes room"
+    assert len(list(door.aside.iterdir())) == 1
+
+
+@pytest.mark.parametrize("version", ["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6"])
+@pytest.mark.parametrize("accept", ["", "AL"])
+def test_another_library_finds_our_acknowledgements_valid(door, version, accept):
+    """hl7apy knows the structure, the cardinalities and the data types of every version."""
+    for number, (content, code) in enumerate((((), "A"), ((bilirubin("x"),), "E"))):
+        (ack,) = door.intake.answer(oru(*content, version=version, accept=accept, control_id=str(number)))
+        strict = VALIDATION_LEVEL.STRICT
+        if version != "2.3":  # there MSH-9 names no structure that the judge could go by
+            assert parse_message(ack.decode(), validation_level=strict).validate(report_file=None)
+        read = {one.name: one for one in parse_segments(ack.decode(), version=version, validation_level=strict)}
+        assert all(one.validate(report_file=None) for one in read.values())
+        assert list(read)[:2] == ["MSH", "MSA"]
+        assert (read["MSA"].msa_1.value, read["MSA"].msa_2.value) == (f"{'C' if accept else 'A'}{code}", str(number))
+        assert read["MSH"].msh_12.value == version
