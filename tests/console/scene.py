@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -142,24 +144,32 @@ def _job(uid: str, place: int) -> dict:
     }  # fmt: skip
 
 
-def _instance(folder: Path, number: int) -> dict:
-    """One of 2,000 small planes, in an order that their names do not tell."""
-    uid = f"2.25.2000.{(number * 7) % PLANES + 1}"
+@cache
+def _plane() -> bytes:
+    """One small plane; UID and height have as many letters as those of every other, and stand nowhere else."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = uid
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "2.25.2000.0000"
     dataset.PatientID, dataset.PatientName, dataset.Modality = "-1", "Large^Study", "CT"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = LARGE_STUDY, "2.25.2000.0"
-    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = [0, 0, number], [1, 0, 0, 0, 1, 0]
+    dataset.ImagePositionPatient, dataset.ImageOrientationPatient = ["0", "0", "9999"], [1, 0, 0, 0, 1, 0]
     dataset.Rows = dataset.Columns = 16
     dataset.PixelSpacing, dataset.SamplesPerPixel, dataset.PhotometricInterpretation = [1, 1], 1, "MONOCHROME2"
     dataset.BitsAllocated = dataset.BitsStored = 16
     dataset.HighBit, dataset.PixelRepresentation = 15, 0
     dataset.PixelData = bytes(512)
+    made = BytesIO()
+    dataset.save_as(made, enforce_file_format=True)
+    return made.getvalue()
+
+
+def _instance(folder: Path, number: int) -> dict:
+    """One of 2,000 small planes, in an order that their names do not tell."""
+    uid = f"2.25.2000.{(number * 7) % PLANES + 1000}"
     path = folder / f"{uid}.dcm"
-    dataset.save_as(path, enforce_file_format=True)
+    path.write_bytes(_plane().replace(b"2.25.2000.0000", uid.encode()).replace(b"\\9999", f"\\{number:04}".encode(), 1))
     return {
         "sop_instance_uid": uid, "sop_class_uid": CTImageStorage, "study_instance_uid": LARGE_STUDY,
         "series_instance_uid": "2.25.2000.0", "transfer_syntax_uid": ExplicitVRLittleEndian, "path": str(path),

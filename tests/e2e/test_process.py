@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import connector, last_line, tree
+from commands import connector, connector_here, last_line, tree
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
@@ -21,9 +21,9 @@ def processed(demo_case: DemoCase, tmp_path_factory: pytest.TempPathFactory) -> 
     return out, json.loads(done.stdout)
 
 
-def _process(case: DemoCase, dicom: Path, bundle: Path, out: Path):
+def _process(case: DemoCase, dicom: Path, bundle: Path, out: Path, run: Callable = connector):
     arguments = ("process", "--dicom", dicom, "--fhir", bundle, "--out", out)
-    return connector(*arguments, patient_issuers=case.patient_issuers)
+    return run(*arguments, patient_issuers=case.patient_issuers)
 
 
 def test_the_case_gives_every_document_that_the_service_would_send(processed) -> None:
@@ -67,12 +67,12 @@ def _edit(path: Path, change: Callable[[Dataset], None]) -> None:
 
 
 def _truncate(folder: Path) -> None:
-    path = next((folder / "study-3/ct").iterdir())
+    path = min((folder / "study-3/ct").iterdir())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def _foreign_syntax(folder: Path) -> None:
-    path = next((folder / "study-3/ct").iterdir())
+    path = sorted((folder / "study-3/ct").iterdir())[1]
     path.write_bytes(
         path.read_bytes().replace(dcmread(path).file_meta.TransferSyntaxUID.encode(), b"1.2.840.10008.1.9.9", 1)
     )
@@ -91,50 +91,51 @@ def _counts(folder: Path) -> None:
         _edit(path, lambda dataset: setattr(dataset, "Units", "CNTS"))
 
 
+OF_FILES = [
+    (_truncate, "study-3/ct", "truncated"),
+    (_foreign_syntax, "study-3/ct", "ransfer"),
+    (_no_dicom, "notes.txt", "DICOM"),
+    (_no_source_images, "study-1/seg", "images"),
+    (_counts, "study-3/pet", "counts"),
+]
+OF_OBSERVATIONS = [
+    ("demo-bilirubin", {"valueQuantity": {"value": 1, "unit": "furlong", "code": "[fur_us]",
+                                          "system": "http://unitsofmeasure.org"}}, "unit"),
+    ("demo-albumin", {"status": "entered-in-error"}, "entered-in-error"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def spoiled(demo_case: DemoCase, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The summary of one run over everything that is wrong with single files and Observations, all at once."""
+    folder = tmp_path_factory.mktemp("spoiled")
+    shutil.copytree(demo_case.dicom, folder / "dicom")
+    for spoil, _, _ in OF_FILES:
+        spoil(folder / "dicom")
+    record = json.loads(demo_case.bundle.read_text())
+    changes = {name: change for name, change, _ in OF_OBSERVATIONS}
+    for entry in record["entry"]:
+        entry["resource"].update(changes.get(entry["resource"]["id"], {}))
+    (folder / "record.json").write_text(json.dumps(record))
+    done = _process(demo_case, folder / "dicom", folder / "record.json", folder / "out")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 @pytest.mark.parametrize(
-    ("spoil", "file", "reason"),
-    [
-        (_truncate, "study-3/ct", "truncated"),
-        (_foreign_syntax, "study-3/ct", "ransfer"),
-        (_no_dicom, "notes.txt", "DICOM"),
-        (_no_source_images, "study-1/seg", "images"),
-        (_counts, "study-3/pet", "counts"),
-    ],
+    ("where", "reason"),
+    [(file, reason) for _, file, reason in OF_FILES] + [(name, reason) for name, _, reason in OF_OBSERVATIONS],
 )
-def test_a_fault_of_one_file_is_named_and_the_others_are_used(demo_case, tmp_path, spoil, file, reason) -> None:
-    folder = tmp_path / "dicom"
-    shutil.copytree(demo_case.dicom, folder)
-    spoil(folder)
-    done = _process(demo_case, folder, demo_case.bundle, tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    skipped = [line for line in json.loads(done.stdout)["skipped"] if file in line["file"]]
-    assert skipped, json.loads(done.stdout)["skipped"]
-    assert reason in skipped[0]["reason"]
+def test_what_cannot_be_used_is_named_with_its_reason(spoiled: dict, where: str, reason: str) -> None:
+    reasons = [line["reason"] for line in spoiled["skipped"] if where in line["file"]]
+    assert any(reason in one for one in reasons), spoiled["skipped"]
 
 
-def _with_observation(bundle: dict, **change: object) -> dict:
-    for entry in bundle["entry"]:
-        if entry["resource"]["id"] == "demo-bilirubin":
-            entry["resource"].update(change)
-    return bundle
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"valueQuantity": {"value": 1, "unit": "furlong", "code": "[fur_us]",
-                            "system": "http://unitsofmeasure.org"}}, "unit"),
-        ({"status": "entered-in-error"}, "entered-in-error"),
-    ],
-)  # fmt: skip
-def test_an_unusable_observation_is_named(demo_case, tmp_path, change, reason) -> None:
-    bundle = tmp_path / "record.json"
-    bundle.write_text(json.dumps(_with_observation(json.loads(demo_case.bundle.read_text()), **change)))
-    done = _process(demo_case, demo_case.dicom, bundle, tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    reasons = [line["reason"] for line in json.loads(done.stdout)["skipped"] if "bilirubin" in line["file"]]
-    assert reasons, done.stdout
-    assert reason in reasons[0]
+def test_what_can_be_used_is_used_all_the_same(spoiled: dict) -> None:
+    kinds = {document["kind"] for document in spoiled["documents"]}
+    assert {"sr", "pdf", "fhir", "CarePlan"} <= kinds
+    assert "rtdose" not in kinds, "the PET says that it holds counts"
+    assert len(spoiled["assessment"]["time_points"]) == 3
 
 
 def _second_patient(folder: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_doubtful_patient_leaves_with_exit_2_and_nothing_written(demo_case, tm
     folder = tmp_path / "dicom"
     shutil.copytree(demo_case.dicom, folder)
     spoil(folder)
-    done = _process(demo_case, folder, demo_case.bundle, tmp_path / "out")
+    done = _process(demo_case, folder, demo_case.bundle, tmp_path / "out", connector_here)
     assert done.returncode == 2
     assert sentence in last_line(done.stderr)
     assert "Traceback" not in done.stderr
@@ -189,7 +190,7 @@ _R5_PROCEDURE = '{"resourceType": "Procedure", "id": "1", "occurrenceDateTime": 
 def test_a_record_that_is_not_an_r4_bundle_leaves_with_exit_2(demo_case, tmp_path, bundle, sentence) -> None:
     path = tmp_path / "record.json"
     path.write_text(bundle)
-    done = _process(demo_case, demo_case.dicom, path, tmp_path / "out")
+    done = _process(demo_case, demo_case.dicom, path, tmp_path / "out", connector_here)
     assert done.returncode == 2
     assert sentence in last_line(done.stderr)
     assert not (tmp_path / "out").exists()
@@ -197,7 +198,7 @@ def test_a_record_that_is_not_an_r4_bundle_leaves_with_exit_2(demo_case, tmp_pat
 
 def test_a_folder_with_other_files_is_not_replaced(demo_case, tmp_path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    done = _process(demo_case, demo_case.dicom, demo_case.bundle, tmp_path)
+    done = _process(demo_case, demo_case.dicom, demo_case.bundle, tmp_path, connector_here)
     assert done.returncode == 2
     assert "--out" in last_line(done.stderr)
     assert (tmp_path / "thesis.txt").exists()

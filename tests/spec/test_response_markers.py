@@ -3,9 +3,14 @@
 import math
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import stdtrit
+from scipy.stats import linregress, t
 
-from connector.core.response.markers import Marker, MarkerValue, Trend, discordance, kinetics
+from connector.core.response.markers import Marker, MarkerValue, Trend, _line, discordance, kinetics
 
 START = date(2025, 1, 1)
 TG = Marker.THYROGLOBULIN
@@ -89,3 +94,19 @@ def test_a_value_of_zero_is_below_the_limit_of_its_assay():
 )
 def test_marker_and_imaging(trend, progression, expected):
     assert discordance(trend, radiological_progression=progression) == expected
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4000), st.floats(0.01, 1e5, allow_nan=False)),
+        min_size=3, max_size=12, unique_by=lambda pair: pair[0],
+    )
+)  # fmt: skip
+def test_the_line_and_its_error_are_those_of_scipy(pairs) -> None:
+    """`scipy.stats` is not loaded by the service, since it takes seconds; here it judges what stands in its place."""
+    days, logs = np.array([float(day) for day, _ in pairs]), np.log([value for _, value in pairs])
+    slope, error = _line(days, logs)
+    fit = linregress(days, logs)
+    assert slope == pytest.approx(fit.slope, rel=1e-9, abs=1e-15)
+    assert error == pytest.approx(fit.stderr, rel=1e-6, abs=1e-9)
+    assert stdtrit(len(pairs) - 2, 0.975) == pytest.approx(t.ppf(0.975, len(pairs) - 2))

@@ -7,7 +7,8 @@ from datetime import date
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
+from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from connector.core.evidence import Citation
 
@@ -94,9 +95,8 @@ def kinetics(marker: Marker, values: Sequence[MarkerValue]) -> Kinetics:
         return Kinetics(
             marker, len(usable), Trend.UNKNOWN, notes=(*notes, f"needs {LEAST_VALUES} values on different days")
         )
-    fit = stats.linregress(days, np.log([value.value for value in usable]))
-    slope = float(fit.slope)
-    reach = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(usable) - 2)) * float(fit.stderr)
+    slope, standard_error = _line(days, np.log([value.value for value in usable]))
+    reach = float(stdtrit(len(usable) - 2, (1 + CONFIDENCE) / 2)) * standard_error
     return Kinetics(
         marker,
         len(usable),
@@ -110,6 +110,17 @@ def kinetics(marker: Marker, values: Sequence[MarkerValue]) -> Kinetics:
 def usable_values(marker: Marker, values: Sequence[MarkerValue]) -> list[MarkerValue]:
     """Return the values that a fit stands on, in order of date."""
     return sorted((value for value in values if _why_unusable(marker, value) is None), key=lambda value: value.on)
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """
+    Slope of the least-squares line and its standard error.
+
+    As scipy.stats.linregress has them; that package alone takes longer to load than the rest of the service.
+    """
+    (xx, xy), (_, yy) = np.cov(x, y, bias=True)
+    correlation = min(max(xy / math.sqrt(xx * yy), -1.0), 1.0) if yy else 0.0
+    return float(xy / xx), math.sqrt((1 - correlation**2) * yy / xx / (len(x) - 2))
 
 
 def _doubling(slope_per_day: float) -> float | None:
