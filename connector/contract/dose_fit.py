@@ -21,6 +21,8 @@ ZERO_OR_MORE = {"minimum": 0}
 ABOVE_ZERO = {"exclusiveMinimum": 0}
 FRACTION = {"minimum": 0, "maximum": 1}
 HOURS_OF_RETENTION = 48
+# A retention above 1 is a measurement that is off; above this it is a percentage.
+PERCENT_FROM = Decimal(2)
 
 
 class Sample(CaseModel):
@@ -122,6 +124,13 @@ def _fraction(field: str, value: Decimal) -> None:
         raise BadCase(field, str(value), PERCENT)
 
 
+def _retention(field: str, value: Decimal) -> None:
+    _zero_or_more(field, value)
+    if 1 < value <= PERCENT_FROM:
+        raise BadCase(field, str(value), "more is left than was given: divide all by the first measurement")
+    _fraction(field, value)
+
+
 def _fit(case: FitCase) -> dict[str, Any]:
     fractions = case.quantity == "retained_fraction"
     _above_zero("mass_g", case.mass_g)
@@ -129,7 +138,7 @@ def _fit(case: FitCase) -> dict[str, Any]:
     for number, sample in enumerate(case.samples):
         _zero_or_more(f"samples.{number}.hours", sample.hours)
         if fractions:
-            _fraction(f"samples.{number}.value", sample.value)
+            _retention(f"samples.{number}.value", sample.value)
     if fractions and case.model in {"mono", "bi"}:
         _refuse_rising(case.samples)
     fitted = kinetics.fit(
@@ -214,7 +223,7 @@ def _dose(case: FitCase, fitted: kinetics.Fit) -> tuple[float | None, float | No
     if photons > 0:
         told = (
             "absorbed_dose_gy is of electrons that stay in the mass: photons are left out; from a sphere of this mass "
-            f"its own add {photons / dose:.1%} (photon_self_dose_gy), and activity around it adds more"
+            f"its own add {photons / dose:.1%} (photon_self_dose_gy; limits count it), and activity around it more"
         )
         return dose, photons, [told]
     return dose, photons, []

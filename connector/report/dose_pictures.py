@@ -17,6 +17,7 @@ from scipy.ndimage import map_coordinates
 from connector.core.assessment import DoseReport
 from connector.core.case import ActivityMap, AnatomyImage, Region, VolumeGeometry
 from connector.core.dosimetry.dvh import dose_volumes, joined_box
+from connector.core.dosimetry.kernel_map import KERNEL_CONVOLUTION
 from connector.core.geometry.crops import Crop, crop_on_grid
 from connector.core.geometry.grids import indices_at, places_mm
 
@@ -78,7 +79,7 @@ def dose_picture(
     _curves(axes["D"], dose, regions, crops)
     if arithmetic:
         axes["L"].set_axis_off()
-        lines = "\n".join(_arithmetic(dose))
+        lines = "\n".join(_arithmetic(dose, regions))
         axes["L"].text(0, 1, lines, va="top", fontsize=9, color="#333333", linespacing=1.5)
     figure.legend(
         handles=_isodose_handles(scene.levels), loc="outside upper left", ncols=len(ISODOSES_GY), frameon=False
@@ -110,25 +111,28 @@ def scene_of(
     )
 
 
-def _arithmetic(dose: DoseReport) -> list[str]:
+def _arithmetic(dose: DoseReport, regions: Sequence[Region]) -> list[str]:
     """How the doses came about, with the numbers: D = k A / m for the map and for its first regions."""
     energy = float(dose.constants.get("energy_per_activity_j_gbq", "nan"))
-    density = float(dose.constants.get("tissue_density_kg_l", "nan"))
+    density, lung = (float(dose.constants.get(f"{tissue}_density_kg_l", "nan")) for tissue in ("tissue", "lung"))
+    spread = dose.method == KERNEL_CONVOLUTION
     how = (
-        f"D = k c / density; k = {energy:g} J/GBq ({dose.constants.get('profile', 'profile not named')}), "
+        f"D = k c / density{', spread by the point kernel' if spread else ''}; "
+        f"k = {energy:g} J/GBq ({dose.constants.get('profile', 'profile not named')}), "
         f"density {density:g} kg/L; c at administration, {dose.decay_hours:.2f} h before the reference time "
         f"({dose.decay_reference}); scale {dose.scale:.4g}"
     )
+    lungs = {region.number for region in regions if region.kind == "lung"}
     lines = [how]
     for region in dose.regions[:MOST_LINES]:
-        mass = region.volume_ml / 1000 * density
+        mass = region.volume_ml / 1000 * (lung if region.number in lungs else density)
+        absorbed = region.mean_gy * mass
+        # A kernel brings energy from around a region: its dose is no longer that of the activity in it.
+        what = f"{absorbed:.4g} J" if spread else f"{absorbed / energy:.4g} GBq x {energy:g} J/GBq"
         interval = ""
         if region.mean_interval_gy is not None:
             interval = f" ({region.mean_interval_gy[0]:.1f} to {region.mean_interval_gy[1]:.1f} Gy)"
-        lines.append(
-            f"{region.name}: {region.mean_gy * mass / energy:.4g} GBq x {energy:g} J/GBq / {mass:.4g} kg "
-            f"= {region.mean_gy:.1f} Gy{interval}"
-        )
+        lines.append(f"{region.name}: {what} / {mass:.4g} kg = {region.mean_gy:.1f} Gy{interval}")
     return lines
 
 
@@ -185,7 +189,8 @@ def _background(axes: Axes, across: int, at: tuple[int | slice, ...], aspect: fl
     """The CT with the dose as a wash of colour, or the activity."""
     if scene.anatomy is None:
         values = scene.activity.concentration_bq_per_ml[at]
-        axes.imshow(values, cmap="gray_r", aspect=aspect, vmin=0, interpolation="nearest")
+        most = max(float(values.max()), 1.0)
+        axes.imshow(values, cmap="gray_r", aspect=aspect, vmin=0, vmax=most, interpolation="nearest")
         return
     dose_gy = scene.dose.dose_gy[at]
     rows, columns = dose_gy.shape

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from connector.core.case import AnatomyImage
 from connector.core.dosimetry.constants import constants_for
+from connector.core.dosimetry.kernel_map import KERNEL_CONVOLUTION
 from connector.core.dosimetry.voxel_map import local_deposition
 from connector.core.geometry.crops import crop_of
 from connector.report import dose_pictures
@@ -77,10 +78,27 @@ def test_the_ct_is_looked_up_at_the_places_of_the_cut():
 
 
 def test_the_arithmetic_is_energy_over_mass():
-    report, _, _ = scene()
-    first, region = dose_pictures._arithmetic(report)[:2]
+    """392 voxels of 0.048 mL, 125 of them with 2 MBq/mL: 0.012 GBq in 19.38 g."""
+    report, _, regions = scene()
+    first, line = dose_pictures._arithmetic(report, regions)[:2]
     assert "k = 49.67 J/GBq (seed)" in first
-    assert f"= {report.regions[0].mean_gy:.1f} Gy" in region
+    assert line.startswith("T01: 0.012 GBq x 49.67 J/GBq / 0.01938 kg = 30.8 Gy")
+
+
+def test_the_arithmetic_of_lung_and_of_a_kernel():
+    """Lung weighs 0.296 kg/L; energy comes into a region by the kernel too, so that none of its activity is told."""
+    report, _, regions = scene()
+    (line,) = dose_pictures._arithmetic(report, [replace(regions[0], kind="lung")])[1:]
+    assert line.startswith("T01: 0.003449 GBq x 49.67 J/GBq / 0.00557 kg = 30.8 Gy")
+    first, line = dose_pictures._arithmetic(replace(report, method=KERNEL_CONVOLUTION), regions)
+    assert "spread by the point kernel" in first
+    assert line.startswith("T01: 0.596 J / 0.01938 kg = 30.8 Gy")
+
+
+def test_a_cut_without_activity_is_drawn():
+    report, activity, regions = scene()
+    below = replace(activity, concentration_bq_per_ml=np.full_like(activity.concentration_bq_per_ml, -5))
+    assert dose_pictures.dose_picture(report, below, regions)
 
 
 def test_the_same_picture_has_the_same_bytes():

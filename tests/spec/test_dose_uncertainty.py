@@ -91,3 +91,22 @@ def test_where_a_limit_controls_its_own_inputs_are_in_the_interval():
     assert half_width(answer["interval_gbq"]) == pytest.approx(
         2 * answer["activity_gbq"] * (0.2**2 + 0.0034**2) ** 0.5, rel=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("tumour_ml", "unsure", "expected", "why"),
+    [
+        (400, "0", [2.0, 2.0], "nothing is said to be uncertain"),
+        (400, "0.08", [2.0, 2.0], "20 % +- 4.5 %: below 25 % all the way"),
+        (400, "0.10", [2.0, 2.5], "20 % +- 5.7 %: it may be above 25 %"),
+        (600, "0.10", [2.0, 2.5], "30 % +- 8.5 %: it may be below 25 %"),
+        (1000, "0.3", [2.0, 3.0], "50 % +- 42 %: anything"),
+    ],
+)
+def test_a_step_has_an_interval_where_it_is_near(tumour_ml, unsure, expected, why):
+    """Two standard uncertainties of a quotient of two volumes: 2 sqrt(2) u."""
+    case = {
+        "method": "empiric", "device": "resin", "tumour_volume_ml": tumour_ml, "liver_volume_ml": 2000,
+        "volume_uncertainty_fraction": unsure,
+    }  # fmt: skip
+    assert run(case)["interval_gbq"] == expected, why

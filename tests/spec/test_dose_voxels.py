@@ -177,12 +177,22 @@ def test_an_image_that_holds_another_activity_than_was_given_is_told(given, warn
         ({"geometry": grid((4, 4, 5))}, None, "read in part"),
         ({"concentration_bq_per_ml": np.full((4, 4, 4), np.nan, np.float32)}, None, "not a number"),
         ({"concentration_bq_per_ml": np.full((4, 4, 4), np.inf, np.float32)}, None, "not a number"),
-        ({"concentration_bq_per_ml": np.zeros((4, 4, 4), np.float32)}, "1", "no activity to scale"),
+        ({"concentration_bq_per_ml": np.zeros((4, 4, 4), np.float32)}, None, "no voxel holds an activity above 0"),
+        ({"concentration_bq_per_ml": np.full((4, 4, 4), -1, np.float32)}, "1", "no voxel holds an activity above 0"),
     ],
 )
 def test_refused(change, scale, words):
     with pytest.raises(ImpossibleInput, match=words):
         local(replace(uniform_activity(bq_per_ml=1e6), **change), scale=scale)
+
+
+def test_a_liver_without_activity_cannot_be_scaled():
+    values = np.zeros((4, 4, 4))
+    values[0] = 1e6
+    activity = activity_of(values)
+    liver = region(block((4, 4, 4), (2, 0, 0), (4, 4, 4)), activity.geometry, name="liver", kind="liver")
+    with pytest.raises(ImpossibleInput, match="no activity to scale in the liver"):
+        local(activity, [liver], scale="1")
 
 
 def test_a_region_in_another_frame_of_reference_is_refused():

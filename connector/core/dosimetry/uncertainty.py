@@ -69,11 +69,31 @@ def activity_interval(
     """
     if made.activity_gbq is None:
         return None
+    if request.method == "empiric":
+        return _interval_of_steps(request, constants, known, made.activity_gbq)
 
     def activity(asked: Requests, by: Constants) -> Outputs:
         return {"activity": plan(asked[0], by).activity_gbq}
 
     return _intervals(activity, [request], constants, known)["activity"]
+
+
+def _interval_of_steps(
+    request: PlanRequest, constants: Constants, known: RelativeUncertainty, activity_gbq: Decimal
+) -> Interval:
+    """
+    The empiric activities of the smallest and the largest involvement that the volumes leave open.
+
+    Steps have no slope to propagate: an involvement near one of them may belong to either side.
+    """
+    tumour, liver = request.tumour_volume_ml or Decimal(0), request.liver_volume_ml or Decimal(0)
+    spread = COVERAGE * Decimal(2).sqrt() * known.volume * tumour
+    ends = [
+        plan(replace(request, tumour_volume_ml=volume, treated_tumour_volume_ml=None), constants).activity_gbq
+        for volume in (max(tumour - spread, Decimal(0)), min(tumour + spread, liver))
+    ]
+    found = [activity_gbq, *(each for each in ends if each is not None)]
+    return Interval(activity_gbq, min(found), max(found))
 
 
 def dose_intervals(

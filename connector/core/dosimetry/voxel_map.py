@@ -97,9 +97,11 @@ def _check(activity: ActivityMap, constants: Constants, scale_to_gbq: Decimal | 
 
 def _without_negatives(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
     """Reconstructions leave values below 0 that no activity can have: set to 0, and said."""
-    lowest = float(values.min())
-    if not np.isfinite(lowest) or not np.isfinite(float(values.max())):
+    lowest, highest = float(values.min()), float(values.max())
+    if not np.isfinite(lowest) or not np.isfinite(highest):
         raise ImpossibleInput("the activity holds a voxel that is not a number: reconstruct or export the series again")
+    if highest <= 0:
+        raise ImpossibleInput("no voxel holds an activity above 0: check the series and its rescaling")
     if lowest >= 0:
         return values, ()
     count = int(np.count_nonzero(values < 0))
