@@ -279,6 +279,25 @@ def test_a_measure_that_is_done_is_not_asked_for():
     assert not {"GEN-MDT", "GEN-CONSENT", "TAREW-IMG30"} & {reason.rule for reason in answer(DIFFUSE).measures}
 
 
+def test_a_measure_is_something_to_do_for_what_is_offered():
+    found = answer(DIFFUSE, portal_vein_thrombosis=GONE)
+    measures = {reason.rule for reason in found.measures}
+    assert not {"F2-N5-TACE", "TACE-BURDEN-30"} & measures, "reasons are told with their option"
+    assert "TAREW-ANGIO" not in measures, "TARE is not offered"
+
+
+def test_nobody_is_asked_for_what_only_an_excluded_option_hangs_on():
+    pregnant = {**LIMITED, "histology": "PTC", "pregnancy_status": "pregnant"}
+    assert not {"rai_cumulative_activity_mci", "lung_shunt_fraction", "fdg_avid"} & set(answer(pregnant).missing)
+    assert "lung_shunt_fraction" in answer({**pregnant, "pregnancy_status": "not_pregnant"}).missing
+
+
+def test_an_option_names_what_it_lacks_for_a_prescription_too():
+    found = answer(DIFFUSE, child_pugh_score=GONE, prescribed_activity_gbq=2)
+    needs = next(option.needs for option in found.options if option.modality == "TARE")
+    assert needs == ("child_pugh_score", "lung_shunt_fraction", "lung_mass_kg", "extrahepatic_deposition_on_maa")
+
+
 @pytest.mark.parametrize(
     ("changes", "alerts"),
     [

@@ -128,6 +128,8 @@ ASKED_ONCE: Mapping[str, Condition] = {
 }
 LIVER_INVOLVED = Facts.liver_lesion_count >= 1
 RADIOEMBOLISED = Facts.last_lrt_modality.is_("TARE") | Facts.prior_lrt_modalities.has("TARE")
+RESPONSE = (Facts.recist_sum_baseline_mm, Facts.recist_sum_current_mm, Facts.recist_sum_nadir_mm)
+VIABLE = (Facts.viable_sum_baseline_mm, Facts.viable_sum_current_mm)
 # What a reader is asked for while this holds, even where no rule hangs on it: Figure 2 asks whether the patient is a
 # candidate and whether the disease can be resected, and a board wants both on record though one "no" decides. The rest
 # is what the fact catalogue marks to be asked for such a patient.
@@ -142,6 +144,14 @@ ASKED_WHILE: tuple[tuple[Condition, tuple[Fact, ...]], ...] = (
     (LIVER_INVOLVED,
      (Facts.bilirubin_total_umol_l, Facts.albumin_g_l, Facts.cirrhosis, Facts.bilioenteric_anastomosis,
       Facts.prior_chemotherapy, Facts.prior_ebrt_target)),
+    # Half of a comparison decides nothing: the other half is asked for.
+    (AnyOf(tuple(one >= 0 for one in RESPONSE)), (*RESPONSE, Facts.new_lesions)),
+    (AnyOf(tuple(one >= 0 for one in VIABLE)), VIABLE),
+    (Facts.radiological_progression | ~Facts.radiological_progression, (Facts.marker_trend,)),
+    (Facts.marker_trend.among("rising", "stable", "falling"), (Facts.radiological_progression,)),
+    # Liver disease after TARE is suspected only once these are known (CON-REILD-DEF).
+    (Facts.jaundice & Facts.ascites_grade.is_("massive"),
+     (Facts.tare_ae_weeks, Facts.biliary_obstruction, Facts.radiological_progression)),
     (RADIOEMBOLISED, (Facts.ascites_grade, Facts.jaundice, Facts.biliary_obstruction)),
     (Facts.extrahepatic_disease_status.among("stable", "progressive"), (Facts.extrahepatic_sites,)),
     (Facts.lung_lesion_count >= 1,
