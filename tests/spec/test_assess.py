@@ -188,6 +188,18 @@ def test_contradictory_facts_need_no_further_fact():
     assert not [one for one in assessment.needs if one.startswith("selection")]
 
 
+def test_liver_tests_that_are_too_old_are_named_with_their_day_and_no_score_is_computed_from_them():
+    parts = {"bilirubin_total_umol_l": Decimal(20), "albumin_g_l": Decimal(36), "inr": Decimal("1.1"),
+             "ascites_grade": "none", "encephalopathy_grade": 0}  # fmt: skip
+    fresh = judged(case(facts={name: fact(value, 70) for name, value in parts.items()}))
+    assert (fresh.selection.values["child_pugh_score"], fresh.warnings) == ("5", ())
+    old = judged(case(facts={name: fact(value, 69 if name == "inr" else 70) for name, value in parts.items()}))
+    assert "child_pugh_score" not in old.selection.values
+    assert old.warnings == (
+        "no Child-Pugh score is computed from INR 1.1 of 2026-03-11, 31 days old: more than 30 days; measure it again",
+    )
+
+
 def test_what_changed_is_said_only_when_there_is_an_earlier_assessment():
     assert judged(GROWN).changes == ()
     earlier = Earlier(FIRST, "1.2.0", Selection("recommend", ()), "PR")
