@@ -12,66 +12,25 @@ import argparse
 import json
 import os
 import signal
-import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-from pydicom import Dataset
-from pydicom.dataset import FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from receivers import make_objects, our_inbox, print_ratios, running
 
 OURS = "connector"
 REFERENCE = "pynetdicom"
 RECEIVERS = (REFERENCE, OURS, "orthanc", "storescp")
 
 
-def make_objects(folder: Path, count: int, size_bytes: int) -> Path:
-    """Write CT instances of one series with pixels of about a size."""
-    folder.mkdir()
-    rows = max(1, size_bytes // 1024)
-    pixels = np.random.default_rng(7).integers(0, 4000, (rows, 512), dtype=np.uint16)
-    study, series = generate_uid(), generate_uid()
-    for number in range(count):
-        image = Dataset()
-        image.SOPClassUID, image.SOPInstanceUID = CTImageStorage, generate_uid()
-        image.StudyDate, image.Modality = "20250102", "CT"
-        image.PatientName, image.PatientID = "Benchmark^Phantom", "BENCH"
-        image.StudyInstanceUID, image.SeriesInstanceUID, image.InstanceNumber = study, series, number
-        image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-        image.Rows, image.Columns, image.PixelRepresentation = rows, 512, 0
-        image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
-        image.PixelData = pixels.tobytes()
-        image.file_meta = FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        image.save_as(folder / f"{number:04d}.dcm", enforce_file_format=True)
-    return folder
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def serve_ours(port: int, folder: str) -> None:
     """Our listener with a SQLite ledger (run in a process of its own)."""
     from connector.dicom.receive import Listener  # noqa: PLC0415 - only the child pays for the import
-    from connector.dicom.receive_same import same_dataset  # noqa: PLC0415
-    from connector.store import open_ledger  # noqa: PLC0415
-    from connector.store.inbox import SqlInbox  # noqa: PLC0415
-    from connector.store.tables import metadata  # noqa: PLC0415
 
-    engine = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
-    metadata.create_all(engine)
-    inbox = SqlInbox(engine, case_ref=str, same_dataset=same_dataset)
-    Listener(inbox=inbox, folder=Path(folder, "in"), ae_title="BENCH", host="127.0.0.1", port=port).start()
+    Listener(inbox=our_inbox(folder), folder=Path(folder, "in"), ae_title="BENCH", host="127.0.0.1", port=port).start()
     signal.pause()
 
 
@@ -107,36 +66,15 @@ def command(name: str, port: int, folder: Path) -> list[str]:
     return ["Orthanc", str(folder / "orthanc.json")]
 
 
-@contextmanager
-def running(name: str, *, nagle: bool) -> Iterator[int]:
-    """Start a receiver on a free port, and end it; DCMTK, also inside Orthanc, answers in two writes."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            command(name, port, Path(folder)),
-            env=environment(nagle=nagle),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            for _ in range(200):
-                time.sleep(0.05)
-                answer = subprocess.run(
-                    ["echoscu", "-aec", "BENCH", "127.0.0.1", str(port)], capture_output=True, check=False
-                )
-                if answer.returncode == 0:
-                    break
-            else:
-                raise RuntimeError(f"{name} did not start")
-            yield port
-        finally:
-            process.kill()
-            process.wait()
+def answers(port: int) -> bool:
+    """Whether a receiver verifies."""
+    echo = ["echoscu", "-aec", "BENCH", "127.0.0.1", str(port)]
+    return subprocess.run(echo, capture_output=True, check=False).returncode == 0
 
 
 def environment(*, nagle: bool) -> dict[str, str]:
-    """What switches Nagle's algorithm off in DCMTK."""
-    return os.environ | ({} if nagle else {"TCP_NODELAY": "1"})
+    """What switches Nagle's algorithm off in DCMTK, also inside Orthanc: it answers in two writes."""
+    return {} if nagle else {"TCP_NODELAY": "1"}
 
 
 def send(port: int, files: list[Path], *, associations: int, nagle: bool) -> float:
@@ -145,7 +83,7 @@ def send(port: int, files: list[Path], *, associations: int, nagle: bool) -> flo
     senders = [
         subprocess.Popen(
             ["storescu", "-aec", "BENCH", "127.0.0.1", str(port), *map(str, files[part::associations])],
-            env=environment(nagle=nagle),
+            env=os.environ | environment(nagle=nagle),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -163,7 +101,7 @@ def measure(name: str, sets: dict[str, list[Path]], at_once: list[int]) -> dict[
     for kind, files in sets.items():
         for nagle in (True, False):
             for associations in at_once:
-                with running(name, nagle=nagle) as port:
+                with running(partial(command, name), answers, **environment(nagle=nagle)) as (port, _):
                     rate = send(port, files, associations=associations, nagle=nagle)
                 rates[f"{kind} x{associations} {'stock' if nagle else 'nodelay'}"] = rate
     return rates
@@ -191,15 +129,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for name in options.only:
                 rounds[name].append(measure(name, sets, options.associations))
-    rows = next(iter(rounds.values()))[0]
-    medians = {name: {row: statistics.median(r[row] for r in runs) for row in rows} for name, runs in rounds.items()}
-    print(f"{'':22}" + "".join(f"{name:>20}" for name in medians))
-    for row in rows:
-        cells = []
-        for rates in medians.values():
-            ratio = f"{rates[row] / medians[REFERENCE][row]:.2f}" if REFERENCE in medians else "-"
-            cells.append(f"{rates[row]:9.0f}/s {ratio:>8}")
-        print(f"{row:22}" + "".join(cells))
+    print_ratios(rounds, reference=REFERENCE)
 
 
 if __name__ == "__main__":

@@ -10,25 +10,21 @@ request, over one client and over four. Senders and receivers share this machine
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
-from receive import free_port, make_objects
+from receivers import make_objects, our_inbox, print_ratios, running
 
 OURS, REFERENCE, PLAIN = "connector", "orthanc", "starlette"
 RECEIVERS = (REFERENCE, OURS, PLAIN)
 _PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 _BOUNDARY = "benchmark-boundary"
-_HEADERS = {
+HEADERS = {
     "Content-Type": f'multipart/related; type="application/dicom"; boundary={_BOUNDARY}',
     "Accept": "application/dicom+json",
 }
@@ -39,16 +35,9 @@ def serve_ours(port: int, folder: str) -> None:
     import uvicorn  # noqa: PLC0415 - only the child pays for the imports
     from starlette.applications import Starlette  # noqa: PLC0415
 
-    from connector.dicom.receive_same import same_dataset  # noqa: PLC0415
     from connector.dicom.receive_stow import stow_routes  # noqa: PLC0415
-    from connector.store import open_ledger  # noqa: PLC0415
-    from connector.store.inbox import SqlInbox  # noqa: PLC0415
-    from connector.store.tables import metadata  # noqa: PLC0415
 
-    engine = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
-    metadata.create_all(engine)
-    inbox = SqlInbox(engine, case_ref=str, same_dataset=same_dataset)
-    routes = stow_routes(inbox, Path(folder, "in"), authorise=lambda _: "benchmark")
+    routes = stow_routes(our_inbox(folder), Path(folder, "in"), authorise=lambda _: "benchmark")
     uvicorn.run(Starlette(routes=routes), port=port, log_config=None, access_log=False)
 
 
@@ -100,27 +89,17 @@ def command(name: str, port: int, folder: Path) -> list[str]:
     return ["Orthanc", str(folder / "orthanc.json")]
 
 
-@contextmanager
-def running(name: str) -> Iterator[str]:
-    """Start a receiver on a free port, and end it; yields its address."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}/dicom-web/studies"
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            command(name, port, Path(folder)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ
-        )
-        try:
-            for _ in range(200):
-                time.sleep(0.05)
-                try:
-                    httpx.get(address, timeout=5)
-                except httpx.TransportError:
-                    continue
-                break
-            yield address
-        finally:
-            process.kill()
-            process.wait()
+def address(port: int) -> str:
+    return f"http://127.0.0.1:{port}/dicom-web/studies"
+
+
+def answers(port: int) -> bool:
+    """Whether a receiver speaks HTTP."""
+    try:
+        httpx.get(address(port), timeout=5)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def body(files: list[Path]) -> bytes:
@@ -128,10 +107,10 @@ def body(files: list[Path]) -> bytes:
     return b"".join(begin + path.read_bytes() + b"\r\n" for path in files) + f"--{_BOUNDARY}--\r\n".encode()
 
 
-def send(address: str, bodies: list[bytes]) -> None:
+def send(port: int, bodies: list[bytes]) -> None:
     with httpx.Client(timeout=120) as client:
         for content in bodies:
-            client.post(address, content=content, headers=_HEADERS).raise_for_status()
+            client.post(address(port), content=content, headers=HEADERS).raise_for_status()
 
 
 def measure(name: str, sets: dict[str, list[list[Path]]]) -> dict[str, float]:
@@ -140,9 +119,9 @@ def measure(name: str, sets: dict[str, list[list[Path]]]) -> dict[str, float]:
     for kind, requests in sets.items():
         bodies = [body(files) for files in requests]
         for clients in (1, 4):
-            with running(name) as address, ThreadPoolExecutor(clients) as pool:
+            with running(partial(command, name), answers) as (port, _), ThreadPoolExecutor(clients) as pool:
                 start = time.monotonic()
-                list(pool.map(lambda part, to=address: send(to, part), [bodies[at::clients] for at in range(clients)]))
+                list(pool.map(lambda part, to=port: send(to, part), [bodies[at::clients] for at in range(clients)]))
                 seconds = time.monotonic() - start
             rates[f"{kind} x{clients}"] = sum(map(len, requests)) / seconds
     return rates
@@ -169,15 +148,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for name in options.only:
                 rounds[name].append(measure(name, sets))
-    rows = next(iter(rounds.values()))[0]
-    medians = {name: {row: statistics.median(r[row] for r in runs) for row in rows} for name, runs in rounds.items()}
-    print(f"{'':14}" + "".join(f"{name:>20}" for name in medians))
-    for row in rows:
-        cells = []
-        for rates in medians.values():
-            ratio = f"{rates[row] / medians[REFERENCE][row]:.2f}" if REFERENCE in medians else "-"
-            cells.append(f"{rates[row]:9.0f}/s {ratio:>8}")
-        print(f"{row:14}" + "".join(cells))
+    print_ratios(rounds, reference=REFERENCE)
 
 
 if __name__ == "__main__":

@@ -89,6 +89,7 @@ def activity_of(
     half_life_h = float((IMAGED_HALF_LIFE_H.get(name) if imaged else None) or nuclide(name).half_life_h)
     quantity = _quantity(headers)
     volume = read_volume(headers, _mapped if quantity.quantitative else rescale)
+    _check_whole(headers, len(volume.frames))
     if abs(volume.geometry.plane_direction[2]) < 1 - DIRECTION_TOLERANCE:
         raise ImpossibleInput("the planes are not axial: send an axial reconstruction of the activity")
     timing = read_timing(
@@ -131,6 +132,13 @@ def _check_one_measurement(headers: Sequence[Header]) -> None:
     kinds = {str(each).upper() for each in np.atleast_1d(headers[0].dataset.get("SeriesType") or [])}
     if moving := kinds & {"DYNAMIC", "GATED"}:
         raise ImpossibleInput(f"a {moving.pop().lower()} series has many values at one place: send a static one")
+
+
+def _check_whole(headers: Sequence[Header], planes: int) -> None:
+    """Raise ImpossibleInput when planes at an end are missing, where no gap tells (Number of Slices, PS3.3 C.8.9.1)."""
+    told = max((int(header.dataset.get("NumberOfSlices") or 0) for header in headers), default=0)
+    if headers[0].sop_class_uid == PET and planes < told:
+        raise ImpossibleInput(f"only {planes} of the {told} planes of the PET series are here: send the series again")
 
 
 def _radiopharmaceutical(dataset: Dataset) -> Dataset:
@@ -265,6 +273,8 @@ def _told(dataset: Dataset, name: str, volume: Volume) -> list[str]:
         and ("DECY" in corrections) == (text(dataset.get("DecayCorrection")).upper() == "NONE")
     ):
         told.append("Corrected Image and Decay Correction contradict each other: Decay Correction is taken")
+    if text(dataset.get("LossyImageCompression")) == "01":
+        told.append("the images were compressed with loss: activity and dose are approximate")
     fraction = text(_radiopharmaceutical(dataset).get("RadionuclidePositronFraction"))
     if is_pet and name == "Y-90":
         told.append(f"the scanner used a positron fraction of {fraction or 'unknown size'}: not rescaled")

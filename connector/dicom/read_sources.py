@@ -41,8 +41,8 @@ def evidence(dataset: Dataset) -> dict[str, str]:
     for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
         for study in _items(dataset, keyword):
             for series in _items(study, "ReferencedSeriesSequence"):
-                for each in _items(series, "ReferencedSOPSequence"):
-                    found[str(each.ReferencedSOPInstanceUID)] = str(study.get("StudyInstanceUID", ""))
+                for uid in _referenced(_items(series, "ReferencedSOPSequence")):
+                    found[uid] = str(study.get("StudyInstanceUID", ""))
     return found
 
 
@@ -77,13 +77,20 @@ def check_sources(header: Header, others: Sequence[Header]) -> None:
 
 def _references(dataset: Dataset) -> tuple[set[str], set[str]]:
     """Name the referenced instances and series, wherever the object's kind keeps them."""
-    instances = {str(item.ReferencedSOPInstanceUID) for item in _items(dataset, "SourceImageSequence")}
+    instances = set(_referenced(_items(dataset, "SourceImageSequence")))
     series: set[str] = set()
     for item in (*_items(dataset, "ReferencedSeriesSequence"), *_structure_series(dataset)):
         series.add(str(item.get("SeriesInstanceUID", "")))
         for keyword in ("ReferencedInstanceSequence", "ContourImageSequence"):
-            instances.update(str(each.ReferencedSOPInstanceUID) for each in _items(item, keyword))
+            instances.update(_referenced(_items(item, keyword)))
     return instances, series - {""}
+
+
+def _referenced(items: Sequence[Dataset]) -> Iterator[str]:
+    """The instances that are named; an item that names none must not cost a study, and names nothing."""
+    for item in items:
+        if uid := str(item.get("ReferencedSOPInstanceUID") or ""):
+            yield uid
 
 
 def _structure_series(dataset: Dataset) -> Iterator[Dataset]:

@@ -239,6 +239,7 @@ NAMELESS = {"RadionuclideCodeSequence": case.ABSENT, "RadionuclideHalfLife": cas
             "no dosimetry for the nuclide 'F-18'", id="FDG",
         ),
         pytest.param({"RescaleIntercept": 5}, {}, "intercept", id="an offset added to activity"),
+        pytest.param({"NumberOfSlices": 4}, {}, "only 3 of the 4 planes", id="a plane at an end did not come"),
         pytest.param({"SeriesType": ["DYNAMIC", "IMAGE"]}, {}, "dynamic series", id="dynamic"),
         pytest.param({"SeriesTime": lambda plane: f"12000{plane}"}, {}, "SeriesTime differs", id="two reconstructions"),
         pytest.param(
@@ -276,6 +277,7 @@ def test_refused_with_a_reason(tmp_path, changes, drug, told):
         ({"CorrectedImage": ["DECY"]}, "attenuation"),
         ({"CorrectedImage": ["ATTN"]}, "contradict"),
         ({}, "positron fraction of 0.0000319"),
+        ({"LossyImageCompression": "01"}, "compressed with loss"),
     ],
 )
 def test_told_to_the_physicist(tmp_path, changes, warned):

@@ -8,7 +8,13 @@ import image_case as case
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from connector.core.case import Identifier
 from connector.core.errors import ImpossibleInput
@@ -101,7 +107,9 @@ def test_broken_files_say_why(tmp_path, name, told):
         read_header(broken(tmp_path, name))
 
 
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless, JPEG2000Lossless])
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless]
+)
 def test_every_encoding_gives_the_same_values(tmp_path, syntax):
     planes = np.arange(-1500, 1572, dtype=np.int16).reshape(3, 32, 32)
     expected = read_volume(read_headers(case.slices(tmp_path / "plain", planes))[0]).values

@@ -47,6 +47,15 @@ def study(folder, number, day, *groups, **changes):
         case.report(folder / f"{number}", *groups, SOPInstanceUID=f"1.2.{number}.6", **uids, **changes)
 
 
+def test_an_object_that_names_no_source_where_it_should_costs_no_study(tmp_path):
+    ct(tmp_path)
+    screen = case.instance("1.2.840.10008.5.1.4.1.1.7", "1.2.3.99", SourceImageSequence=[case.item(PatientID="P1")])
+    case.save(screen, tmp_path / "screen.dcm")
+    found = read(tmp_path)
+    assert len(found.time_points) == 1
+    assert list(reasons(found)) == ["screen.dcm"]
+
+
 def test_the_samples_made_for_this_project_are_one_patient():
     paths = [*(case.DATA / "synthetic-ct").iterdir(), *(case.DATA / "synthetic-y90-pet").iterdir()]
     found = DicomImaging().read(paths)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from io import BytesIO
 
+import highdicom as hd
 import image_case as case
 import pytest
 import written_cases as cases
@@ -45,6 +46,13 @@ def test_the_judges_find_no_error(name, tmp_path):
     assert dciodvfy(path, tmp_path) == []
     assert dsrdump(path)[1] == []
     assert [each for each in pixelmed([path])[path] if OLDER_AGENT_CODE not in each] == []
+
+
+def test_highdicom_reads_its_content():
+    (document,) = documents(SAMPLES["Y-90 PET"])
+    content = hd.sr.ContentSequence.from_sequence(dcmread(BytesIO(document.content)).ContentSequence)
+    assert {item.relationship_type for item in content} <= set(hd.sr.RelationshipTypeValues)
+    assert [item.name.value for item in content if item.value_type == hd.sr.ValueTypeValues.CONTAINER] != []
 
 
 def test_what_it_says():

@@ -1,5 +1,6 @@
 """What outside judges say of the RT Dose we write: its header, its geometry, and its mean dose."""
 
+import highdicom as hd
 import numpy as np
 import pytest
 import written_cases as cases
@@ -43,6 +44,14 @@ def test_plastimatch_reads_the_same_mean_and_maximum(name, bits, tmp_path):
     read = plastimatch_statistics(path, tmp_path)
     assert read["AVE"] == pytest.approx(gray.mean(dtype=np.float64), rel=1e-3)
     assert read["MAX"] == pytest.approx(gray.max(), rel=1e-4)
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_highdicom_reads_the_same_dose(bits, tmp_path):
+    path, gray = write(tmp_path, GRIDS["as the CT"], bits)
+    image = hd.imread(path)
+    step_gy = float(image.DoseGridScaling)
+    assert np.abs(image.get_frames() * step_gy - gray).max() <= max(step_gy, gray.max() * 2**-23)
 
 
 def test_dciodvfy_finds_no_error_in_a_plan_and_in_curves(tmp_path):

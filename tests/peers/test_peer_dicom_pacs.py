@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from typing import TYPE_CHECKING
 
-from dicom_peers import Orthanc, orthanc, storescp
+from dicom_peers import Orthanc, dcmtk, orthanc, storescp
 from state_peers import free_port, wait_until
 
 if TYPE_CHECKING:
@@ -194,6 +194,35 @@ def test_an_orthanc_that_refuses_get_moves_to_our_listener(tmp_path: Path) -> No
     assert got == Retrieved(stored=1, failed=0)
     (receipt,) = inbox.receipts.values()
     assert (receipt.sop_instance_uid, receipt.is_prior) == (image.SOPInstanceUID, True)
+
+
+def test_dcmtk_finds_what_we_delivered_and_moves_it_where_it_is_no_prior_of_ours(tmp_path: Path) -> None:
+    ours, inbox, report = free_port(), MemoryInbox(), make_image(SOPClassUID=SR, Modality="SR", PixelData=None)
+    (tmp_path / "orthanc").mkdir()
+    with (
+        orthanc(tmp_path / "orthanc", connector_port=ours) as archive,
+        listening(inbox, tmp_path / "in", port=ours),
+    ):
+        archive.upload(as_file(report))
+        level, uid = "QueryRetrieveLevel=STUDY", f"StudyInstanceUID={report.StudyInstanceUID}"
+        to = (
+            "-aet",
+            "CONNECTOR",
+            "-aec",
+            "ORTHANC",
+            "-S",
+            "-k",
+            level,
+            "-k",
+            uid,
+            "127.0.0.1",
+            str(archive.dicom_port),
+        )
+        found = dcmtk("findscu", "-v", "-k", "PatientID", *to)
+        assert report.PatientID in found.stdout + found.stderr
+        assert dcmtk("movescu", "-aem", "CONNECTOR", *to).returncode == 0
+    (receipt,) = inbox.receipts.values()
+    assert (receipt.sop_instance_uid, receipt.is_prior) == (report.SOPInstanceUID, False), "a person had it sent"
 
 
 def test_dcmtk_stores_what_we_deliver(tmp_path: Path) -> None:
