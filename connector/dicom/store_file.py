@@ -4,6 +4,7 @@ import fcntl
 import io
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,6 +17,7 @@ from connector.durable import sync_folder
 _SPILL_BYTES = 4 * 2**20  # larger objects go to disk while they arrive, so that memory stays bounded
 _WRITE_BYTES = 2**20
 _ROOM_CHECK_BYTES = 64 * 2**20
+_SYNCS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class FileStore:
         self._folder = folder.absolute()
         self._incoming = self._folder / ".incoming"
         self._disk_reserve_bytes = disk_reserve_bytes
+        self._syncing = ThreadPoolExecutor(_SYNCS_AT_ONCE, thread_name_prefix="folder-sync")  # begun when needed
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         for shard in range(256):
             (self._folder / f"{shard:02x}").mkdir(exist_ok=True, mode=0o700)
@@ -61,14 +64,23 @@ class FileStore:
         fcntl.flock(handle, fcntl.LOCK_EX)
         return handle, path
 
-    def place(self, part: Path, *, study_instance_uid: str, sop_instance_uid: str) -> Path:
-        """Move a synced temporary file to its place; when this returns, the name is on disk too."""
+    def place(self, part: Path, handle: int, *, study_instance_uid: str, sop_instance_uid: str) -> Path:
+        """
+        Move a written temporary file to its place; when this returns, its content and its name are on disk.
+
+        Both are synced at the same time, which takes the disk once where one after the other takes it twice. Until
+        then no row of the ledger names the file.
+        """
         shard = self._folder / sha256(study_instance_uid.encode()).hexdigest()[:2]
         name = f"{sha256(sop_instance_uid.encode()).hexdigest()[:32]}-{secrets.token_hex(8)}.dcm"
         path = shard / name
         part.rename(path)
         try:
-            sync_folder(shard)
+            synced = self._syncing.submit(sync_folder, shard)
+            try:
+                os.fsync(handle)
+            finally:
+                synced.result()
         except OSError:
             path.unlink(missing_ok=True)
             raise
@@ -132,9 +144,8 @@ class Incoming(io.BytesIO):
             self._flush()
             assert self._handle is not None  # noqa: S101 - _flush opened it
             assert self._part is not None  # noqa: S101 - same
-            os.fsync(self._handle)
             path = self._store.place(
-                self._part, study_instance_uid=study_instance_uid, sop_instance_uid=sop_instance_uid
+                self._part, self._handle, study_instance_uid=study_instance_uid, sop_instance_uid=sop_instance_uid
             )
         except OSError as fault:
             self.close()
