@@ -88,6 +88,7 @@ class Flow:
                 lung_mass=imaging.lung_mass,
                 planar_lung_shunt=imaging.planar_lung_shunt,
                 warnings=imaging.warnings,
+                readings=imaging.readings,
             ),
         )
 

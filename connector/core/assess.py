@@ -21,8 +21,8 @@ from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
 from connector.core.lesion_reports import UptakeReport
 from connector.core.marker_course import marker_courses, marker_facts, marker_findings, reports
-from connector.core.response import assess_response, response_case
 from connector.core.response.case import Response
+from connector.core.response.from_readings import judge
 from connector.core.response.viable_course import treated_lesions, uptake_reports, viable_facts, viable_report
 from connector.core.selection import select
 from connector.core.selection.freshness import dated, too_old
@@ -52,7 +52,7 @@ def assess(
     """
     assessed = _assessed_time_point(case)
     started = _Start.of(case, assessed)
-    response, response_needs = _response(case.time_points, started.on)
+    response, response_needs = judge(case.time_points, started.on, case.readings)
     dose, dose_needs = _dose(case)
     progression = _progression(response, assessed)
     treated = treated_lesions(case.time_points, case.treatments)
@@ -84,7 +84,8 @@ def assess(
         selection=selection if "selection" in parts else None,
         dose=dose if "dose" in parts else None,
         needs=(
-            *(response_needs if "response" in parts else ()),
+            *(f"response cannot be decided: {need}" for need in response_needs if "response" in parts and not response),
+            *(f"response needs {need}" for need in response_needs if "response" in parts and response),
             *(dose_needs if "dose" in parts else ()),
             *(_selection_needs(selection) if "selection" in parts else ()),
         ),
@@ -135,9 +136,11 @@ def input_digest(case: CaseFacts, parts: Sequence[str] = PARTS) -> str:
     for part in (*first, case.activity, case.regions, case.series, case.treatments, case.labs, case.lung_mass):
         digest.update(canonical(part).encode("utf-8"))
         digest.update(b"\x00")
-    # Not in every digest: a result made before planar views were read is still the same.
+    # Not in every digest: a result made before planar views and several readers were read is still the same.
     if case.planar_lung_shunt is not None:
         digest.update(canonical(case.planar_lung_shunt).encode("utf-8"))
+    if case.readings:
+        digest.update(canonical(case.readings).encode("utf-8"))
     if _left_out(parts):
         digest.update(canonical(_left_out(parts)).encode("utf-8"))
     return digest.hexdigest()
@@ -164,13 +167,6 @@ class _Start:
 
 def _assessed_time_point(case: CaseFacts) -> TimePoint | None:
     return next((point for point in case.time_points if point.study_instance_uid == case.study_instance_uid), None)
-
-
-def _response(time_points: tuple[TimePoint, ...], treated_on: date | None) -> tuple[ResponseReport | None, list[str]]:
-    ready = response_case(time_points, treated_on)
-    if isinstance(ready, tuple):
-        return None, [f"response cannot be decided: {need}" for need in ready]
-    return assess_response(ready), []
 
 
 def _progression(response: ResponseReport | None, assessed: TimePoint | None) -> bool | None:
@@ -222,6 +218,7 @@ def _stated_otherwise(computed: Facts, stated: Facts) -> Iterator[str]:
 def _origins(case: CaseFacts) -> Iterable[str]:
     yield from {observed.origin for observed in case.facts.values()}
     yield from {lesion.origin for point in case.time_points for lesion in point.lesions}
+    yield from {lesion.origin for reading in case.readings for lesion in reading.lesions}
     yield from {point.study_instance_uid for point in case.time_points}
     yield from {region.origin for region in case.regions}
     yield from {value.origin for series in case.series.values() for value in series}

@@ -139,6 +139,20 @@ class TimePoint:
     label: str | None = None  # what the report calls this time point (TID 1502)
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """
+    What one of several readers found in one study.
+
+    `reader` is a number such as "reader 2", in the order in which they first spoke of this patient, and never a name.
+    """
+
+    study_instance_uid: str
+    reader: str
+    lesions: tuple[LesionMeasurement, ...]
+    new_lesion: str = "none"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class VolumeGeometry:
     """
@@ -226,6 +240,7 @@ class ImagingReading:
     lung_mass: Observed[Decimal] | None = None  # in kg, by CT density
     planar_lung_shunt: Observed[Decimal] | None = None  # fraction 0..1, by planar views
     warnings: tuple[str, ...] = ()
+    readings: tuple[Reading, ...] = ()  # of every reader who is named, when there are several
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,3 +298,4 @@ class CaseFacts:
     lung_mass: Observed[Decimal] | None = None  # in kg, by CT density
     planar_lung_shunt: Observed[Decimal] | None = None  # fraction 0..1, by planar views
     warnings: tuple[str, ...] = ()  # of the images
+    readings: tuple[Reading, ...] = ()  # of every reader who is named, when there are several

@@ -15,6 +15,7 @@ from connector.dicom.headers import Header, reading
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import LIVER, first_code, is_code, is_lesion, lobe_of_site, site_of
 from connector.dicom.read_joined import as_viable, joined_in_one_report
+from connector.dicom.read_readers import observer_of
 from connector.dicom.read_sources import evidence
 from connector.dicom.read_uptake import reported_uptake
 from connector.dicom.read_values import decimal, text
@@ -48,13 +49,14 @@ _OF_NEW_LESION = {concept.code: word for word, concept in codes.NEW_LESION_ANSWE
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What one report says: lesions, the liver's volume, a word on new lesions, the time point's label."""
+    """What one report says: lesions, the liver's volume, a word on new lesions, the time point's label, by whom."""
 
     lesions: tuple[LesionMeasurement, ...]
     liver_volume_ml: Decimal | None
     new_lesion: str | None
     time_point_label: str | None
     skipped: tuple[Skipped, ...]
+    observer: str | None = None  # a key for comparing, see read_readers
 
 
 class _Group:
@@ -115,6 +117,7 @@ def read_measurements(header: Header, observed_on: date) -> Measurements:
         new_lesion=_new_lesion(header.dataset),
         time_point_label=next(filter(None, (group.text(TIME_POINT, "TextValue") for group in groups)), None),
         skipped=tuple(skipped),
+        observer=observer_of(header.dataset),
     )
 
 

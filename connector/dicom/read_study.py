@@ -10,6 +10,7 @@ from connector.core.case import (
     Identifier,
     ImagingReading,
     LesionMeasurement,
+    LesionState,
     PatientIdentity,
     Region,
     TimePoint,
@@ -18,6 +19,7 @@ from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Skipped
 from connector.core.geometry.volumes import liver_burden
 from connector.core.matching import same_patient
+from connector.core.response.from_readings import as_read_by_primary
 from connector.dicom.headers import Header, identity, names_of, read_headers, reading, studied_on
 from connector.dicom.identity import OUR_MANUFACTURER
 from connector.dicom.read_anatomy import Anatomy, read_anatomy
@@ -25,6 +27,7 @@ from connector.dicom.read_dose_inputs import on_grid
 from connector.dicom.read_joined import joined
 from connector.dicom.read_lesions import lesions_of_segments
 from connector.dicom.read_measurements import Measurements, read_measurements
+from connector.dicom.read_readers import numbered
 from connector.dicom.read_segmentation import LABEL_MAP_SEGMENTATION, SEGMENTATION, Segment, read_segmentation
 from connector.dicom.read_sources import check_sources, home_studies, is_image, source_images
 from connector.dicom.read_structures import STRUCTURE_SET, read_structures
@@ -54,6 +57,7 @@ class _Study:
     regions: list[Region] = field(default_factory=list)
     reports: list[Measurements] = field(default_factory=list)
     our_reports: list[Measurements] = field(default_factory=list)
+    readings: dict[str, tuple[tuple[LesionMeasurement, ...], str]] = field(default_factory=dict)  # see read_readers
     skipped: list[Skipped] = field(default_factory=list)
     uptake_series: str | None = None  # the diagnostic PET on which lesions were measured
 
@@ -85,6 +89,7 @@ class DicomImaging:
         planar = planar_work_up(assessed.headers, assessed.studied_on)
         flat = [header for header in assessed.headers if header.sop_instance_uid in planar.instances]
         points = [_read_study(study, assessed=study is assessed, aside=flat) for study in (*priors, assessed)]
+        readings = numbered({study.uid: study.readings for study in (*priors, assessed)})
         volumes = [header for header in assessed.headers if header not in flat]
         activity, unused = activity_map(volumes, uptake_series=assessed.uptake_series)
         skipped += [*planar.skipped, *unused]
@@ -96,7 +101,7 @@ class DicomImaging:
         names = {header.sop_instance_uid: files[header.path] for header in headers}
         return ImagingReading(
             identity=patient,
-            time_points=tuple(points),
+            time_points=tuple(as_read_by_primary(point, readings) for point in points),
             activity=activity,
             regions=regions,
             skipped=tuple(replace(each, where=names.get(each.where, each.where)) for each in skipped),
@@ -104,6 +109,7 @@ class DicomImaging:
             lung_mass=anatomy.lung_mass(assessed.studied_on) if anatomy else None,
             planar_lung_shunt=planar.lung_shunt,
             warnings=(*(anatomy.warnings if anatomy else ()), *planar.warnings),
+            readings=readings,
         )
 
 
@@ -184,6 +190,7 @@ def _read_study(study: _Study, *, assessed: bool, aside: Sequence[Header]) -> Ti
     liver = livers[0] if len(livers) == 1 else None
     measured, of_liver = lesions_of_segments(study.segments, liver, study.studied_on)
     measured = _with_uptake(study, measured)
+    study.readings = _readings(study, measured)
     reports = (*study.reports, *study.our_reports)
     volume = next((report.liver_volume_ml for report in reports if report.liver_volume_ml), None)
     tumour = None
@@ -196,7 +203,7 @@ def _read_study(study: _Study, *, assessed: bool, aside: Sequence[Header]) -> Ti
         study_instance_uid=study.uid,
         studied_on=study.studied_on,
         modality=_modality(study.headers),
-        lesions=_lesions(study, measured),
+        lesions=_lesions(measured, study.reports, _joined(study.our_reports)),
         liver_volume_ml=volume,
         liver_tumour_volume_ml=tumour,
         accession_number=next(filter(None, accessions), None),
@@ -238,16 +245,45 @@ def _modality(headers: Sequence[Header]) -> str:
     return next((each for each in MAIN_MODALITIES if each in found), found[0])
 
 
-def _lesions(study: _Study, measured: Sequence[LesionMeasurement]) -> tuple[LesionMeasurement, ...]:
+def _readings(
+    study: _Study, measured: Sequence[LesionMeasurement]
+) -> dict[str, tuple[tuple[LesionMeasurement, ...], str]]:
+    """
+    Tell what each person has reported of the study, by observer, the first to report first.
+
+    A report that names no person, such as one of a program, completes those of every person.
+    """
+    ours = _joined(study.our_reports)
+    readings = {}
+    for observer in dict.fromkeys(report.observer for report in reversed(study.reports) if report.observer):
+        own = [report for report in study.reports if report.observer == observer]
+        reports = [*own, *(report for report in study.reports if report.observer is None)]
+        lesions = _lesions(measured, reports, {uid: _only_role(lesion) for uid, lesion in ours.items()})
+        readings[observer] = (lesions, next((each.new_lesion for each in reports if each.new_lesion), "none"))
+    return readings
+
+
+def _only_role(lesion: LesionMeasurement) -> LesionMeasurement:
+    """Our own report of a prior tells the role of a lesion; its sizes may be those of another reader."""
+    return replace(
+        lesion, state=LesionState.PRESENT, long_axis_mm=None, short_axis_mm=None, volume_ml=None, viable_mm=None,
+        viable_across_mm=None, enhancement=None, uptake=None, flags=(), conflicts=(),
+    )  # fmt: skip
+
+
+def _lesions(
+    measured: Sequence[LesionMeasurement],
+    reports: Sequence[Measurements],
+    ours: Mapping[str, LesionMeasurement],
+) -> tuple[LesionMeasurement, ...]:
     """
     Take reported lesions, completed by segments with the same tracking UID; segments alone when none is reported.
 
     Our own report of a prior completes them with what only an assessment adds, such as the role; by itself it speaks
     only when there is nothing else, because it was made from the others and they may have been corrected since.
     """
-    reported = _joined(study.reports)
-    ours = _joined(study.our_reports)
-    lesions = reported or {lesion.tracking_uid: lesion for lesion in measured} or ours
+    reported = _joined(reports)
+    lesions = reported or {lesion.tracking_uid: lesion for lesion in measured} or dict(ours)
     by_uid = {lesion.tracking_uid: lesion for lesion in measured}
     for more in (by_uid, ours):
         lesions = {

@@ -233,11 +233,16 @@ def group(*items, label="T01", uid="1.9.1"):
     return content("CONTAINER", ("125007", "DCM", "Measurement Group"), ContentSequence=[*tracking, *items])
 
 
-def report(folder, *groups, name="report.dcm", **changes):
+def report(folder, *groups, name="report.dcm", observers=(), **changes):
+    """A report of measurement groups; `observers` are the persons of its observation context."""
+    context = [
+        content("PNAME", ("121008", "DCM", "Person Observer Name"), "HAS OBS CONTEXT", PersonName=person)
+        for person in observers
+    ]
     measurements = content("CONTAINER", ("126010", "DCM", "Imaging Measurements"), ContentSequence=list(groups))
     dataset = instance(
         REPORT, "1.2.3.6.1", SeriesInstanceUID="1.2.3.6", Modality="SR", ValueType="CONTAINER",
-        ContentSequence=[measurements],
+        ContentSequence=[*context, measurements],
     )  # fmt: skip
     set_all(dataset, changes)
     return save(dataset, folder / name)
