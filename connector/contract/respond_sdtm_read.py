@@ -36,16 +36,17 @@ def read_tables(
     """
     Read TU and TR, and new lesions from RS when it is there, as CSV text by domain name.
 
-    `evaluator` is the TREVALID whose rows are taken, none for rows without one. Lengths are in mm or cm. The treatment
-    starts on the day of the first visit unless told. Raises BadCase for a missing table or column, a subject without
-    rows, and a result that cannot be read.
+    `evaluator` is the TREVALID whose rows are taken, none for rows without one. Lengths are in mm or cm. A visit that
+    was measured on several days is one visit (see `_days`). The treatment starts on the day of the first visit unless
+    told. Raises BadCase for a missing table or column, a subject without rows, and a result that cannot be read.
     """
     tumours, results, responses = (_rows(domain, texts, subject, evaluator) for domain in ("TU", "TR", "RS"))
     lesions = _lesions(tumours)
     nodes = {lesion["id"] for lesion in lesions if lesion["lymph_node"]}
+    days = _days(results, responses)
     visits: dict[str, dict[str, Any]] = {}
     for row in results:
-        on, lesion = row["TRDTC"], row["TRLNKID"]
+        on, lesion = days[_visit_of(row, "TRDTC")], row["TRLNKID"]
         visit = visits.setdefault(on, {"date": on, "measurements": {}, "new_lesion": "none"})
         visit.update({"label": row["VISIT"]} if row.get("VISIT") else {})
         if any(lesion == known["id"] for known in lesions):
@@ -54,8 +55,9 @@ def read_tables(
                 before = visit["measurements"].get(lesion)
                 visit["measurements"][lesion] = found if before is None else _together(before, found, f"{lesion}, {on}")
     for row in responses:
-        if row["RSTESTCD"] == "NEWLPROG" and row["RSDTC"] in visits:
-            visits[row["RSDTC"]]["new_lesion"] = row.get("RSSTRESC", "").lower() or "unequivocal"
+        on = days.get(_visit_of(row, "RSDTC"), _day(row["RSDTC"]))
+        if row["RSTESTCD"] == "NEWLPROG" and on in visits:
+            visits[on]["new_lesion"] = row.get("RSSTRESC", "").lower() or "unequivocal"
     if not visits:
         raise BadCase("TR", subject, "has no rows of this subject and evaluator: name one that is in the table")
     ordered = [visits[on] for on in sorted(visits)]
@@ -74,6 +76,36 @@ def _rows(domain: str, texts: Mapping[str, str], subject: str, evaluator: str) -
         raise BadCase(f"{domain.lower()}.csv", missing[0], "is not a column of the table: export it again")
     own = f"{domain}EVALID"
     return [row for row in rows if row["USUBJID"] == subject and (row.get(own) or "") == evaluator]
+
+
+def _day(moment: str) -> str:
+    """The date of a date and time; a partial date stays as it is, and is refused when the case is judged."""
+    return moment.partition("T")[0]
+
+
+def _visit_of(row: Row, date_column: str) -> str:
+    """Name the visit of a row: by its number, else its name, else its day, as unscheduled visits share a name."""
+    if "UNSCHED" in row.get("VISIT", "").upper():
+        return _day(row[date_column])
+    return row.get("VISITNUM") or row.get("VISIT") or _day(row[date_column])
+
+
+def _days(results: Sequence[Row], responses: Sequence[Row]) -> dict[str, str]:
+    """
+    Return the day of each visit: that of its overall response in RS, else the first on which a lesion was measured.
+
+    The first, so that no progression is dated later than it was seen; a protocol that dates responses otherwise says so
+    in RSDTC. Two visits of one day are one.
+    """
+    days: dict[str, str] = {}
+    for row in results:
+        visit, on = _visit_of(row, "TRDTC"), _day(row["TRDTC"])
+        days[visit] = min(on, days.get(visit, on))
+    for row in responses:
+        visit = _visit_of(row, "RSDTC")
+        if row["RSTESTCD"] == "OVRLRESP" and visit in days and row["RSDTC"]:
+            days[visit] = _day(row["RSDTC"])
+    return days
 
 
 def _lesions(rows: Sequence[Row]) -> list[dict[str, Any]]:

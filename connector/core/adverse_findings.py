@@ -10,6 +10,7 @@ from connector.core.catalogue import in_words
 from connector.core.evidence import Observed
 from connector.core.response.adverse_events import (
     CTCAE_5,
+    FEVER_FROM_C,
     POST_EMBOLISATION,
     POST_EMBOLISATION_FEATURES,
     REILD,
@@ -85,13 +86,19 @@ def liver_after_radioembolisation(
 
 
 def after_embolisation(
-    facts: Mapping[str, Observed[FactValue]], treatments: Sequence[Observed[str]], *, today: date
+    facts: Mapping[str, Observed[FactValue]],
+    treatments: Sequence[Observed[str]],
+    *,
+    today: date,
+    temperatures_c: Sequence[Observed[Decimal]] = (),
 ) -> tuple[Finding, ...]:
     """
     Tell when abdominal pain, fever, and nausea or vomiting after an embolisation may be post-embolisation syndrome.
 
     Nothing is told without a dated embolisation of the last POST_EMBOLISATION_TO_DAYS days, or when one sign is stated
-    absent. A sign that was last looked for before the embolisation is not known. Source: POST_EMBOLISATION.
+    absent. A sign that was last looked for before the embolisation is not known. The highest temperature since then,
+    in degrees Celsius, is fever from FEVER_FROM_C on; lower ones are no fever unless the record states one.
+    Source: POST_EMBOLISATION.
     """
     last = _last(treatments, EMBOLISATIONS, today)
     if last is None or last.observed_on is None or (today - last.observed_on).days > POST_EMBOLISATION_TO_DAYS:
@@ -102,11 +109,21 @@ def after_embolisation(
         for name in POST_EMBOLISATION_FEATURES
         if name in facts and (facts[name].observed_on or since) >= since
     }
+    hottest = max(
+        (one for one in temperatures_c if one.observed_on is not None and since <= one.observed_on <= today),
+        key=lambda one: one.value,
+        default=None,
+    )
+    feverish = hottest is not None and hottest.value >= FEVER_FROM_C
+    if hottest is not None and (feverish or "fever" not in signs):
+        signs["fever"] = Observed(feverish, hottest.origin, hottest.observed_on)
     suspicion = post_embolisation_syndrome({name: bool(sign.value) for name, sign in signs.items()})
     if suspicion.answer is Answer.NO:
         return ()
     after = f"post-embolisation syndrome after {last.value} on {since}"
     seen, needs = (", ".join(map(in_words, names)) for names in (suspicion.because, suspicion.needs))
+    if hottest is not None and feverish:
+        seen = seen.replace("fever", f"fever ({hottest.value} °C on {hottest.observed_on})")
     if needs:
         text = f"cannot tell whether this is {after}: {seen or 'no sign is known'}; needs: {needs}"
     else:

@@ -108,7 +108,9 @@ def assess(
             *marker_findings(courses, progression=progression),
             *adverse_findings(case.labs, treated_on=started.on),
             *liver_after_radioembolisation(facts, case.treatments, progression=progression, today=today),
-            *after_embolisation(facts, case.treatments, today=today),
+            *after_embolisation(
+                facts, case.treatments, today=today, temperatures_c=case.series.get("body_temperature_c", ())
+            ),
         ),
         changes=what_changed(previous, selection, response) if previous else (),
         worth_knowing=worth_knowing(changing, now=first_options(selection)),

@@ -38,6 +38,8 @@ OBSERVATION_CODES: dict[str, frozenset[Key]] = {
     "height_m": _loinc("8302-2", "3137-7"),
     "weight_kg": _loinc("29463-7", "3141-9"),
 }
+# The code that every temperature of the body carries (FHIR vital signs profile), wherever it was taken.
+BODY_TEMPERATURE = _loinc("8310-5")
 # What CTCAE grades: enzymes by activity, cells by number (automated count or not said), haemoglobin by mass.
 GRADED_CODES: dict[Analyte, frozenset[Key]] = {
     Analyte.AST: _loinc("1920-8"),

@@ -15,6 +15,7 @@ from connector.fhir.read_pathology import READ_CODES, read_pathology
 from connector.fhir.read_patient import read_identity
 from connector.fhir.read_procedures import read_procedures
 from connector.fhir.read_stated_facts import read_stated_facts
+from connector.fhir.read_temperature import read_temperatures
 from connector.fhir.record_notes import RecordNotes
 from connector.fhir.resource import Json, codings, patient_of, reference_of
 
@@ -52,6 +53,7 @@ def read_record(resources: Iterable[Json], *, patient: Json, patient_reference: 
     medications = {reference_of(one): one for one in own["Medication"]}
     read_medications([*own["MedicationRequest"], *own["MedicationStatement"]], medications, notes)
     read_allergies(own["AllergyIntolerance"], notes)
+    read_temperatures(observations, notes)
     labs = read_laboratory(observations, notes)
     return RecordReading(
         identity=identity,

@@ -18,6 +18,7 @@ class UnknownUnit(ValueError):
 class _Unit:
     dimension: str
     factor: Fraction  # to the first unit of the dimension
+    zero: Fraction = Fraction(0)  # where this scale begins, in the first unit
 
 
 def _units(dimension: str, **factors: str) -> dict[str, _Unit]:
@@ -65,6 +66,9 @@ _UNITS: Mapping[str, _Unit] = {
     "m[IU]/L": _Unit("arbitrary units per volume", Fraction(1)),
     "u[IU]/mL": _Unit("arbitrary units per volume", Fraction(1)),
     "mL/min/{1.73_m2}": _Unit("filtration rate", Fraction(1)),
+    "Cel": _Unit("temperature", Fraction(1)),
+    "[degF]": _Unit("temperature", Fraction(5, 9), Fraction(-160, 9)),
+    "K": _Unit("temperature", Fraction(1), Fraction("-273.15")),
 }
 # Spellings that laboratories print in `unit` when they send no code. Only those with one possible meaning.
 _PRINTED: Mapping[str, str] = {
@@ -74,6 +78,7 @@ _PRINTED: Mapping[str, str] = {
     "pmol/l": "pmol/L", "10^9/L": "10*9/L", "10^9/l": "10*9/L", "10^3/uL": "10*3/uL", "10^3/µL": "10*3/uL",
     "INR": "{INR}", "ratio": "{ratio}", "score": "{score}", "mIU/L": "m[IU]/L", "mU/L": "m[IU]/L",
     "uIU/mL": "u[IU]/mL", "µIU/mL": "u[IU]/mL", "IU/L": "[IU]/L", "U/l": "U/L", "ml": "mL",
+    "°C": "Cel", "degC": "Cel", "℃": "Cel", "°F": "[degF]", "degF": "[degF]", "℉": "[degF]",
     "weeks": "wk", "months": "mo", "days": "d", "years": "a", "percent": "%",
     "mL/min/1.73m2": "mL/min/{1.73_m2}", "mL/min/1.73 m2": "mL/min/{1.73_m2}",
 }  # fmt: skip
@@ -127,7 +132,7 @@ def convert(quantity: Mapping[str, Any], target: str, *, molar_mass_g_per_mol: D
     if source == target:
         return value
     have, want = _UNITS[source], _UNITS[target]
-    exact = Fraction(value) * have.factor / want.factor
+    exact = (Fraction(value) * have.factor + have.zero - want.zero) / want.factor
     if have.dimension != want.dimension:
         exact *= _mole_bridge(have.dimension, want.dimension, molar_mass_g_per_mol, source, target)
     return _decimal(exact)

@@ -1,6 +1,7 @@
 """Post-embolisation syndrome in an assessment: asked for after a recent embolisation, told when all signs are there."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -46,6 +47,37 @@ def test_post_embolisation_syndrome_is_asked_for_after_a_recent_embolisation(day
     assert len(found) == bool(told), why
     assert all(words in found[0].text for words in told), why
     assert after_embolisation(known, treatments[1:], today=on(days)) == (), "none has a day"
+
+
+PAIN_AND_NAUSEA = {name: observed(True, 1) for name in WITHOUT_FEVER}
+
+
+@pytest.mark.parametrize(
+    ("measured", "stated", "told", "why"),
+    [
+        ([(1, "38.0")], None, "fever (38.0 °C on 2026-01-02)", "fever begins at 38.0 degrees"),
+        ([(1, "37.9")], None, None, "a tenth below is none, and so not all signs are there"),
+        (
+            [(1, "38.6"), (2, "36.8")],
+            None,
+            "fever (38.6 °C on 2026-01-02)",
+            "it was there, and has passed",
+        ),
+        ([(0, "38.2")], None, "fever (38.2 °C on 2026-01-01)", "on the day of the embolisation"),
+        ([(-1, "39.0")], None, "needs: fever", "before it: says nothing of after it"),
+        ([(4, "39.0")], None, "needs: fever", "later than the day that is judged"),
+        ([(1, "37.0")], True, "fever, nausea", "a person has stated fever between two measurements"),
+        ([(1, "38.5")], False, "fever (38.5 °C on 2026-01-02)", "measured, whatever was stated"),
+    ],
+)
+def test_fever_is_also_read_from_the_temperature_since_the_embolisation(measured, stated, told, why):
+    facts = PAIN_AND_NAUSEA if stated is None else {**PAIN_AND_NAUSEA, "fever": observed(stated, 1)}
+    temperatures = [observed(Decimal(value), days, f"Observation/{days}") for days, value in measured]
+    found = after_embolisation(facts, [observed("TACE", 0)], today=on(3), temperatures_c=temperatures)
+    assert len(found) == (told is not None), why
+    assert all(told in one.text for one in found), why
+    if told and "°C" in told:
+        assert f"Observation/{measured[0][0]}" in found[0].origins
 
 
 def test_post_embolisation_syndrome_names_the_last_embolisation_and_every_origin():

@@ -132,3 +132,65 @@ def test_two_rows_that_contradict_are_refused(rows, tmp_path):
         result = of_one_day(tmp_path, *ordered)
         assert result.exit_code == 2
         assert "T01, 2025-03-01" in result.stderr
+
+
+def tables(folder, rows, responses=()):
+    """Two targets and a row of TR for each (lesion, mm, VISITNUM, VISIT, TRDTC); RS for each (test, result, ...)."""
+    (folder / "tu.csv").write_text(
+        "USUBJID,TULNKID,TUTESTCD,TUSTRESC,TULOC\n"
+        + "".join(f"P,{one},TUMIDENT,TARGET,LIVER\n" for one in ("T1", "T2"))
+    )
+    (folder / "tr.csv").write_text(
+        "USUBJID,TRLNKID,TRTESTCD,TRORRES,TRORRESU,VISITNUM,VISIT,TRDTC\n"
+        + "".join(f"P,{lesion},LDIAM,{size},mm,{number},{visit},{on}\n" for lesion, size, number, visit, on in rows)
+    )
+    if responses:
+        (folder / "rs.csv").write_text(
+            "USUBJID,RSTESTCD,RSSTRESC,VISITNUM,VISIT,RSDTC\n"
+            + "".join(f"P,{test},{said},{number},{visit},{on}\n" for test, said, number, visit, on in responses)
+        )
+
+
+BASELINE = [("T1", 30, 1, "SCREENING", "2025-01-01"), ("T2", 20, 1, "SCREENING", "2025-01-02")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "responses", "dates", "why"),
+    [
+        ([("T1", 20, 2, "WEEK 8", "2025-03-01"), ("T2", 10, 2, "WEEK 8", "2025-03-03")], [],
+         ["2025-01-01", "2025-03-01"], "two days of one number are one visit, dated by the first"),
+        ([("T1", 20, 2, "WEEK 8", "2025-03-01"), ("T2", 10, 2, "WEEK 8", "2025-03-03")],
+         [("OVRLRESP", "PR", 2, "WEEK 8", "2025-03-03")],
+         ["2025-01-01", "2025-03-03"], "the day that RS gives to the response"),
+        ([("T1", 20, "", "WEEK 8", "2025-03-01"), ("T2", 10, "", "WEEK 8", "2025-03-03")], [],
+         ["2025-01-01", "2025-03-01"], "by name where there is no number"),
+        ([("T1", 20, "", "", "2025-03-01"), ("T2", 10, "", "", "2025-03-01")], [],
+         ["2025-01-01", "2025-03-01"], "by day where there is neither"),
+        ([("T1", 20, 99, "UNSCHEDULED", "2025-03-01"), ("T2", 10, 99, "UNSCHEDULED", "2025-04-01")], [],
+         ["2025-01-01", "2025-03-01", "2025-04-01"], "unscheduled visits are as many as their days"),
+        ([("T1", 20, 2, "WEEK 8", "2025-03-01T09:30"), ("T2", 10, 2.1, "MRI", "2025-03-01")], [],
+         ["2025-01-01", "2025-03-01"], "two numbers of one day are one visit, at whatever time"),
+    ],
+)  # fmt: skip
+def test_a_visit_of_several_days_is_one(rows, responses, dates, why, tmp_path):
+    tables(tmp_path, [*BASELINE, *rows], responses)
+    case = json.loads(imported(tmp_path).stdout)
+    assert [visit["date"] for visit in case["visits"]] == dates, why
+    assert case["visits"][0]["measurements"] == {"T1": "30", "T2": "20"}
+    if len(dates) == 2:
+        assert case["visits"][1]["measurements"] == {"T1": "20", "T2": "10"}
+        assert run(load(json.dumps(case)))["visits"][1]["overall_response"] == "PR", "30 of 50 mm, and not two NE"
+
+
+def test_a_new_lesion_is_of_the_visit_whatever_the_day_of_its_row(tmp_path):
+    rows = [*BASELINE, ("T1", 30, 2, "WEEK 8", "2025-03-01"), ("T2", 20, 2, "WEEK 8", "2025-03-03")]
+    tables(tmp_path, rows, [("NEWLPROG", "UNEQUIVOCAL", 2, "WEEK 8", "2025-03-04")])
+    case = json.loads(imported(tmp_path).stdout)
+    assert [visit["new_lesion"] for visit in case["visits"]] == ["none", "unequivocal"]
+
+
+def test_two_sizes_of_one_lesion_at_one_visit_are_refused(tmp_path):
+    tables(tmp_path, [*BASELINE, ("T1", 20, 2, "WEEK 8", "2025-03-01"), ("T1", 25, 2, "WEEK 8", "2025-03-20")])
+    result = imported(tmp_path)
+    assert result.exit_code == 2
+    assert "says 20 and 25" in result.stderr

@@ -180,6 +180,7 @@ class Suspicion:
 POST_EMBOLISATION = Citation(
     "000_3fdbec9e440ff930.txt", "Vascular techniques", "characterized by abdominal pain, fever, nausea, and vomiting"
 )
+FEVER_FROM_C = Decimal("38.0")  # CTCAE_5, fever, grade 1: from 38.0 degrees Celsius on
 POST_EMBOLISATION_FEATURES = ("abdominal_pain", "fever", "nausea_or_vomiting")
 
 
