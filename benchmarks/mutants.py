@@ -8,7 +8,8 @@ wrong limit in a row is the fault that matters. So the source itself is changed 
 numbers, words, answers, branches, parts of tuples and sets, and single statements. The tests are collected once; each
 mutant runs in a forked process, which loads again only what imports the changed module, and asks first the test that
 noticed the last one. What lives is tried once more in a process that collects anew, because a row of a test may hold
-an object of the unchanged module. Exit 1 when one lives.
+an object of the unchanged module. `equivalent_mutants.toml` names those that change no answer, and why. Exit 1 when
+one lives.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import os
 import signal
 import struct
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -108,6 +110,16 @@ def _near(source: str, line: int, session: pytest.Session, order: Sequence[int])
     return [*order[:1], *named, *(place for place in order[1:] if place not in named)]
 
 
+def is_equivalent(source: str, path: Path, place: int) -> bool:
+    """Whether the fault is named as one that changes no answer."""
+    _, line, what = mutant(source, path, place)
+    text = source.splitlines()[line - 1]
+    return any(
+        (one["file"], one["what"]) == (path.name, what) and one["line"] in text
+        for one in tomllib.loads((ROOT / "benchmarks" / "equivalent_mutants.toml").read_text())["mutant"]
+    )
+
+
 class Campaign:
     """A pytest plugin that, in place of one run of the tests, runs them for every mutant."""
 
@@ -115,7 +127,7 @@ class Campaign:
         self.files = files
         self.lively: list[tuple[Path, int]] = []
         self.tried: Counter[str] = Counter()
-        self.unloadable = 0
+        self.unloadable = self.equivalent = 0
         self.failed = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -152,7 +164,9 @@ class Campaign:
 
             killers = self._killers(session, _near(source, line, session, order), apply)
             self.tried[str(path)] += 1
-            if not killers:
+            if not killers and is_equivalent(source, path, place):
+                self.equivalent += 1
+            elif not killers:
                 self.lively.append((path, place))
                 print(f"at first: {in_words(source, path, place)}", file=sys.stderr, flush=True)
             elif killers == [-1]:
@@ -275,7 +289,7 @@ def main() -> None:
     for line in () if given.warm else survivors(campaign.lively, given.tests):
         count += 1
         print(line, flush=True)
-    print(f"{sum(campaign.tried.values())} tried, {count} live")
+    print(f"{sum(campaign.tried.values())} tried, {campaign.equivalent} change no answer, {count} live")
     sys.exit(bool(count))
 
 
