@@ -89,6 +89,7 @@ def test_a_fact_follows_from_others(given, name, expected, why):
         (33, 36, "2.31", "none", 0, 7, "INR past 2.3"),
         (33, 36, "1.69", "mild", 0, 6, "mild ascites"),
         (33, 36, "1.69", "moderate", 0, 7, "moderate ascites"),
+        (33, 36, "1.69", "none", 1, 6, "encephalopathy grade 1"),
         (33, 36, "1.69", "none", 2, 6, "encephalopathy grade 2"),
         (33, 36, "1.69", "none", 3, 7, "encephalopathy grade 3"),
         (52, 27, "2.31", "massive", 4, 15, "everything in the last column"),

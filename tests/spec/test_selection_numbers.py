@@ -199,6 +199,8 @@ def test_the_smallest_changes_that_flip_the_first_option():
     assert found["child_pugh_score", 8].preferred != ("TACE",)
     assert ("child_pugh_score", 7) not in found
     assert "if it were poor, first would be TARE" in found["performance_status_class", "poor"].text
+    text = "liver_tumour_burden_percent: if it were 50.1, the board alone would decide"
+    assert found["liver_tumour_burden_percent", D("50.1")].text == text
     assert "ret_mutation" not in {change.fact for change in changes}, "nothing hangs on it"
     assert not any(change.status == "contradictory_data" for change in changes)
 

@@ -16,6 +16,8 @@ from connector.core.selection.needs import ELIGIBILITY, PRESCRIPTION
 from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULES
 
+BOARD = ("board_only",)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -30,9 +32,12 @@ class Change:
     @property
     def text(self) -> str:
         """The change as a sentence."""
-        answer = ", ".join(self.preferred) if self.preferred else f"nothing ({self.status})"
         was = "if it were" if self.before is not None else "if it turned out to be"
-        return f"{self.fact}: {was} {_shown(self.after)}, first would be {answer}"
+        if self.preferred == BOARD:
+            answer = "the board alone would decide"
+        else:
+            answer = f"first would be {', '.join(self.preferred) or f'nothing ({self.status})'}"
+        return f"{self.fact}: {was} {_shown(self.after)}, {answer}"
 
 
 def first_options(selection: Selection) -> tuple[str, ...]:
@@ -79,11 +84,10 @@ def worth_knowing(changes: Iterable[Change], *, now: tuple[str, ...]) -> tuple[s
 def _worth_getting(fact: str, changes: Iterable[Change]) -> str:
     values_by_answer: dict[str, list[str]] = {}
     for change in changes:
-        answer = " or ".join(option.replace("_", " ") for option in change.preferred)
+        first = " or ".join(option.replace("_", " ") for option in change.preferred)
+        answer = "the board alone would decide" if change.preferred == BOARD else f"{first} would be first"
         values_by_answer.setdefault(answer, []).append(_in_words(change.after))
-    outcomes = [
-        f"{answer} would be first if it is {' or '.join(values)}" for answer, values in values_by_answer.items()
-    ]
+    outcomes = [f"{answer} if it is {' or '.join(values)}" for answer, values in values_by_answer.items()]
     return f"Worth knowing: {in_words(fact)}; " + ", ".join(outcomes[:MOST_OUTCOMES])
 
 
