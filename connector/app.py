@@ -228,7 +228,7 @@ class App:
             inbox=self.inbox,
             desk=self.desk,
             steps=self.procedure_steps,
-            shelf=SqlShelf(self._engine, resource_ids=resource_ids),
+            shelf=SqlShelf(self._engine, resource_ids=resource_ids, results=self.messages.results_of),
             memory=self.memory,
             cards=CardShelf(self._engine, trail=self.ledger.trail),
             cases=self.cases,

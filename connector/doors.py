@@ -157,6 +157,8 @@ def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], ke
         checks=checks,
         is_local=_local_callers(settings),
         made_up_patients=settings.made_up_patients,
+        waiting_messages=MessageBook(ledger).waiting,
+        card_feedback=CardShelf(ledger.engine).feedback,
         openid_name=urlsplit(settings.oidc_issuer).hostname or "",
     )
 

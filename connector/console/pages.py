@@ -8,7 +8,16 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from connector.console import case_page, openid, operator_pages, resolving, sign_in, viewer, worklist_page
+from connector.console import (
+    case_page,
+    messages_page,
+    openid,
+    operator_pages,
+    resolving,
+    sign_in,
+    viewer,
+    worklist_page,
+)
 from connector.console.entrance import Entrance
 from connector.console.site import HERE, Site
 from connector.logs import get_logger
@@ -26,7 +35,7 @@ def make_console(site: Site, *, token: str, provider: openid.Provider | None = N
     """All pages; `token` is the console token of machines, `provider` the way to sign in besides local passwords."""
     routes = [
         *worklist_page.routes(site), *case_page.routes(site), *viewer.routes(site), *resolving.routes(site),
-        *operator_pages.routes(site), *sign_in.routes(site), *map(_static, _STATIC),
+        *operator_pages.routes(site), *messages_page.routes(site), *sign_in.routes(site), *map(_static, _STATIC),
     ]  # fmt: skip
     if provider is not None:
         routes += openid.routes(site, provider, site.cookies.key)

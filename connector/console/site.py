@@ -70,6 +70,8 @@ class Site:
     is_local: Callable[[Request], bool] = is_local
     made_up_patients: bool = False
     openid_name: str = ""  # of the provider, for the sign-in page; empty: none is set up
+    waiting_messages: Callable[[], list[dict[str, Any]]] = list  # of HL7 v2
+    card_feedback: Callable[[], list[dict[str, Any]]] = list  # on CDS Hooks cards
     templates: Environment = field(init=False)
 
     def __post_init__(self) -> None:

@@ -30,6 +30,9 @@ class Shelf(Protocol):
     def documents_of(self, case_ref: str) -> Sequence[tuple[bytes, float, bool]]:
         """The case's FHIR documents, oldest first: content, when made, whether their study is a wrong patient's."""
 
+    def results_of(self, case_ref: str) -> Sequence[Resource]:
+        """Laboratory results that are kept here for the case, with their subject."""
+
 
 class _Answer(Exception):
     """A request that is answered with this status and reason."""
@@ -98,6 +101,7 @@ class _Door:
     def _held(self, case_ref: str, *, with_retracted: bool) -> dict[str, Resource]:
         documents = [Kept(*one) for one in self._shelf.documents_of(case_ref)]
         held = shelved(documents)
+        held |= {f"Observation/{one['id']}": dict(one) for one in self._shelf.results_of(case_ref)}
         return {**retracted(documents, held), **held} if with_retracted else held
 
 

@@ -17,6 +17,8 @@ from connector.store.inbox import insert_or_ignore
 
 WRONG_PASSWORDS_UNTIL_LOCKED = 5
 LOCKED_SECONDS = 15 * 60.0
+# Of one address, whatever names it tries; behind a proxy everybody shares one, so it is generous.
+MOST_FAILURES, FAILURES_WITHIN_SECONDS = 30, 300.0
 _SEEN_EVERY_SECONDS = 30.0  # a session's last use is written this often, not at every request
 
 
@@ -81,7 +83,8 @@ class Accounts:
             )
             if changed.rowcount != 1:
                 raise BadCase("NAME", name, "has no account: `connector user list` shows who has")
-            self._end(connection, t.session.c.name == name)
+            # Somebody of the same name who came by OpenID is another person.
+            self._end(connection, t.session.c.name == name, t.session.c.way.in_(["password", ""]))
 
     def all(self) -> list[Account]:
         """Every account by name."""
@@ -108,18 +111,51 @@ class Accounts:
             found = connection.execute(sa.select(t.account.c.name).where(t.account.c.disabled_at.is_(None)).limit(1))
             return found.first() is not None
 
-    def note_wrong_password(self, name: str) -> bool:
-        """Count a wrong password; returns whether the account is locked now."""
+    def begin_try(self, name: str) -> bool:
+        """
+        Count a try before its password is compared; False when the account is locked.
+
+        Tries that run at the same moment count each other, so that no more than the allowed ones are compared; the one
+        that turns out right takes the count back (`note_right_password`).
+        """
+        now = self._now()
         here = t.account.c.name == name
+        open_now = t.account.c.locked_until.is_(None) | (t.account.c.locked_until <= now)
+        last = t.account.c.failures + 1 >= WRONG_PASSWORDS_UNTIL_LOCKED
         with self._engine.begin() as connection:
-            connection.execute(sa.update(t.account).where(here).values(failures=t.account.c.failures + 1))
-            failures = connection.execute(sa.select(t.account.c.failures).where(here)).scalar_one_or_none() or 0
-            if failures < WRONG_PASSWORDS_UNTIL_LOCKED:
-                return False
-            connection.execute(
-                sa.update(t.account).where(here).values(failures=0, locked_until=self._now() + LOCKED_SECONDS)
+            counted = connection.execute(
+                sa.update(t.account)
+                .where(here, open_now)
+                .values(
+                    failures=sa.case((last, 0), else_=t.account.c.failures + 1),
+                    locked_until=sa.case((last, now + LOCKED_SECONDS), else_=None),
+                )
             )
-        return True
+        return counted.rowcount == 1
+
+    def is_locked(self, name: str) -> bool:
+        """Whether nobody can sign in under this name for now."""
+        account = self.account(name)
+        return account is not None and account.locked_until is not None
+
+    # Addresses
+
+    def too_many_failures(self, address: str) -> bool:
+        """Whether this address failed so often lately that it must wait."""
+        here = (t.sign_in_failure.c.address == digest_of(address)) & (
+            t.sign_in_failure.c.at > self._now() - FAILURES_WITHIN_SECONDS
+        )
+        with self._reading.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).where(here)).scalar_one() >= MOST_FAILURES
+
+    def note_failure(self, address: str) -> None:
+        """Count a failed sign-in of an address, and forget what is long ago."""
+        now = self._now()
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.delete(t.sign_in_failure).where(t.sign_in_failure.c.at <= now - FAILURES_WITHIN_SECONDS)
+            )
+            connection.execute(sa.insert(t.sign_in_failure).values(address=digest_of(address), at=now))
 
     def note_right_password(self, name: str, *, password_hash: str | None = None) -> None:
         """Forget wrong passwords; keep a stronger hash of the same password when one was made."""
@@ -131,14 +167,20 @@ class Accounts:
 
     # Sessions
 
-    def begin(self, name: str, roles: Sequence[str]) -> str:
-        """Begin a session and return its token, which is kept nowhere here."""
+    def begin(self, name: str, roles: Sequence[str], *, way: str) -> str:
+        """Begin a session, by `password` or `openid`, and return its token, which is kept nowhere here."""
         token = secrets.token_urlsafe(32)
         now = self._now()
         with self._engine.begin() as connection:
             connection.execute(
                 sa.insert(t.session).values(
-                    digest=digest_of(token), name=name, roles=",".join(roles), began_at=now, seen_at=now, ended_at=None
+                    digest=digest_of(token),
+                    name=name,
+                    roles=",".join(roles),
+                    began_at=now,
+                    seen_at=now,
+                    ended_at=None,
+                    way=way,
                 )
             )
             # Old rows say nothing that the logbook does not say.
@@ -165,9 +207,9 @@ class Accounts:
         with self._engine.begin() as connection:
             self._end(connection, t.session.c.digest == digest_of(token))
 
-    def _end(self, connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    def _end(self, connection: sa.Connection, *which: sa.ColumnElement[bool]) -> None:
         connection.execute(
-            sa.update(t.session).where(which, t.session.c.ended_at.is_(None)).values(ended_at=self._now())
+            sa.update(t.session).where(*which, t.session.c.ended_at.is_(None)).values(ended_at=self._now())
         )
 
 

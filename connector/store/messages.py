@@ -134,8 +134,13 @@ class MessageBook:
                 .order_by(t.message.c.received_at.desc())
                 .limit(limit)
             ).all()
+            cases = [row.case_ref for row in rows if row.case_ref]
+            known = set(
+                connection.execute(sa.select(t.study.c.case_ref).where(t.study.c.case_ref.in_(cases))).scalars()
+            )
         return [
             {"id": row.id, "sender": row.sender, "kind": row.kind, "reason": row.reason, "path": row.path,
+             "case_ref": row.case_ref if row.case_ref in known else None,
              "age_seconds": round(self._now() - row.received_at, 1)}
             for row in rows
         ]  # fmt: skip

@@ -1,7 +1,8 @@
 """The FHIR documents of a case, found by the id of a resource in them or by the patient's reference in the EHR."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,14 +19,23 @@ class SqlShelf:
     indexed when it is first looked for.
     """
 
-    def __init__(self, engine: sa.Engine, *, resource_ids: Callable[[bytes], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        resource_ids: Callable[[bytes], Iterable[str]],
+        results: Callable[[Collection[str]], Sequence[dict[str, Any]]] = lambda _: (),
+    ) -> None:
+        """`results` are Observations kept of a laboratory's messages, by case, without their subject."""
+        self._results = results
         self._engine = engine
         self._reading = for_reading(engine)
         self._resource_ids = resource_ids
 
     def case_of(self, resource_id: str) -> str | None:
         """The case that a resource of ours belongs to, None when we never made it."""
-        return self._indexed(resource_id) or (self._indexed(resource_id) if self._index_new() else None)
+        known = self._indexed(resource_id) or self._of_result(resource_id)
+        return known or (self._indexed(resource_id) if self._index_new() else None)
 
     def cases_of_record(self, record_reference: str) -> Sequence[str]:
         """The cases whose patient has this reference in the EHR (`Patient/17`)."""
@@ -52,6 +62,24 @@ class SqlShelf:
             for row in rows
             if row.path and Path(row.path).exists()
         ]
+
+    def results_of(self, case_ref: str) -> Sequence[dict[str, Any]]:
+        """Laboratory results kept here for the case, about its patient in the EHR; none before that is known."""
+        with self._reading.connect() as connection:
+            reference = connection.execute(
+                sa.select(t.patient.c.record_reference).where(t.patient.c.case_ref == case_ref)
+            ).scalar_one_or_none()
+        if reference is None:
+            return []
+        return [{**one, "subject": {"reference": reference}} for one in self._results([case_ref])]
+
+    def _of_result(self, resource_id: str) -> str | None:
+        with self._reading.connect() as connection:
+            found = sa.select(t.result.c.case_ref).where(t.result.c.id == resource_id)
+            # Of whom there are images is certain; until then each case that the patient may be has its copy.
+            return connection.execute(
+                found.join(t.patient, t.patient.c.case_ref == t.result.c.case_ref).limit(1)
+            ).scalar_one_or_none()
 
     def _indexed(self, resource_id: str) -> str | None:
         with self._reading.connect() as connection:

@@ -234,6 +234,17 @@ session = sa.Table(
     sa.Column("began_at", sa.Float, nullable=False),
     sa.Column("seen_at", sa.Float, nullable=False),
     sa.Column("ended_at", sa.Float),
+    sa.Column("way", sa.String(16), nullable=False, server_default=""),  # password, openid; empty: of an older version
+)
+
+# Failed sign-ins of an address (here as its SHA-256), so that all processes count together.
+sign_in_failure = sa.Table(
+    "sign_in_failure",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Index("ix_sign_in_failure_address_at", "address", "at"),
 )
 
 # What is answered when the EHR asks about a patient: the cards of the newest assessment, made with it.

@@ -74,7 +74,7 @@ class Desk:
             headers={"Accept": "text/html"},
         )  # fmt: skip
         if name:
-            token = self.site.accounts.begin(name, self.users[name])
+            token = self.site.accounts.begin(name, self.users[name], way="password")
             cookie = "__Host-connector_session" if base.startswith("https") else "connector_session"
             client.cookies.set(cookie, self.site.cookies._serializer("connector_session").dumps(token))
         return client

@@ -62,7 +62,7 @@ class Scene:
     def session(self, name: str) -> str:
         """The cookie of somebody who has just signed in."""
         accounts = Accounts(self.engine, idle_seconds=1800, longest_seconds=36_000)
-        token = accounts.begin(name, USERS[name])
+        token = accounts.begin(name, USERS[name], way="password")
         return Cookies(self.key)._serializer("connector_session").dumps(token)
 
     def events(self, kind: str, ref: str) -> list[str]:

@@ -1,12 +1,15 @@
 """Who comes in, how long, and what every answer carries."""
 
+import re
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from console_case import PASSWORD, Desk, form_of, make_desk, password_hash, set_aside, sign_in
 
 from connector.console.passwords import hash_password
-from connector.console.sign_in import TRIES, Tries
 from connector.console.wording import short_ref
 from connector.core.errors import BadCase
+from connector.store.accounts import MOST_FAILURES, Accounts
 from connector.web.access import local_callers
 
 
@@ -48,20 +51,50 @@ def test_five_wrong_passwords_lock_an_account_also_for_the_right_one(desk: Desk)
     client = desk.browser()
     for _ in range(5):
         answer = sign_in(client, "clara", "a wrong long sentence")
-    assert "Too many wrong passwords" in answer.text
+    assert "The name or the password is wrong." in answer.text, "a stranger is not told that there is such an account"
     assert sign_in(client, "clara", PASSWORD).status_code == 401
     assert desk.browser("phil").get("/").status_code == 200, "others are not locked"
     desk.site.accounts.set_password("clara", password_hash())
     assert sign_in(client, "clara", PASSWORD).status_code == 303
 
 
-def test_an_address_that_fails_too_often_must_wait() -> None:
-    tries = Tries()
-    for _ in range(TRIES):
-        assert not tries.too_many("10.0.0.7")
-        tries.failed("10.0.0.7")
-    assert tries.too_many("10.0.0.7")
-    assert not tries.too_many("10.0.0.8")
+def test_a_locked_account_and_none_are_answered_alike(desk: Desk) -> None:
+    for _ in range(6):
+        locked = sign_in(desk.browser(), "clara", "a wrong long sentence")
+        nobody = sign_in(desk.browser(), "nobody", "a wrong long sentence")
+    said = [re.search(r'role="alert">([^<]*)<', answer.text)[1] for answer in (locked, nobody)]
+    assert (locked.status_code, said[0]) == (nobody.status_code, said[1])
+
+
+def test_tries_at_the_same_moment_count_each_other(desk: Desk) -> None:
+    """What is compared is counted before: a hundred at once get no more tries than one after the other."""
+    accounts = desk.site.accounts
+    with ThreadPoolExecutor(8) as threads:
+        may = list(threads.map(lambda _: accounts.begin_try("clara"), range(20)))
+    assert may.count(True) == 5
+    accounts.note_right_password("clara")
+    assert accounts.begin_try("clara"), "one of them was right"
+
+
+def test_an_address_that_fails_too_often_must_wait_in_whatever_process(desk: Desk) -> None:
+    one, other = (
+        desk.site.accounts,
+        Accounts(desk.bench.engine, idle_seconds=60, longest_seconds=60, now=desk.bench.clock),
+    )
+    for _ in range(MOST_FAILURES):
+        assert not other.too_many_failures("10.0.0.7")
+        one.note_failure("10.0.0.7")
+    assert other.too_many_failures("10.0.0.7")
+    assert not other.too_many_failures("10.0.0.8")
+    desk.bench.clock.seconds += 301
+    assert not other.too_many_failures("10.0.0.7")
+
+
+def test_somebody_of_the_same_name_at_the_provider_is_another_person(desk: Desk) -> None:
+    accounts = desk.site.accounts
+    there, here = (accounts.begin("phil", ["physicist"], way=way) for way in ("openid", "password"))
+    accounts.disable("phil")
+    assert (accounts.session(there) is not None, accounts.session(here)) == (True, None)
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(1799, 200), (1801, 303)])
