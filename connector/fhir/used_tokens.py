@@ -13,6 +13,7 @@ from connector.logs import get_logger
 
 log = get_logger("used-tokens")
 
+_ASK_AGAIN_SECONDS = 10.0  # no EHR waits for a Redis that is away at every call
 _MOST_HELD = 200_000  # of live tokens: a flood of them is refused before it fills the memory
 
 
@@ -51,13 +52,17 @@ class UsedInRedis:
         self._redis = Redis.from_url(url, socket_timeout=0.5, socket_connect_timeout=0.5)
         self._clock = clock
         self._own = UsedInMemory(clock)
+        self._away_until = 0.0
 
     def first_use(self, name: str, until: float) -> bool:
         """Note it."""
         fresh_here = self._own.first_use(name, until)
+        if self._clock() < self._away_until:
+            return fresh_here
         seconds = max(1, int(until - self._clock()) + 1)
         try:
             return bool(self._redis.set(f"connector:used:{name}", 1, nx=True, ex=seconds)) and fresh_here
         except RedisError as fault:
             log.warning("broker_away", exception_type=type(fault).__name__)
+            self._away_until = self._clock() + _ASK_AGAIN_SECONDS
             return fresh_here

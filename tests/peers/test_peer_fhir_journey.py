@@ -13,8 +13,8 @@ from pathlib import Path
 import fhir_cases as cases
 import httpx
 import pytest
-from chaos_products import Epic, Forgetful
-from chaos_proxy import ChaosProxy, Fault, chaos
+from chaos_products import Epic, Forgetful, OracleHealth
+from chaos_proxy import ChaosProxy, Fault, Product, chaos
 from deployment import put_all
 from dicom_peers import storescu
 from fhir_servers import FhirServer, medplum
@@ -59,11 +59,11 @@ def held(server: FhirServer) -> list[dict]:
     return found
 
 
-class Drizzle(Epic):
-    """Epic, with a fault at every 23rd request: an answer lost, too many, away, a conflict."""
+class Drizzle(Product):
+    """Any product, with a fault at every 23rd request: an answer lost, too many, away, a conflict."""
 
-    def __init__(self, proxy: ChaosProxy) -> None:
-        self.proxy, self.asked = proxy, 0
+    def __init__(self, proxy: ChaosProxy, product: Product) -> None:
+        self.proxy, self.product, self.asked = proxy, product, 0
         self.next = cycle([{"cut": "after"}, {"status": 429, "headers": {"Retry_After": "0"}}, {"status": 503},
                            {"status": 412}, {"cut": "before"}])  # fmt: skip
 
@@ -71,7 +71,13 @@ class Drizzle(Epic):
         self.asked += 1
         if self.asked % 23 == 0 and request.kind not in ("Patient", "metadata"):
             self.proxy.faults.append(Fault(lambda _: True, **next(self.next)))
-        return super().before(request)
+        return self.product.before(request)
+
+    def statement(self, upstream):
+        return self.product.statement(upstream)
+
+    def after(self, request, answer):
+        return self.product.after(request, answer)
 
 
 def send(service: Service, case: DemoCase, number: int) -> None:
@@ -88,10 +94,40 @@ def wait_until_idle(service: Service, studies: int) -> None:
     wait_until(idle, seconds=180, what="the end of all work", every_seconds=0.3)
 
 
+@pytest.mark.parametrize(
+    ("product", "vendor", "kinds"),
+    [
+        (OracleHealth, "oracle_health", {"Observation", "DocumentReference"}),
+        (Product, "plain", set(OURS) - {"Communication"}),
+    ],
+)
+def test_a_study_is_delivered_once_to_each_product_in_a_drizzle_of_faults(product, vendor, kinds, tmp_path: Path):
+    case = build(tmp_path / "case")
+    with medplum(tmp_path, everything=True) as server, chaos(server.base_url) as proxy:
+        put_all(server, json.loads(case.bundle.read_text()))
+        proxy.product = Drizzle(proxy, product())
+        settings = Settings(
+            data_dir=tmp_path / "service", dicom_port=0, http_port=0, quiet_seconds=0.5, sweep_seconds=0.2,
+            disk_reserve_mb=16, ehr_url=proxy.base_url, ehr_poll_seconds=60, patient_issuers=case.patient_issuers,
+            maximum_attempts=100,
+        )  # fmt: skip
+        with Service(settings) as service:
+            send(service, case, 1)
+            wait_until_idle(service, 1)
+            status = service.app.desk.status()
+        assert status["ehr"]["vendor"] == vendor
+        assert [row["reason"] for row in status["waiting"] if row["kind"] == "deliver fhir"] == []
+        ours = held(server)
+    names = [(one["resourceType"], own_identifier(one)) for one in ours]
+    assert len(names) == len(set(names)), "exactly one of each identifier"
+    assert {one["resourceType"] for one in ours} == kinds
+    assert [text for one in ours for text in findings(one)] == []
+
+
 def test_the_journey_before_a_product_in_a_drizzle_of_faults(server, proxy, tmp_path: Path):
     case = build(tmp_path / "case")
     put_all(server, json.loads(case.bundle.read_text()))
-    proxy.product = Drizzle(proxy)
+    proxy.product = Drizzle(proxy, Epic())
     settings = Settings(
         data_dir=tmp_path / "service", dicom_port=0, http_port=0, quiet_seconds=0.5, sweep_seconds=0.2,
         disk_reserve_mb=16, ehr_url=proxy.base_url, ehr_poll_seconds=1, patient_issuers=case.patient_issuers,
