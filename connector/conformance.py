@@ -45,7 +45,7 @@ def values(*, dicom: bool = True, fhir: bool = True, hl7v2: bool = True) -> dict
         return fhir_room.capability_statement()
     return {
         **({"dicom": _dicom()} if dicom else {}),
-        **({"fhir": fhir_room.capability_statement()} if fhir else {}),
+        **({"fhir": fhir_room.capability_statement(), "fhir_profiles": fhir_room.profile_list()} if fhir else {}),
         **({"hl7v2": hl7v2_room.statement()} if hl7v2 else {}),
     }
 

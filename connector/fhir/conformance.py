@@ -1,7 +1,7 @@
 """What the FHIR side asks of an EHR and puts into it, read from the registries that it works by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from connector import __version__
@@ -12,6 +12,7 @@ from connector.fhir.cds_request import LARGEST_BODY_BYTES
 from connector.fhir.ehr import STATEMENT_SECONDS
 from connector.fhir.ehr_token import ASSERTION_SECONDS
 from connector.fhir.ladder import DENIED_SECONDS, WHOLE, Rung
+from connector.fhir.profiles import PROFILES, example
 from connector.fhir.read_record import READ_TYPES
 from connector.fhir.receive import LOOK_BACK_DAYS
 from connector.fhir.receive_hook import SECRET_HEADER
@@ -132,6 +133,14 @@ def capability_statement() -> Json:
     }
 
 
+def profile_list() -> list[Json]:
+    """The profiles of what is written, each with the skeleton of an example."""
+    return [
+        {**asdict(one), "always": list(one.always), "systems": list(one.systems), "example": example(one)}
+        for one in PROFILES
+    ]
+
+
 def _stated(need: Need) -> Json:
     stated: Json = {
         "type": need.resource_type,
@@ -158,6 +167,13 @@ def statement() -> Json:
         "written": [
             {"type": kind, "status": status, "retired": RETIRED_STATUS.get(kind, ""), "what": what}
             for kind, status, what in WRITTEN
+        ],
+        "profiles": [
+            {"profile": f"{one.resource_type}: {one.name}", "what": one.what, "shaped": one.shaped_after,
+             "fixed": ", ".join(f"`{path}` = {value}" for path, value in one.fixed.items()),
+             "always": ", ".join(f"`{path}`" for path in one.always),
+             "codes": ", ".join(filter(None, (one.code, *(f"`{system}`" for system in one.systems))))}
+            for one in PROFILES
         ],
         "systems": [{"system": system, "of": what} for system, what in SYSTEMS],
         "rungs": [

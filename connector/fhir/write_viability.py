@@ -14,7 +14,7 @@ _SUV_BW = Concept("126401", "DCM", "SUVbw")
 _METABOLIC_VOLUME = Concept("126032", "DCM", "Metabolic Volume")
 _GLYCOLYSIS = Concept("126033", "DCM", "Total Lesion Glycolysis")
 # Our own codes of these Observations, since no terminology has them: by these they are found again in the EHR.
-BESIDE_RECIST = _VIABLE_SIZE, _VIABILITY, _UPTAKE = "viable-size", "viability", "pet-uptake"
+BESIDE_RECIST = VIABLE_SIZE, VIABILITY, UPTAKE = "viable-size", "viability", "pet-uptake"
 _SUV_UNIT = "{SUVbw}g/ml"
 
 
@@ -40,7 +40,7 @@ def _viable_size(case: Case, lesion: LesionMeasurement, body: Resource) -> Resou
         f"viable:{lesion.tracking_uid}",
         says=[f"Lesion {lesion.tracking_id}: viable part {lesion.viable_mm} mm, unverified"],
         kind="imaging",
-        code=concept(text="Size of the enhancing, viable part of the tumour", local=_VIABLE_SIZE),
+        code=concept(text="Size of the enhancing, viable part of the tumour", local=VIABLE_SIZE),
         focus=[reference_to(body)],
         component=[
             *component(concept(text="Longest diameter", local="viable-diameter"), lesion.viable_mm, "mm"),
@@ -60,7 +60,7 @@ def _viability(case: Case, report: TreatedLesionReport, body: Resource) -> list[
         f"viability:{report.tracking_uid}",
         says=[f"Lesion {report.lesion} is {word}, unverified", report.text],
         kind="imaging",
-        code=concept(text="Viability of the treated lesion", local=_VIABILITY),
+        code=concept(text="Viability of the treated lesion", local=VIABILITY),
         focus=[reference_to(body)],
         valueCodeableConcept=concept(text=word, local=scan.viability.replace("_", "-")),
         component=[
@@ -95,7 +95,7 @@ def _uptake(case: Case, report: UptakeReport, body: Resource) -> Resource:
         f"uptake:{report.tracking_uid}",
         says=[f"Lesion {report.text}, unverified"],
         kind="imaging",
-        code=concept(text="Uptake of the lesion in PET", local=_UPTAKE),
+        code=concept(text="Uptake of the lesion in PET", local=UPTAKE),
         focus=[reference_to(body)],
         component=[
             *(part for code, value, unit in rows for part in component(code, _exact(value), unit)),

@@ -31,6 +31,7 @@ from connector.dicom.receive import Listener
 from connector.fhir.conformance import WRITTEN, needs
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.ehr import EhrClient
+from connector.fhir.profiles import PROFILES, example
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
 from connector.settings import Settings
@@ -77,7 +78,8 @@ def test_the_command_prints_the_side_that_is_asked_for(arguments: tuple[str, ...
 
 def test_json_holds_both_sides_and_fhir_alone_is_a_capability_statement() -> None:
     both = json.loads(run())
-    assert set(both) == {"dicom", "fhir", "hl7v2"}
+    assert set(both) == {"dicom", "fhir", "fhir_profiles", "hl7v2"}
+    assert {one["example"]["resourceType"] for one in both["fhir_profiles"]} >= {"CarePlan", "Observation"}
     assert json.loads(run("--dicom")) == {"dicom": both["dicom"]}
     assert json.loads(run("--fhir")) == both["fhir"]
     CapabilityStatement.model_validate(both["fhir"])
@@ -119,6 +121,27 @@ def test_what_the_bundled_case_puts_into_the_ehr_is_stated(processed: Path) -> N
         said = [resource[name] for name in ("status", "docStatus") if name in resource]
         assert ", ".join(said) == stated[kind], kind
         assert "profile" not in resource.get("meta", {})
+
+
+def test_what_the_bundled_case_puts_into_the_ehr_keeps_to_its_profile(processed: Path) -> None:
+    """Every resource is of one kind, and holds what its kind always holds."""
+    bundle = json.loads((processed / "ehr" / "bundle.json").read_text())
+    seen = set()
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        (profile,) = [one for one in PROFILES if one.is_of(resource)]
+        assert profile.faults(resource) == [], profile.name
+        seen.add(profile.name)
+    assert seen >= {"software", "lesion", "lesion size", "response", "absorbed dose", "risks", "proposal", "report",
+                    "review", "provenance"}  # fmt: skip
+    assert len({(one.resource_type, one.code) for one in PROFILES}) == len(PROFILES)
+
+
+def test_a_resource_that_does_not_keep_to_its_profile_is_told() -> None:
+    (profile,) = [one for one in PROFILES if one.name == "lesion size"]
+    assert profile.faults(example(profile))[0] == "identifier is missing"
+    other = example(profile) | {"status": "final"}
+    assert "status is ['final']" in profile.faults(other)
 
 
 class Listening(httpx.HTTPTransport):
