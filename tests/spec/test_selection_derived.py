@@ -14,6 +14,15 @@ D = Decimal
     ("given", "name", "expected", "why"),
     [
         ({"liver_segments_involved": frozenset({"II", "V"})}, "liver_lobes_involved", "bilobar", "both sides"),
+        *(
+            ({"liver_segments_involved": frozenset({left, right})}, "liver_lobes_involved", "bilobar", "Couinaud")
+            for left in ("II", "III", "IVa", "IVb")
+            for right in ("V", "VI", "VII", "VIII")
+        ),
+        *(
+            ({"liver_segments_involved": frozenset(side)}, "liver_lobes_involved", "unilobar", "a whole side, Couinaud")
+            for side in (("I", "II", "III", "IVa", "IVb"), ("I", "V", "VI", "VII", "VIII"))
+        ),
         ({"liver_segments_involved": frozenset({"II", "I"})}, "liver_lobes_involved", "unilobar", "left and caudate"),
         ({"liver_segments_involved": frozenset({"VIII"})}, "liver_lobes_involved", "unilobar", "right"),
         ({"liver_segments_involved": frozenset({"I"})}, "liver_lobes_involved", None, "the caudate is on neither side"),
@@ -34,6 +43,7 @@ D = Decimal
         ({"bilirubin_total_umol_l": D(10), "albumin_g_l": D(42)}, "albi_grade", 1, "-2.91"),
         ({"bilirubin_total_umol_l": D(30), "albumin_g_l": D(32)}, "albi_grade", 2, "-1.75"),
         ({"bilirubin_total_umol_l": D(100), "albumin_g_l": D(25)}, "albi_grade", 3, "-0.81"),
+        ({"bilirubin_total_umol_l": D(1), "albumin_g_l": D(42)}, "albi_grade", 1, "-3.57: 1 has the logarithm 0"),
         ({"bilirubin_total_umol_l": D(0), "albumin_g_l": D(42)}, "albi_grade", None, "zero has no logarithm"),
         ({"progressing_lesion_count": 0, "progressing_sites": frozenset()}, "progression_pattern", "none", "no growth"),
         ({"progressing_lesion_count": 1, "progressing_sites": frozenset({"bone"})}, "progression_pattern",
@@ -46,6 +56,11 @@ D = Decimal
          None, "fewer lesions than organs"),
         ({"progressing_lesion_count": 2, "progressing_sites": frozenset()}, "progression_pattern", None, "no organ"),
         ({"systemic_therapy_current": "lenvatinib"}, "systemic_therapy_anti_vegf", True, "blocks VEGF receptors"),
+        *(
+            ({"systemic_therapy_current": drug}, "systemic_therapy_anti_vegf", True, "blocks VEGF receptors too")
+            for drug in ("vandetanib", "cabozantinib", "sorafenib")
+        ),
+        ({"systemic_therapy_current": "selective_ret"}, "systemic_therapy_anti_vegf", None, "no source says"),
         ({"systemic_therapy_current": "none"}, "systemic_therapy_anti_vegf", False, "nothing given"),
         ({"systemic_therapy_current": "other"}, "systemic_therapy_anti_vegf", None, "not known"),
         ({"rai_refractory_criteria": frozenset({"never_avid"})}, "rai_refractory", True, "one criterion is enough"),
@@ -64,6 +79,8 @@ D = Decimal
          "1.0 mg/dL in a man of 50, CKD-EPI 2021"),
         ({"creatinine_umol_l": D("53.04"), "age_years": 50, "sex": "male"}, "egfr_ml_min_1_73m2", D(118),
          "0.6 mg/dL in a man of 50: below the reference the curve is flat"),
+        ({"creatinine_umol_l": D("53.04"), "age_years": 50, "sex": "female"}, "egfr_ml_min_1_73m2", D(109),
+         "0.6 mg/dL in a woman of 50: 142 x 1.012 x (0.6 / 0.7)^-0.241 x 0.9938^50"),
         ({"creatinine_umol_l": D("88.4"), "age_years": 18, "sex": "male"}, "egfr_ml_min_1_73m2", D(112), "an adult"),
         ({"creatinine_umol_l": D("88.4"), "age_years": D("17.9"), "sex": "male"}, "egfr_ml_min_1_73m2", None,
          "the equation is for adults"),

@@ -161,6 +161,7 @@ ASKED_WHILE: tuple[tuple[Condition, tuple[Fact, ...]], ...] = (
 )  # fmt: skip
 # What nobody is asked for once this holds: radioiodine is for what comes from follicular cells.
 NOT_ASKED_ONCE: Mapping[str, Condition] = {
+    Facts.breastfeeding.name: Facts.pregnancy_status.is_("not_applicable") | Facts.sex.is_("male"),
     Facts.rai_refractory.name: NOT_FOLLICULAR,
     Facts.rai_avid.name: NOT_FOLLICULAR,
     Facts.rai_cumulative_activity_mci.name: NOT_FOLLICULAR,
