@@ -32,7 +32,7 @@ import pytest
 from faults import changes
 
 ROOT = Path(__file__).parents[1]
-TOPICS = "rules judged_by_hand answers limits derived freshness numbers asking kleene vignettes"
+TOPICS = "rules judged_by_hand answers limits derived freshness numbers asking needs kleene vignettes"
 TESTS = [f"tests/spec/test_selection_{topic}.py" for topic in TOPICS.split()]
 SECONDS = 120
 OURS = ("connector.", "tests.", "test_")
