@@ -226,5 +226,6 @@ def _origins(case: CaseFacts) -> Iterable[str]:
     yield from {value.origin for series in case.series.values() for value in series}
     yield from {treatment.origin for treatment in case.treatments}
     yield from {lab.origin for lab in case.labs}
+    yield from {observed.origin for observed in (case.lung_mass, case.planar_lung_shunt) if observed is not None}
     if case.activity is not None:
         yield case.activity.series_instance_uid

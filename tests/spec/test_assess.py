@@ -230,7 +230,19 @@ def test_absorbed_dose_is_told_or_what_it_needs():
     assert any(need.startswith("absorbed dose cannot be decided: ") for need in refused.needs)
 
 
+def test_what_planar_views_and_a_ct_tell_is_named_among_the_inputs():
+    """Their shunt is a fact of the selection, and their images stand beside those of every other fact."""
+    seen = {
+        "planar_lung_shunt": Observed(Decimal("0.12"), "1.2.8.1", TODAY),
+        "lung_mass": Observed(Decimal("0.9"), "1.2.7", TODAY),
+    }
+    found = judged(replace(GROWN, **seen))
+    assert {"1.2.8.1", "1.2.7"} <= set(found.inputs)
+    assert "the lung shunt 0.12 is from planar views" in found.warnings
+
+
 CHANGED = [
+    {"planar_lung_shunt": Observed(Decimal("0.12"), "1.2.8.1", TODAY)},
     {"facts": {"inr": fact(Decimal(1))}},
     {"series": {"cea_ng_ml": (Observed(Decimal(1), "Observation/1", FIRST),)}},
     {"treatments": (Observed("TACE", "Procedure/1", FIRST),)},
