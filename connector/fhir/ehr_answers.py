@@ -55,6 +55,7 @@ _HINTS: Mapping[int, str] = {
     422: "the EHR's own rules do not allow the resource",
 }
 _OK = range(200, 300)
+LONGEST_WAIT_SECONDS = 86400.0
 _NOT_OFFERED = frozenset({404, 405, 410, 501})  # of a type; of one resource, 404 and 410 say that it is gone
 
 
@@ -108,14 +109,18 @@ def failure(status: int, *, what: str, retry_after: str | None = None) -> TryLat
 
 
 def seconds_of(retry_after: str | None, now: datetime | None = None) -> float | None:
-    """Retry-After in seconds, from a number or an HTTP date (RFC 9110, section 10.2.3); None when it says neither."""
+    """
+    Retry-After in seconds, from a number or an HTTP date (RFC 9110, section 10.2.3); None when it says neither.
+
+    At most a day: what waits for longer nobody would see waiting.
+    """
     if retry_after is None:
         return None
     if retry_after.strip().isdecimal():
-        return float(retry_after)
+        return min(float(retry_after), LONGEST_WAIT_SECONDS)
     try:
         until = parsedate_to_datetime(retry_after)
     except ValueError:
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds())
+    return min(max(0.0, (until - (now or datetime.now(UTC))).total_seconds()), LONGEST_WAIT_SECONDS)

@@ -23,6 +23,7 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_SECONDS = 240
 RENEW_AT_FRACTION = 0.8
 _DEFAULT_LIFETIME_SECONDS = 300.0
+_LONGEST_LIFETIME_SECONDS = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,10 @@ class TokenSource:
         if not isinstance(token, str) or not token:
             raise Refused("the token endpoint gave no access_token: check the client's registration")
         lifetime = answer.get("expires_in")
-        seconds = float(lifetime) if isinstance(lifetime, (int, float)) and lifetime > 0 else _DEFAULT_LIFETIME_SECONDS
+        # NaN and Infinity are numbers in Python's JSON; a token is asked for once a day whatever its server says.
+        seconds = _DEFAULT_LIFETIME_SECONDS
+        if isinstance(lifetime, (int, float)) and lifetime > 0:
+            seconds = float(min(lifetime, _LONGEST_LIFETIME_SECONDS))
         self._good_until = started + seconds
         self._renew_at = started + seconds * RENEW_AT_FRACTION
         return token

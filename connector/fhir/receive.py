@@ -9,6 +9,7 @@ from connector.fhir.resource import items, moment, origin_of, timing
 
 # A transaction becomes visible after its time stamp; what was seen twice is harmless, what was missed is not.
 OVERLAP = timedelta(minutes=10)
+_CLOCKS_DIFFER = timedelta(days=1)
 LOOK_BACK_DAYS = 30  # where changes cannot be asked for
 
 
@@ -45,7 +46,9 @@ def poll(
     found = [one for one in client.search("Observation", parameters) if is_read(one)]
     versions = {origin_of(one): _stamp(one, by_update=by_update) for one in found}
     known = [stamp for stamp in versions.values() if stamp]
-    latest = max([*known, *([seen_until] if seen_until else [])], default=None)
+    # A mistyped day, or a server's clock, must not carry the mark into a future that hides all news until then.
+    believed = [stamp for stamp in (*known, *([seen_until] if seen_until else [])) if stamp <= now() + _CLOCKS_DIFFER]
+    latest = max(believed, default=now() if known or seen_until else None)
     if latest is None:
         return [], since
     recent = sorted(origin for origin, stamp in versions.items() if stamp and stamp >= latest - reach)

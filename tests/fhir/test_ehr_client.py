@@ -92,7 +92,8 @@ def test_an_answer_becomes_one_of_the_reactions(answer, failure, why):
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [("120", 120.0), ("0", 0.0), ("Tue, 07 Apr 2026 12:01:00 GMT", 60.0), ("Tue, 07 Apr 2026 11:00:00 GMT", 0.0),
-     ("soon", None), (None, None)],
+     ("soon", None), (None, None), ("86401", 86400.0), ("9" * 400, 86400.0), 
+     ("Wed, 07 Apr 2060 12:00:00 GMT", 86400.0)],
 )  # fmt: skip
 def test_retry_after_is_honoured(header, seconds):
     assert seconds_of(header, now=datetime(2026, 4, 7, 12, tzinfo=UTC)) == seconds
@@ -128,6 +129,30 @@ def test_an_assertion_is_fresh_and_short_lived():
     assert claims["iss"] == claims["sub"] == "connector"
     assert claims["exp"] - now <= 300
     assert server.asked[1].headers["Authorization"] == "Bearer t1"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "after_seconds", "tokens"),
+    [
+        ("NaN", 239, 1),
+        ("NaN", 241, 2),
+        ("Infinity", 69119, 1),
+        ("Infinity", 69121, 2),
+        ("9" * 400, 69121, 2),
+        ("-1", 241, 2),
+    ],
+)
+def test_a_life_that_no_token_has_is_not_believed(seconds, after_seconds, tokens):
+    """80 % of 5 minutes where the server says nothing that can be, 80 % of a day at most."""
+    now = [1_700_000_000.0]
+    content = f'{{"access_token": "t", "expires_in": {seconds}, "token_type": "bearer"}}'
+    answer = httpx.Response(200, content=content)
+    server = Server(answer, page(), *([answer] if tokens > 1 else []), page())
+    client = server.client(credentials=SMART, clock=lambda: now[0])
+    client.search("Patient", [])
+    now[0] += after_seconds
+    client.search("Patient", [])
+    assert len([one for one in server.asked if one.method == "POST"]) == tokens
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,22 @@ def test_without_a_search_for_changes_the_correction_of_a_result_is_seen_for_a_m
     assert bool(poll(ehr, "Patient/p1", mark)[0]) is is_news
 
 
+@pytest.mark.parametrize("by_update", [True, False])
+def test_a_result_dated_into_the_future_hides_no_news(by_update):
+    """Somebody typed 2062 for 2026, or the server's clock was wrong for a moment."""
+    today = datetime(2026, 4, 8, 12, tzinfo=UTC)
+    ehr = Ehr(by_update=by_update)
+    ehr.add("typo", "1", "2062-04-07T12:00:00Z")
+    ehr.add("a", "1", "2026-04-07T12:00:00Z")
+    _, mark = poll(ehr, "Patient/p1", None, now=lambda: today)
+    assert poll(ehr, "Patient/p1", mark, now=lambda: today)[0] == [], "it is told once"
+    (begins,) = [value for name, value in ehr.asked[1] if name in ("_lastUpdated", "date")]
+    assert begins[2:] <= "2026-04-07T11:50:00+00:00", "asked for from the last believable day on"
+    ehr.add("b", "1", "2026-04-08T12:30:00Z")
+    later = today + timedelta(hours=1)
+    assert poll(ehr, "Patient/p1", mark, now=lambda: later)[0] == ["Observation/b/_history/1"]
+
+
 def test_one_that_became_visible_late_is_news():
     ehr = Ehr()
     ehr.add("a", "1", "2026-04-07T12:00:00Z")

@@ -288,3 +288,20 @@ def test_a_failed_statement_does_not_say_what_it_was_asked_with(bench):
     with bench.engine.begin() as connection, pytest.raises(sa.exc.SQLAlchemyError) as fault:
         connection.execute(sa.text("SELECT * FROM nothing WHERE name = :name"), {"name": "LESION^TEST"})
     assert "LESION" not in str(fault.value)
+
+
+def test_a_document_of_equal_content_goes_to_the_ehr_again_after_another_and_to_the_pacs_once(bench):
+    """A correction that is taken back: the EHR holds what came between, the PACS keeps every instance."""
+
+    def send(digest, *documents):
+        bench.clock.seconds += 1
+        with bench.ledger.transaction() as connection:
+            return len(bench.ledger.save(connection, assessment("case1", "1.2.3", digest), {}, documents))
+
+    first = document("fhir-a", kind="fhir", destination="ehr"), document("2.25.1")
+    assert send("a", *first) == 2
+    assert send("b", document("fhir-b", kind="fhir", destination="ehr")) == 1
+    assert send("c", *first) == 1
+    rows = {row["identity"]: row for row in bench.desk.documents()}
+    assert not bench.ledger.is_superseded(rows["fhir-a"]["id"]), "it is the newest again"
+    assert bench.ledger.is_superseded(rows["fhir-b"]["id"])
