@@ -92,7 +92,7 @@ def test_an_answer_becomes_one_of_the_reactions(answer, failure, why):
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [("120", 120.0), ("0", 0.0), ("Tue, 07 Apr 2026 12:01:00 GMT", 60.0), ("Tue, 07 Apr 2026 11:00:00 GMT", 0.0),
-     ("soon", None), (None, None), ("86401", 86400.0), ("9" * 400, 86400.0), 
+     ("soon", None), (None, None), ("86401", 86400.0), ("9" * 400, 86400.0),
      ("Wed, 07 Apr 2060 12:00:00 GMT", 86400.0)],
 )  # fmt: skip
 def test_retry_after_is_honoured(header, seconds):
