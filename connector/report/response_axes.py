@@ -116,7 +116,10 @@ def draw_waterfall(axes: Axes, changes: Sequence[LesionChange], *, size: float) 
         axes.bar(place, bar.percent, width=0.7, fill=False, edgecolor=INK, linewidth=0.8)
         said = f"{bar.percent:+.0f} %".replace("-", _MINUS)
         above = "bottom" if bar.percent >= 0 else "top"
-        axes.text(place, bar.percent + math.copysign(2, bar.percent), said, fontsize=size, ha="center", va=above)
+        where = bar.percent + math.copysign(2, bar.percent)
+        # On white, so that a line at a limit does not strike the number through.
+        on_white = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        axes.text(place, where, said, fontsize=size, ha="center", va=above, bbox=on_white)
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.axhline(-30, color=COLOURS["PR"], linestyle=(0, (6, 2)), linewidth=1.2)
     axes.axhline(20, color=COLOURS["PD"], linestyle="-.", linewidth=1.2)
@@ -146,6 +149,9 @@ def draw_swimmer(axes: Axes, lanes: Sequence[Lane], treatments: Sequence[Started
     shown = [one for one in sorted(treatments, key=lambda one: (one[1], one[0])) if one[1] >= first - LONGEST_BEFORE]
     names = list(dict.fromkeys(name for name, _ in shown))
     rows = [*names[::-1], *(name for name, _ in lanes[::-1])]
+    started = [(on - first).days for _, on in shown]
+    began, ended = min([0, *started]), max([(last - first).days, *started])
+    width = max(ended - began, 1)
     for place, (_, report) in enumerate(lanes[::-1], len(names)):
         days = [(visit.on - first).days for visit in report.visits]
         for (since, until), visit in zip(pairwise(days), report.visits, strict=False):
@@ -160,12 +166,12 @@ def draw_swimmer(axes: Axes, lanes: Sequence[Lane], treatments: Sequence[Started
         place, day = rows.index(name), (on - first).days
         axes.axvline(day, color=QUIET, linestyle=":", linewidth=0.9, zorder=0)
         axes.plot(day, place, marker=">", color=INK, markersize=size * 0.9)
-        axes.text(day, place, f"  {on.isoformat()}", ha="left", va="center", fontsize=size)
+        late = day > ended - 0.2 * width
+        text, side = (f"{on.isoformat()}   ", "right") if late else (f"  {on.isoformat()}", "left")
+        axes.text(day, place, text, ha=side, va="center", fontsize=size)
     axes.set_yticks(range(len(rows)), [name.replace("_", " ") for name in rows], fontsize=size)
     axes.set_ylim(-0.6, len(rows) - 0.1)
-    began = min([0, *((on - first).days for _, on in shown)])
-    width = max((last - first).days - began, 1)
-    axes.set_xlim(began - 0.04 * width, (last - first).days + 0.06 * width)
+    axes.set_xlim(began - 0.04 * width, ended + 0.06 * width)
 
 
 def draw_marker(axes: Axes, values: Sequence[MarkerValue], fit: Kinetics, *, unit: str, size: float) -> None:

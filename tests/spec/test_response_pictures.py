@@ -3,13 +3,14 @@
 from datetime import date, timedelta
 
 import pytest
+from matplotlib.figure import Figure
 
 from connector.contract.respond_measurement import measurement
 from connector.core.case import LesionRole
 from connector.core.response import assess_response
 from connector.core.response.case import Lesion, ResponseCase, Visit
 from connector.core.response.markers import Marker, MarkerValue, kinetics
-from connector.report.response_axes import LONGEST_BEFORE, LesionChange, days_of, unbroken
+from connector.report.response_axes import LONGEST_BEFORE, LesionChange, days_of, draw_swimmer, unbroken
 from connector.report.response_pictures import (
     MarkerSeries,
     changes_of,
@@ -76,6 +77,19 @@ def test_every_course_can_be_drawn(given):
         swimmer([("one", report), ("two", report)]),
     ):
         assert picture.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("days", [-200, -5, 0, 168, 400])
+def test_a_treatment_is_within_the_swimmer_whenever_it_was_started(days):
+    axes = Figure(figsize=(8, 3)).subplots()
+    draw_swimmer(axes, [("one", assess_response(COURSE))], [("TACE", START + timedelta(days))], size=8)
+    axes.figure.canvas.draw()
+    low, high = axes.get_xlim()
+    assert low < days < high
+    frame = axes.get_window_extent()
+    assert all(
+        frame.x0 <= text.get_window_extent().x0 <= text.get_window_extent().x1 <= frame.x1 for text in axes.texts
+    )
 
 
 @pytest.mark.parametrize(
