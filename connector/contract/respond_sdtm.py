@@ -12,6 +12,7 @@ from connector.core.case import LesionRole, LesionState
 from connector.core.response import ResponseCase, assess_response
 from connector.core.response.case import Lesion, Measurement, NewLesion, Visit
 from connector.core.response.lesions import is_disease
+from connector.core.response.readers import assess_readers
 
 Row = dict[str, str]
 
@@ -39,12 +40,23 @@ def export(case: Any, *, study: str, subject: str) -> dict[str, str]:
     """
     Judge a parsed case of lesions and return TU, TR and RS as CSV text by domain name.
 
+    Of readers who are kept apart, each has their own rows, told by EVALID.
     Source: CDISC SDTMIG 3.4, oncology domains; test codes as in CDISC controlled terminology. Raises BadCase.
     """
-    judged, _ = read_lesions(case)
-    report = assess_response(judged)
-    rows = {"TU": _tu(judged), "TR": _tr(judged, report), "RS": _rs(judged, report)}
+    rows: dict[str, list[Row]] = {"TU": [], "TR": [], "RS": []}
+    for judged, report in _courses(case):
+        rows["TU"] += _tu(judged)
+        rows["TR"] += _tr(judged, report)
+        rows["RS"] += _rs(judged, report)
     return {domain: _csv(domain, found, study=study, subject=subject) for domain, found in rows.items()}
+
+
+def _courses(case: Any) -> list[tuple[ResponseCase, ResponseReport]]:
+    judged, readers = read_lesions(case)
+    if readers is None:
+        return [(judged, assess_response(judged))]
+    found = assess_readers(judged, readers)
+    return [(found.cases[reader], report) for reader, report in found.reports.items()]
 
 
 def _csv(domain: str, rows: Iterable[Row], *, study: str, subject: str) -> str:
@@ -132,7 +144,7 @@ def _rs(case: ResponseCase, report: ResponseReport) -> Iterator[Row]:
             for code, test, result in _responses(visit, shown):
                 yield {**_response(code, test, result, category), **_when(number, visit, "RS")}
     best = report.confirmed_best_overall_response if case.policies.confirm else report.best_overall_response
-    when = {"RSDTC": best.on.isoformat()} if best.on else {}
+    when = {"RSDTC": best.on.isoformat() if best.on else "", "RSEVALID": case.visits[0].reader or ""}
     yield {**_response("BESTRESP", "Best Response", best.response, category), **when}
 
 

@@ -1,5 +1,6 @@
 """The tables of a trial and back: pharmaverse's test data say the same after the round trip as before it."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -194,3 +195,20 @@ def test_two_sizes_of_one_lesion_at_one_visit_are_refused(tmp_path):
     result = imported(tmp_path)
     assert result.exit_code == 2
     assert "says 20 and 25" in result.stderr
+
+
+def test_readers_who_are_kept_apart_have_rows_of_their_own(tmp_path):
+    sizes = {"A": [("2025-01-01", "30"), ("2025-03-01", "20")], "B": [("2025-01-02", "28"), ("2025-03-02", "26")]}
+    visits = [
+        {"date": on, "reader": reader, "measurements": {"T1": size}, "new_lesion": "none"}
+        for reader, seen in sizes.items()
+        for on, size in seen
+    ]
+    case = {**ODD, "lesions": ODD["lesions"][:1], "visits": visits, "readers": {"primary": "A"}}
+    exported(case, tmp_path)
+    for reader, response_then in (("A", "PR"), ("B", "SD")):
+        back = json.loads(imported(tmp_path, "--evaluator", reader, "--treatment-start", "2025-01-01").stdout)
+        assert [(visit["date"], visit["measurements"]["T1"]) for visit in back["visits"]] == sizes[reader]
+        assert run(load(json.dumps(back)))["visits"][1]["overall_response"] == response_then
+    best = [row for row in csv.DictReader((tmp_path / "rs.csv").open()) if row["RSTESTCD"] == "BESTRESP"]
+    assert [(row["RSEVALID"], row["RSSTRESC"]) for row in best] == [("A", "PR"), ("B", "SD")]
