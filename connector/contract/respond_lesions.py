@@ -177,7 +177,7 @@ _ROLES = {role.value: role for role in LesionRole}
 _NEW_LESIONS = {new_lesion.value: new_lesion for new_lesion in NewLesion}
 _PLAIN_CASE = LesionsCase.model_fields.keys() - {"readers"}
 _PLAIN_LESION, _PLAIN_VISIT = LesionCase.model_fields.keys(), VisitCase.model_fields.keys()
-_ALWAYS = ("date", "measurements", "new_lesion")
+_FIELDS_ALWAYS_GIVEN = 3  # of a visit: the date, the measurements, the word on new lesions
 _LATER_DATES = ("new_therapy_date", "death_date", "last_contact_date")
 
 
@@ -218,7 +218,7 @@ def _plain_lesion(given: dict[str, Any]) -> Lesion:
 
 def _plain_visit(given: dict[str, Any], known: set[str]) -> Visit:
     measurements = given["measurements"]
-    if not (given.keys() <= _PLAIN_VISIT and measurements.keys() <= known):
+    if not measurements.keys() <= known:
         raise ValueError
     visit = Visit(
         whole_date(given["date"]),
@@ -228,10 +228,12 @@ def _plain_visit(given: dict[str, Any], known: set[str]) -> Visit:
         },
         _NEW_LESIONS[given["new_lesion"]],
     )
-    return visit if len(given) == len(_ALWAYS) else _with_what_is_rare(visit, given)
+    return visit if len(given) == _FIELDS_ALWAYS_GIVEN else _with_what_is_rare(visit, given)
 
 
 def _with_what_is_rare(visit: Visit, given: dict[str, Any]) -> Visit:
+    if not given.keys() <= _PLAIN_VISIT:
+        raise ValueError
     truth, since = given.get("markers_normal"), given.get("confirms_equivocal_of")
     texts = {name: given[name] for name in ("label", "reader") if given.get(name) is not None}
     if not all(text.isascii() for text in texts.values()):

@@ -129,9 +129,10 @@ def _as_stable_disease(sequence: Sequence[Assessed], start: date, policies: Poli
         proves = _PROVES.get(assessed.response)
         if proves is None:
             yield assessed
+        elif (assessed.on - start).days < policies.min_sd_days:
+            yield Assessed(assessed.on, _NE)
         else:
-            late_enough = (assessed.on - start).days >= policies.min_sd_days
-            yield Assessed(assessed.on, proves if late_enough else _NE)
+            yield assessed if proves is assessed.response else Assessed(assessed.on, proves)
 
 
 def _best(candidates: Iterable[Assessed | None]) -> Assessed | None:

@@ -132,12 +132,14 @@ class Course:
         )
         if self.criteria.name == MRECIST:
             flags += tuple(mrecist.visit_flags(self.non_targets, visit, target.response))
+        change = change_percent(now=sum_mm, before=self.baseline_mm)
+        unchanged_nadir = self.nadir_mm is self.baseline_mm
         shown = VisitResponse(
             visit.on,
             sum_mm,
             self.nadir_mm,
-            change_percent(now=sum_mm, before=self.baseline_mm),
-            change_percent(now=sum_mm, before=self.nadir_mm),
+            change,
+            change if unchanged_nadir else change_percent(now=sum_mm, before=self.nadir_mm),
             target.response,
             non_target.response,
             overall,
