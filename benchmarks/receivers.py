@@ -9,16 +9,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from connector.dicom.receive_same import same_dataset
-from connector.store import open_ledger
-from connector.store.inbox import SqlInbox
-from connector.store.tables import metadata
+if TYPE_CHECKING:
+    from connector.store.inbox import SqlInbox
 
 Rates = Mapping[str, float]
 
@@ -52,8 +51,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def our_inbox(folder: str) -> SqlInbox:
+def our_inbox(folder: str) -> "SqlInbox":
     """The inbox of the service over a SQLite ledger."""
+    from connector.dicom.receive_same import same_dataset  # noqa: PLC0415 - only our own child pays for the imports
+    from connector.store import open_ledger  # noqa: PLC0415
+    from connector.store.inbox import SqlInbox  # noqa: PLC0415
+    from connector.store.tables import metadata  # noqa: PLC0415
+
     engine = open_ledger(f"sqlite:///{folder}/ledger.sqlite")
     metadata.create_all(engine)
     return SqlInbox(engine, case_ref=str, same_dataset=same_dataset)
@@ -73,7 +77,7 @@ def running(
             stderr=subprocess.DEVNULL,
         )
         try:
-            for _ in range(400):
+            for _ in range(1200):
                 time.sleep(0.05)
                 if is_ready(port):
                     break

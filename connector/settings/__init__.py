@@ -20,7 +20,8 @@ _SECRETS_DIR = Path("/run/secrets")  # where Docker, Podman and Kubernetes put t
 class Settings(WatchSettings, ConsoleSettings, Hl7Settings, EhrSettings, HttpSettings, DicomSettings, WorkSettings):
     """The whole configuration; only `app.py` and what it is made of read it."""
 
-    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", extra="ignore")
+    # A value that is refused may be a secret, and an error's text may end in a log.
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_", extra="ignore", hide_input_in_errors=True)
 
     secrets_dir: Path = Field(
         default=_SECRETS_DIR,

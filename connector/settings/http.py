@@ -38,17 +38,20 @@ class HttpSettings(BaseSettings):
     @field_validator("stow_token")
     @classmethod
     def _clients(cls, text: SecretStr) -> SecretStr:
-        parts = [part.strip() for part in text.get_secret_value().split(",") if part.strip()]
-        found = [_CLIENT.fullmatch(part) for part in parts]
+        written = text.get_secret_value()
+        found = [_CLIENT.fullmatch(part) for part in _parts(written)]
         tokens = [one[2] for one in found if one]
-        # The text itself is a secret, and is not told.
-        if not all(found) or len(set(tokens)) < len(parts):
+        # The text itself is a secret, and is not told. One token alone may be of any letters.
+        if not {":", ","}.isdisjoint(written) and (not all(found) or len(set(tokens)) < len(found)):
             raise ValueError("is neither a token nor NAME:TOKEN with commas, each token once: write e.g. ris:s3cret")
         return text
 
     @property
     def dicomweb_clients(self) -> dict[str, str]:
         """Bearer token → name of the client; without a name it is `client`."""
-        parts = (part.strip() for part in self.stow_token.get_secret_value().split(",") if part.strip())
-        pairs = (part.rpartition(":") for part in parts)
+        pairs = (part.rpartition(":") for part in _parts(self.stow_token.get_secret_value()))
         return {token: name or "client" for name, _, token in pairs}
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

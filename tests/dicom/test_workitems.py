@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from ledger_case import Bench, make_bench
+from pydantic import ValidationError
 from pydicom import Dataset
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from step_case import PULL, PUSH, calling, door, order
 
+from connector.app import App
 from connector.dicom.receive_association import N_ACTION, N_CREATE, N_SET
 from connector.dicom.receive_requests import StepRequests
 from connector.dicom.receive_ups_rs import ups_routes
@@ -21,6 +23,7 @@ from connector.dicom.receive_wire import (
     Command,
 )
 from connector.dicom.workitems import Workitems, matches
+from connector.settings import Settings
 
 UID, LOCK, OTHER = "1.2.50", "1.2.60", "1.2.61"
 
@@ -250,3 +253,37 @@ def test_keys_of_sequences_are_met_by_one_item() -> None:
     item.CodeValue, item.CodingSchemeDesignator = "CAD001", "OTHER"
     keys.ScheduledWorkitemCodeSequence = [item]
     assert not matches(order(), keys), "code and scheme of one item"
+
+
+@pytest.mark.parametrize(
+    ("written", "clients", "why"),
+    [
+        ("", {}, "both doors are off"),
+        ("abc==", {"abc==": "client"}, "one token for everybody"),
+        ("p@ss word", {"p@ss word": "client"}, "one token may be of any letters"),
+        ("ris:abc, pacs:d/e=", {"abc": "ris", "d/e=": "pacs"}, "a token for each"),
+        ("abc,pacs:def", {"abc": "client", "def": "pacs"}, "some are named"),
+    ],
+)
+def test_each_dicomweb_client_has_its_name(written: str, clients: dict[str, str], why: str) -> None:
+    assert Settings(stow_token=written).dicomweb_clients == clients, why
+
+
+@pytest.mark.parametrize("written", ["ris:s3cret,pacs:s3cret", "ris:", "ris:s3cret two"])
+def test_what_is_no_list_of_clients_is_refused_without_being_told(written: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(stow_token=written)
+    told = str(refused.value)
+    assert "write e.g. ris:s3cret" in told
+    assert written not in told.replace("write e.g. ris:s3cret", "")
+
+
+def test_who_orders_over_http_is_the_owner_by_the_name_of_its_token(tmp_path: Path) -> None:
+    app = App(Settings(data_dir=tmp_path, stow_token="ris:abc,pacs:def"))  # noqa: S106 - of this test
+    body = json.dumps([order().to_json_dict()])
+    for uid, token, status in (("1.2.50", "abc", 201), ("1.2.51", "def", 201), ("1.2.52", "ghi", 401)):
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/dicom+json"}
+        answer = TestClient(app.web()).post(f"/dicom-web/workitems?{uid}", content=body, headers=headers)
+        assert answer.status_code == status
+    assert [app.procedure_steps.get(uid).owner for uid in ("1.2.50", "1.2.51")] == ["ups:ris", "ups:pacs"]
+    app.close()
