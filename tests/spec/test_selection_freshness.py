@@ -88,6 +88,7 @@ def test_each_part_that_is_too_old_is_named_with_its_value_and_day():
         "no Child-Pugh score is computed from INR 1.1 of 2025-12-31, 31 days old: more than 30 days; measure it again"
     )
     assert len(list(too_old(facts(days=90), TODAY))) == len(PARTS)
+    assert list(too_old(facts(days=90) | {"child_pugh_score": Observed(6, "case")}, TODAY)) == [], "none is to compute"
 
 
 MEASURED = {

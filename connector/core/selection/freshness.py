@@ -40,8 +40,8 @@ def dated(facts: Dated, today: date) -> dict[str, Observed[FactValue]]:
 
 
 def too_old(facts: Dated, today: date) -> Iterator[str]:
-    """Say of every part of the Child-Pugh score why no score is computed from it."""
-    for name in CHILD_PUGH_PARTS:
+    """Say of every part of the Child-Pugh score why no score is computed from it; a stated score needs none."""
+    for name in CHILD_PUGH_PARTS if "child_pugh_score" not in facts else ():
         for on, one in _on_days(facts, (name,)):
             days = (today - on).days
             if days > MOST_DAYS:
