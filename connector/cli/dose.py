@@ -1,5 +1,7 @@
 """`connector dose`: activity before treatment, kinetics, and the voxel dose after it, from the command line."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,41 @@ from connector.contract.reading import dumps
 from connector.core.dosimetry.constants import DEFAULT_PROFILE, YTTRIUM_PROFILES
 from connector.core.dosimetry.map_findings import INTENTS, TUMOUR_TYPES
 from connector.core.errors import BadCase, ConnectorError
+
+Command = Callable[..., None]
+
+
+def _images(command: Command) -> Command:
+    """Add the options of every command that reads an image and the regions drawn on it."""
+    folder = click.Path(path_type=Path)
+    for option in (
+        click.option(
+            "--ct",
+            type=folder,
+            help="Folder of the CT the regions were drawn on: for the picture, and to weigh the lungs.",
+        ),
+        click.option(
+            "--regions",
+            required=True,
+            multiple=True,
+            type=folder,
+            help="Segmentation or structure set with liver, lungs and lesions; may be repeated.",
+        ),
+        click.option("--activity", required=True, type=folder, help="Folder of one PET or NM series."),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def _told(place: str) -> Iterator[None]:
+    """Turn what was wrong with the input into one sentence that names the option."""
+    try:
+        yield
+    except BadCase as fault:
+        raise CaseError(sentence(fault)) from None
+    except ConnectorError as fault:
+        raise CaseError(f"{place}: {fault}") from None
 
 
 @click.group()
@@ -44,14 +81,7 @@ def fit(case: str, **how: Any) -> None:
 
 
 @dose.command("map")
-@click.option("--activity", required=True, type=click.Path(path_type=Path), help="Folder of one PET or NM series.")
-@click.option(
-    "--regions",
-    required=True,
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Segmentation or structure set; may be repeated.",
-)
+@_images
 @click.option(
     "--method",
     type=click.Choice(sorted(dose_map.METHODS)),
@@ -61,9 +91,6 @@ def fit(case: str, **how: Any) -> None:
 )
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="Folder for dose.dcm, dose_sr.dcm, dose.png."
-)
-@click.option(
-    "--ct", type=click.Path(path_type=Path), help="Folder of the CT the regions were drawn on, for the picture."
 )
 @click.option("--scale-to-gbq", help="Activity in the perfused liver at administration; counts and Tc-99m need it.")
 @click.option("--administered-at", help="Time of administration (ISO 8601), where the header lacks it or is wrong.")
@@ -90,7 +117,7 @@ def map_(scale_to_gbq: str | None, administered_at: str | None, **given: Any) ->
     """
     from connector.dose_files import DoseMapRequest, map_dose  # noqa: PLC0415 - the DICOM room loads slowly
 
-    try:
+    with _told(f"--activity {given['activity']}"):
         calibration = given.pop("calibration_uncertainty")
         request = DoseMapRequest(
             situation=dose_map.situation(
@@ -102,24 +129,10 @@ def map_(scale_to_gbq: str | None, administered_at: str | None, **given: Any) ->
             **given,
         )
         click.echo(dumps(map_dose(request), indent=2))
-    except BadCase as fault:
-        raise CaseError(sentence(fault)) from None
-    except ConnectorError as fault:
-        raise CaseError(f"--activity {given['activity']}: {fault}") from None
 
 
 @dose.command("from-images")
-@click.option("--activity", required=True, type=click.Path(path_type=Path), help="Folder of one SPECT (or PET) series.")
-@click.option(
-    "--regions",
-    required=True,
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Segmentation or structure set with liver, lungs and lesions; may be repeated.",
-)
-@click.option(
-    "--ct", type=click.Path(path_type=Path), help="Folder of the CT the regions were drawn on: weighs the lungs."
-)
+@_images
 @click.option("--perfused", metavar="REGION", help="Name of the region that is the perfused territory.")
 @click.option("--device", type=click.Choice(["resin", "glass"]), help="Goes into the case.")
 @click.option("--prescribed-dose-gy", help="Goes into the case.")
@@ -137,17 +150,13 @@ def from_images(
     """
     from connector.dose_files import measure_work_up  # noqa: PLC0415 - the DICOM room loads slowly
 
-    try:
+    with _told(f"--activity {activity}"):
         prescribed = asked["prescribed_dose_gy"]
         plan_fields = {
             **asked,
             "prescribed_dose_gy": prescribed and dose_map.positive("--prescribed-dose-gy", prescribed),
         }
         click.echo(dumps(measure_work_up(activity, regions, perfused=perfused, ct=ct, asked=plan_fields), indent=2))
-    except BadCase as fault:
-        raise CaseError(sentence(fault)) from None
-    except ConnectorError as fault:
-        raise CaseError(f"--activity {activity}: {fault}") from None
 
 
 @dose.command("shunt")
@@ -172,12 +181,8 @@ def shunt(planar: tuple[Path, ...], regions: Path) -> None:
     """
     from connector.dose_files import measure_planar_shunt  # noqa: PLC0415 - the DICOM room loads slowly
 
-    try:
+    with _told(f"--planar {planar[0]}"):
         click.echo(dumps(measure_planar_shunt(planar, regions), indent=2))
-    except BadCase as fault:
-        raise CaseError(sentence(fault)) from None
-    except ConnectorError as fault:
-        raise CaseError(f"--planar {planar[0]}: {fault}") from None
 
 
 def _moment(text: str) -> datetime:
