@@ -24,6 +24,9 @@ COMMANDS = {
 }  # fmt: skip
 
 
+_REPORT = "repeat with --debug and report what it prints"
+
+
 class Commands(click.Group):
     """Loads a command when it is asked for; `--help` loads them all."""
 
@@ -75,7 +78,10 @@ def run() -> None:
     except Exception as fault:  # noqa: BLE001 - the last door before a person
         if "--debug" in sys.argv:
             traceback.print_exc()
-        click.echo(f"{type(fault).__name__}: repeat with --debug and report what it prints", err=True)
+        # Known by its name: the package is not loaded for commands that have no ledger.
+        away = (type(fault).__module__, type(fault).__name__) == ("sqlalchemy.exc", "OperationalError")
+        advice = "the database does not answer: check CONNECTOR_DATABASE_URL" if away else _REPORT
+        click.echo(f"{type(fault).__name__}: {advice}", err=True)
         sys.exit(1)
 
 

@@ -246,7 +246,7 @@ class App:
             with self._engine.connect() as connection:
                 connection.execute(sa.text("SELECT 1"))
         except sa.exc.SQLAlchemyError as fault:
-            return f"does not answer ({type(fault).__name__}): check CONNECTOR_DATABASE_URL"
+            return _database_away(fault)
         return None
 
     def _check_disk(self) -> str | None:
@@ -326,11 +326,20 @@ def build(settings: Settings) -> App:
 
 def check_all(settings: Settings) -> dict[str, str | None]:
     """Try everything that is needed; None is well, else what was wrong and what to do."""
-    app = build(settings)
     try:
-        results = {name: check() for name, check in app.checks().items()}
-    finally:
-        app.close()
+        app = build(settings)
+    except sa.exc.OperationalError as fault:
+        # Nothing can be built over it, and the neighbours are tried all the same.
+        results: dict[str, str | None] = {"database": _database_away(fault)}
+    else:
+        try:
+            results = {name: check() for name, check in app.checks().items()}
+        finally:
+            app.close()
     # Rules that cannot be read do not come so far: nothing starts with them.
     routing = None if settings.routing_file else "not set: CONNECTOR_ROUTING_FILE, so every study is assessed"
     return {**results, "routing": routing, **check_neighbours(settings)}
+
+
+def _database_away(fault: Exception) -> str:
+    return f"does not answer ({type(fault).__name__}): check CONNECTOR_DATABASE_URL"

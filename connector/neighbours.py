@@ -181,10 +181,11 @@ def _check_broker(settings: Settings) -> str | None:
     if settings.broker_url.startswith("memory:"):
         return None
     from kombu.connection import Connection  # noqa: PLC0415 - only here is a broker spoken to directly
+    from kombu.exceptions import OperationalError  # noqa: PLC0415 - as above
 
     try:
         with Connection(settings.broker_url, connect_timeout=3) as connection:
             connection.ensure_connection(max_retries=1, timeout=3)
-    except OSError as fault:
+    except (OSError, OperationalError) as fault:
         return f"does not answer ({type(fault).__name__}): check CONNECTOR_BROKER_URL"
     return None

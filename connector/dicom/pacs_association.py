@@ -1,5 +1,6 @@
 """An association with the PACS, and what to do when it is refused, busy or away."""
 
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -90,15 +91,19 @@ def _request(pacs: Pacs, proposals: Sequence[Proposal], handlers: Sequence[Any])
     for proposal in proposals:
         entity.add_requested_context(proposal.abstract_syntax, list(proposal.transfer_syntaxes))
     roles: list[Any] = [build_role(one.abstract_syntax, scp_role=True) for one in proposals if one.as_provider]
-    return entity.associate(
-        pacs.host,
-        pacs.port,
-        ae_title=pacs.ae_title,
-        max_pdu=MAXIMUM_PDU_BYTES,
-        ext_neg=roles,
-        tls_args=(pacs.tls, pacs.host) if pacs.tls is not None else None,
-        evt_handlers=[(evt.EVT_CONN_OPEN, install), *handlers],
-    )
+    try:
+        return entity.associate(
+            pacs.host,
+            pacs.port,
+            ae_title=pacs.ae_title,
+            max_pdu=MAXIMUM_PDU_BYTES,
+            ext_neg=roles,
+            tls_args=(pacs.tls, pacs.host) if pacs.tls is not None else None,
+            evt_handlers=[(evt.EVT_CONN_OPEN, install), *handlers],
+        )
+    except socket.gaierror as fault:
+        # A name server may be away for a moment, too.
+        raise TryLater(f"the PACS's host {pacs.host} has no address: correct the setting, or ask the DNS") from fault
 
 
 def _reason_for(failed: Association, pacs: Pacs) -> Refused | TryLater:

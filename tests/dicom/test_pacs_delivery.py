@@ -225,3 +225,10 @@ def test_a_commitment_request_that_is_not_taken_is_tried_later() -> None:
 def test_a_pacs_without_commitment_still_stores() -> None:
     with scripted(STORES) as pacs:
         assert "does not offer" in PacsDestination(pacs, storage_commitment=True).deliver(document()).note
+
+
+def test_a_host_that_has_no_address_is_asked_for_again_and_named() -> None:
+    """The name server may be back in a moment; a typing error in the setting is seen in the reason."""
+    nowhere = Pacs(host="pacs.invalid", port=104, ae_title="PACS", calling_ae_title="CONNECTOR")
+    with pytest.raises(TryLater, match=r"pacs\.invalid has no address: correct the setting"):
+        PacsDestination(nowhere).echo()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import connector, last_line
+from commands import connector, connector_here, last_line
 from pydicom import dcmread
 
 from connector import __version__
@@ -61,6 +61,23 @@ def test_check_reads_settings_back_and_explains_them(tmp_path: Path) -> None:
     settings = json.loads(connector("check", "--explain").stdout)
     assert {"CONNECTOR_PACS_HOST", "CONNECTOR_QUIET_SECONDS"} <= {row["setting"] for row in settings}
     assert all(row["meaning"] for row in settings)
+
+
+def test_check_names_everything_that_is_away_at_once(tmp_path: Path) -> None:
+    """What an administrator sees who has mistyped three addresses: a sentence for each, and the place to look."""
+    nobody = {
+        "broker_url": "redis://127.0.0.1:1/0", "database_url": "postgresql+psycopg://u:p@127.0.0.1:1/x",
+        "pacs_host": "pacs.invalid",
+    }  # fmt: skip
+    done = connector_here("check", data_dir=str(tmp_path), **nobody)
+    assert done.returncode == 1
+    check = json.loads(done.stdout)
+    assert "check CONNECTOR_DATABASE_URL" in check["database"]
+    assert "check CONNECTOR_BROKER_URL" in check["broker"]
+    assert "pacs.invalid has no address" in check["pacs"]
+    status = connector("status", data_dir=str(tmp_path), **nobody)
+    assert status.returncode == 1
+    assert "CONNECTOR_DATABASE_URL" in last_line(status.stderr)
 
 
 def test_a_setting_that_cannot_be_read_is_named(tmp_path: Path) -> None:
