@@ -264,6 +264,15 @@ def earlier_documents(kind: str, request: WriteRequest) -> list[Predecessor]:
     return [each for each in request.predecessors if each.kind == kind]
 
 
+def number_after_rejections(request: WriteRequest) -> int:
+    """
+    Number a document that names no predecessor: 1, and one more for each time that the study was rejected.
+
+    What a PACS has rejected it hides for good, so equal content comes back as another instance.
+    """
+    return 1 + len(earlier_documents("rejection", request))
+
+
 def predecessors_of(kind: str, request: WriteRequest) -> list[Dataset]:
     """Refer to the earlier documents of a kind (Predecessor Documents, PS3.3 C.17.2); empty without any."""
     earlier = earlier_documents(kind, request)

@@ -32,6 +32,7 @@ from connector.dicom.write_header import (
     date_document,
     document_of,
     finish_document,
+    number_after_rejections,
     part_10,
     plain,
     read_study_header,
@@ -165,7 +166,7 @@ def _report(request: WriteRequest, administration: _Administration, images: Sequ
         modality="SR",
         description="Radiopharmaceutical administration (draft)",
     )
-    report.InstanceNumber = 1
+    report.InstanceNumber = number_after_rejections(request)
     root = _content(administration)
     for element in root:
         report.add(element)

@@ -27,6 +27,7 @@ from connector.dicom.write_header import (
     document_of,
     file_meta_of,
     finish_document,
+    number_after_rejections,
     part_10,
     plain,
     read_study_header,
@@ -158,7 +159,7 @@ def _header(request: WriteRequest, dose: DoseReport, bits: Literal[16, 32], *, w
         description=f"{dose.nuclide} absorbed dose (draft)",
     )
     document.OperatorsName = None
-    document.InstanceNumber = 1
+    document.InstanceNumber = number_after_rejections(request)
     document.ImageType = ["DERIVED", "PRIMARY"]
     _add_grid(document, dose.geometry)
     _add_pixel_description(document, dose, bits)

@@ -4,7 +4,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RTPlanStorage
 
 from connector.core.assessment import DoseReport
-from connector.dicom.write_header import StudyHeader, finish_document, plain, start_document
+from connector.dicom.write_header import (
+    StudyHeader,
+    finish_document,
+    number_after_rejections,
+    plain,
+    start_document,
+)
 from connector.dicom.write_sr_groups import dose_parameters
 from connector.ports import WriteRequest
 
@@ -28,7 +34,7 @@ def plan_of(request: WriteRequest, dose: DoseReport, study: StudyHeader) -> Data
         description=f"{dose.nuclide} given (draft)",
     )
     document.OperatorsName = None
-    document.InstanceNumber = 1
+    document.InstanceNumber = number_after_rejections(request)
     document.RTPlanLabel = plain(f"{dose.nuclide} given")[:_SHORT_STRING]
     document.RTPlanDate = document.RTPlanTime = None
     document.RTPlanGeometry = "TREATMENT_DEVICE"

@@ -215,7 +215,7 @@ class SqlLedger:
         return next(own, newest_first[0].summary if newest_first else None)
 
     def predecessors(self, study_instance_uid: str) -> tuple[Predecessor, ...]:
-        """Our newest document of each kind in the same study, to be superseded."""
+        """Our newest document of each kind in the same study, to be superseded, and every rejection note."""
         with self._reading.connect() as connection:
             rows = connection.execute(
                 sa.select(t.document, t.assessment.c.assessed_at)
@@ -223,7 +223,7 @@ class SqlLedger:
                 .where(t.document.c.study_instance_uid == study_instance_uid, t.document.c.destination == "pacs")
                 .order_by(t.assessment.c.assessed_at)
             ).all()
-        newest = {row.kind: row for row in rows}
+        newest = {(row.kind, row.identity if row.kind == "rejection" else ""): row for row in rows}
         return tuple(
             Predecessor(row.kind, row.identity, row.sop_class_uid, row.series_instance_uid) for row in newest.values()
         )

@@ -121,6 +121,16 @@ def test_after_it_was_told_the_study_is_assessed_anew_and_can_be_marked_again(ho
     assert len({one for one in house.door.arrived if not one.startswith("re")}) == 6, "three results, each its own"
 
 
+def test_every_rejection_note_is_told_to_the_writers(house: House) -> None:
+    for _ in range(2):
+        act(house, REJECT)
+        run(house)
+        act(house, RESTORE)
+        run(house)
+    kinds = [one.kind for one in house.bench.ledger.predecessors("1.2.3")]
+    assert (kinds.count("rejection"), kinds.count("sr")) == (2, 1)
+
+
 def test_the_patients_other_study_is_assessed_anew_after_the_withdrawal(house: House) -> None:
     house.bench.inbox.receive(receipt("1.2.4.1", study="1.2.4", date="20260301"))
     run(house)

@@ -1,6 +1,7 @@
 """What outside judges say of a rejection note: a Key Object Selection of our objects, never of the sender's."""
 
 from datetime import UTC, datetime
+from io import BytesIO
 
 import highdicom as hd
 import pytest
@@ -11,7 +12,9 @@ from pydicom import dcmread
 from connector.dicom.write_rejection import RejectionWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
-from connector.ports import Document, Withdrawal
+from connector.ports import Document, Predecessor, Withdrawal
+
+KOS = "1.2.840.10008.5.1.4.1.1.88.59"
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,15 @@ def test_it_names_all_of_ours_and_nothing_else(sent, tmp_path):
     code = note.ConceptNameCodeSequence[0]
     assert (code.CodeValue, code.CodingSchemeDesignator) == ("113037", "DCM")
     assert (note.StudyInstanceUID, note.PatientID, note.Modality) == (cases.STUDY, "T-0001", "KO")
+
+
+@pytest.mark.parametrize("rejections", [1, 2])
+def test_what_was_rejected_comes_back_as_another_instance_when_the_mark_is_taken_back(sent, tmp_path, rejections):
+    notes = tuple(Predecessor("rejection", f"2.25.{number}", KOS, "2.25.9") for number in range(rejections))
+    request = cases.request(cases.assessment(1, dose=cases.dose()), cases.make_study(tmp_path), predecessors=notes)
+    (again,) = DoseMapWriter().write(request)
+    assert again.identity not in {one.identity for one in sent}
+    assert dcmread(BytesIO(again.content), stop_before_pixels=True).InstanceNumber == 1 + rejections
 
 
 def test_without_an_object_in_the_pacs_there_is_no_note(sent):
