@@ -6,6 +6,7 @@ import pytest
 
 from connector.core.evidence import Observed
 from connector.core.selection import select
+from connector.core.selection.needs import asked_anyway
 
 MTC = {"histology": "MTC", "liver_lesion_count": 2, "liver_lobes_involved": "unilobar"}
 NO_SURGERY = MTC | {"extrahepatic_disease_status": "none", "surgical_candidate": False}
@@ -25,6 +26,9 @@ def answer(facts):
         (MTC, "achieved_ablation_margin_mm", False, "nothing was ablated"),
         (MTC | {"last_lrt_modality": "TACE"}, "achieved_ablation_margin_mm", False, "not by ablation"),
         (MTC | {"last_lrt_modality": "RFA"}, "achieved_ablation_margin_mm", True, "ablated last"),
+        (MTC | {"last_lrt_modality": "MWA"}, "achieved_ablation_margin_mm", True, "by microwaves"),
+        (MTC | {"last_lrt_modality": "cryoablation"}, "achieved_ablation_margin_mm", True, "by cold"),
+        ({"histology": "ATC", "liver_lesion_count": 2}, "rai_refractory", False, "nor does anaplastic cancer"),
         (MTC | {"prior_lrt_modalities": ["MWA"]}, "achieved_ablation_margin_mm", True, "ablated once"),
         (MTC, "residual_viable_tumour", False, "nothing was treated"),
         (MTC | {"prior_lrt_count": 1}, "residual_viable_tumour", True, "treated once"),
@@ -113,3 +117,40 @@ def test_a_decided_case_is_blocked_by_nothing():
         ).blocking
         == ()
     )
+
+
+THYROGLOBULIN = {"tg_unstimulated_ng_ml", "tg_trend", "tg_antibodies_positive"}
+LIVER = {
+    "bilirubin_total_umol_l", "albumin_g_l", "cirrhosis", "bilioenteric_anastomosis", "prior_chemotherapy",
+    "prior_ebrt_target",
+}  # fmt: skip
+AFTER_TARE = {"ascites_grade", "jaundice", "biliary_obstruction"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "why"),
+    [
+        ({}, set(), "nothing is known to ask about"),
+        ({"histology": "MTC"}, {"men2_status", "calcitonin_pg_ml", "calcitonin_doubling_time_months", "cea_ng_ml",
+                                "cea_trend"}, "medullary carcinoma"),
+        *(({"histology": one}, THYROGLOBULIN, "differentiated carcinoma") for one in ("PTC", "FTC", "HTC", "DTC_NOS")),
+        ({"histology": "PDTC"}, set(), "no marker is named for it"),
+        ({"liver_lesion_count": 0}, set(), "the liver is free"),
+        ({"liver_lesion_count": 1}, LIVER, "liver involved, lobes not known"),
+        ({"liver_lesion_count": 3, "liver_lobes_involved": "unilobar"},
+         LIVER | {"surgical_candidate", "resection_feasible"}, "limited disease: can it be operated"),
+        ({"liver_lesion_count": 3, "liver_lobes_involved": "bilobar"}, LIVER, "diffuse by the lobes"),
+        ({"liver_lesion_count": 4, "liver_lobes_involved": "unilobar"}, LIVER, "more than the limited branch"),
+        ({"liver_lobes_involved": "unilobar"}, set(), "how many is not known"),
+        ({"last_lrt_modality": "TARE"}, AFTER_TARE, "radioembolised last"),
+        ({"prior_lrt_modalities": frozenset({"TARE"})}, AFTER_TARE, "radioembolised once"),
+        ({"last_lrt_modality": "TACE"}, set(), "not radioembolised"),
+        ({"extrahepatic_disease_status": "stable"}, {"extrahepatic_sites"}, "where is it"),
+        ({"extrahepatic_disease_status": "progressive"}, {"extrahepatic_sites"}, "where is it"),
+        ({"lung_lesion_count": 1}, {"lung_lesion_near_phrenic_or_mediastinum", "lung_prior_ablation_count"}, "lung"),
+        ({"bone_lesion_count": 1}, {"bone_lesion_painful", "bone_lesion_near_nerve", "bone_lesion_hypervascular"},
+         "bone"),
+    ],
+)  # fmt: skip
+def test_what_the_catalogue_marks_to_be_asked_is_asked_of_such_a_patient(values, expected, why):
+    assert asked_anyway(values) == expected, why
