@@ -100,6 +100,12 @@ def test_an_activity_needs_everything_in_its_formula(facts):
           "lung_shunt_fraction": D(1)}, "prescribed_activity_gbq", None, "nothing would reach the liver"),
         ({"prescribed_activity_gbq": D("3.05"), "lung_shunt_fraction": D("0.2")}, "lung_activity_gbq", "0.61", "0.61"),
         ({"child_pugh_score": 7}, "child_pugh_score", "7", "shown"),
+        ({"child_pugh_class": "B"}, "child_pugh_class", "B", "shown"),
+        ({"albi_grade": 2}, "albi_grade", "2", "shown"),
+        ({"egfr_ml_min_1_73m2": D(92)}, "egfr_ml_min_1_73m2", "92", "shown"),
+        ({"predicted_lung_dose_gy": D(30)}, "predicted_lung_dose_gy", "30", "shown"),
+        ({"height_m": D("1.7"), "weight_kg": D(70)}, "bsa_m2", "1.809684", "0.20247 x 1.7^0.725 x 70^0.425"),
+        ({"prescribed_activity_gbq": D("1.23456789")}, "prescribed_activity_gbq", "1.234568", "to a millionth"),
     ],
 )  # fmt: skip
 def test_numbers_of_a_case(given, name, expected, why):
