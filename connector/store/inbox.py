@@ -32,6 +32,28 @@ CaseRef = Callable[[str], str]
 Recorded = ReceiptOutcome | Path
 
 
+# Made once: building a statement anew for each receipt costs more than what it does.
+_UID, _AT = sa.bindparam("uid"), sa.bindparam("at")
+_OPEN_STUDY = (
+    sa.update(t.study)
+    .where(t.study.c.study_instance_uid == _UID, t.study.c.state != "rejected")
+    .values(
+        last_received_at=_AT,
+        state="receiving",
+        traceparent=sa.case(
+            (t.study.c.state == "receiving", t.study.c.traceparent),
+            else_=sa.bindparam("trace", type_=t.study.c.traceparent.type),
+        ),
+    )
+)
+_OPEN_PRIOR = (
+    sa.update(t.study)
+    .where(t.study.c.study_instance_uid == _UID, t.study.c.state == "prior")
+    .values(last_received_at=_AT, state="receiving")
+)
+_TOUCH_SERIES = sa.update(t.series).where(t.series.c.series_instance_uid == _UID).values(last_received_at=_AT)
+
+
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
     # Drivers tell how many rows an INSERT made only when asked to keep the number.
@@ -254,16 +276,7 @@ class SqlInbox:
         if not insert_or_ignore(connection, t.study, row) and not receipt.is_prior:
             # A late instance opens the study again: what follows supersedes, and no image is lost. A study that a
             # person marked as a wrong patient's stays out, whatever still comes.
-            going_on = t.study.c.state == "receiving"
-            connection.execute(
-                sa.update(t.study)
-                .where(t.study.c.study_instance_uid == receipt.study_instance_uid, t.study.c.state != "rejected")
-                .values(
-                    last_received_at=at,
-                    state="receiving",
-                    traceparent=sa.case((going_on, t.study.c.traceparent), else_=new_traceparent()),
-                )
-            )
+            connection.execute(_OPEN_STUDY, {"uid": receipt.study_instance_uid, "at": at, "trace": new_traceparent()})
 
     def _touch_series(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         for uid, receipt in sorted({one.series_instance_uid: one for one in receipts}.items(), key=itemgetter(0)):
@@ -277,20 +290,12 @@ class SqlInbox:
                 "last_received_at": self._now(),
             }
             if not insert_or_ignore(connection, t.series, row):
-                connection.execute(
-                    sa.update(t.series)
-                    .where(t.series.c.series_instance_uid == uid)
-                    .values(last_received_at=row["last_received_at"])
-                )
+                connection.execute(_TOUCH_SERIES, {"uid": uid, "at": row["last_received_at"]})
 
     def _open_priors(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         """A study that we had fetched as a prior is now sent to be assessed."""
         for study_instance_uid in sorted({receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}):
-            connection.execute(
-                sa.update(t.study)
-                .where(t.study.c.study_instance_uid == study_instance_uid, t.study.c.state == "prior")
-                .values(last_received_at=self._now(), state="receiving")
-            )
+            connection.execute(_OPEN_PRIOR, {"uid": study_instance_uid, "at": self._now()})
 
     def _note_associations(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         fed = {(r.association_id, r.study_instance_uid) for r in receipts if r.association_id}
