@@ -33,7 +33,8 @@ Recorded = ReceiptOutcome | Path
 
 
 # Made once: building a statement anew for each receipt costs more than what it does.
-_UID, _AT = sa.bindparam("uid"), sa.bindparam("at")
+_UID: sa.BindParameter[str] = sa.bindparam("uid")
+_AT: sa.BindParameter[float] = sa.bindparam("at")
 _OPEN_STUDY = (
     sa.update(t.study)
     .where(t.study.c.study_instance_uid == _UID, t.study.c.state != "rejected")
