@@ -227,11 +227,11 @@ UPPER = {"upper_normal": 40}
             ["grade 3 on 2026-01-11, grade 0 on 2026-01-21"],
             "the worst, and that it went by",
         ),
-        ([lab("alt", 300, 10)], 0, ["needs the upper limit of normal of alt"], "no limits: not graded, and said"),
+        ([lab("alt", 300, 10)], 0, ["needs the upper limit of normal of ALT"], "no limits: not graded, and said"),
         (
             [lab("ast", 300, 10), lab("alt", 300, 10)],
             0,
-            ["normal of ast, the upper limit of normal of alt"],
+            ["normal of AST, the upper limit of normal of ALT"],
             "said once",
         ),
     ],
