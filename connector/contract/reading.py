@@ -128,6 +128,26 @@ class CaseModel(BaseModel):
 
 Model = TypeVar("Model", bound=BaseModel)
 
+# What pydantic finds, as what to do: its own words speak of Python.
+_OBJECT = "write a JSON object, {{…}}"
+_TOLD = {
+    "missing": "is needed and missing: add it",
+    "extra_forbidden": "unknown field: remove it or correct its name (`connector schema` prints the names)",
+    "string_type": "write text in quotes",
+    "bool_type": "write true or false, without quotes",
+    "list_type": "write a JSON list, […]",
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "literal_error": "write {expected}",
+    "enum": "write {expected}",
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be {le} or less",
+    "too_short": "give at least {min_length}",
+    "too_long": "give at most {max_length}",
+}
+
 
 def parse(model: type[Model], case: Any) -> Model:
     """Check a parsed JSON case against its model. Raises BadCase with the field, its value and what to do."""
@@ -138,12 +158,10 @@ def parse(model: type[Model], case: Any) -> Model:
     except ValidationError as fault:
         first = fault.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "(case)"
-        message = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            message = "unknown field: remove it or correct its name (`connector schema` prints the names)"
-        elif first["type"] == "missing":
-            raise BadCase(field, None, "is needed and missing: add it") from None
-        raise BadCase(field, first["input"], message) from None
+        value = None if first["type"] == "missing" else first["input"]
+        told = _TOLD.get(first["type"])
+        message = told.format(**first.get("ctx", {})) if told else first["msg"].removeprefix("Value error, ")
+        raise BadCase(field, value, message) from None
 
 
 def versions() -> dict[str, str]:

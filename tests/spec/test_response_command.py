@@ -162,6 +162,24 @@ def test_a_wrong_case_leaves_with_two_and_a_sentence(form, path, value, field):
 
 
 @pytest.mark.parametrize(
+    ("form", "path", "value", "sentence"),
+    [
+        ("lesions", "criteria", "who", "criteria = \"who\": write 'recist-1.1' or 'mrecist'"),
+        ("lesions", "lesions.0", "T01", 'lesions.0 = "T01": write a JSON object, {…}'),
+        ("lesions", "lesions", {}, "lesions = {}: write a JSON list, […]"),
+        ("lesions", "lesions.0.id", 1, "lesions.0.id = 1: write text in quotes"),
+        ("lesions", "lesions.0.lymph_node", "no", 'lesions.0.lymph_node = "no": write true or false, without quotes'),
+        ("lesions", "visits.1.new_lesion", ..., "visits.1.new_lesion = null: is needed and missing: add it"),
+        ("lesions", "policies.confirm_days", -1, "policies.confirm_days = -1: must be 0 or more"),
+        ("sums", "sums.baseline_mm", 0, "sums.baseline_mm = 0: must be above 0"),
+    ],
+)
+def test_the_sentence_says_what_to_write(form, path, value, sentence):
+    result = invoke("-", text=json.dumps(changed(FORMS[form], path, value)))
+    assert result.stderr.splitlines()[-1] == sentence
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("{", "(case) ="),
