@@ -208,10 +208,16 @@ def _needed(url: str) -> list[str]:
     engine = open_ledger(url)
     try:
         with engine.connect() as connection:
-            paths = sa.union(*(sa.select(table.c.path) for table, _ in _PATHS))
+            paths = sa.union(*(sa.select(table.c.path) for table, _ in _paths_here(connection)))
             return [path for path in connection.execute(paths).scalars() if path]
     finally:
         engine.dispose()
+
+
+def _paths_here(connection: sa.Connection) -> list[tuple[sa.Table, sa.Column[str]]]:
+    """Of the tables whose rows name a file those that are there: a ledger is backed up before it is migrated too."""
+    there = set(sa.inspect(connection).get_table_names())
+    return [(table, key) for table, key in _PATHS if table.name in there]
 
 
 def _inside(path: str) -> Path:
@@ -227,7 +233,7 @@ def _move_paths(place: Place) -> int:
     moved = 0
     try:
         with engine.begin() as connection:
-            for table, key in _PATHS:
+            for table, key in _paths_here(connection):
                 for row in connection.execute(sa.select(key.label("key"), table.c.path)).all():
                     here = str(place.data_dir.absolute() / _inside(row.path)) if row.path else row.path
                     if row.path != here:

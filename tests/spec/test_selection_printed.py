@@ -68,7 +68,7 @@ def test_the_decision_path_is_drawn(vignette, says):
         ({"today": "2026-01-31"}, "facts", "missing"),
         ({"today": "31.1.2026", "facts": {}}, "today", "not a date"),
         ({"today": 20260131, "facts": {}}, "today", "not a date"),
-        ({"today": "2026-01-31", "facts": []}, "facts", "dictionary"),
+        ({"today": "2026-01-31", "facts": []}, "facts", "JSON object"),
         ({"today": "2026-01-31", "facts": {}, "patient": "x"}, "patient", "unknown field"),
         ({"today": "2026-01-31", "facts": {"lung_shunt_fraction": 15}}, "facts.lung_shunt_fraction", "percent"),
         ({"today": "2026-01-31", "facts": {"liver_lesions": 1}}, "facts.liver_lesions", "unknown fact"),
