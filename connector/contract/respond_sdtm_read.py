@@ -25,6 +25,7 @@ _WORDS = {
     "TREATED LOCALLY": "treated_locally",
 }
 _MERGED = "MERGED INTO "
+_UNEQUIVOCAL = "unequivocal"
 _NODE = "LYMPH NODE"
 _DIAMETERS, _NODE_DIAMETERS = {"DIAMETER", "LDIAM"}, {"DIAMETER", "LPERP"}
 _MM = {"mm": Decimal(1), "cm": Decimal(10)}
@@ -34,11 +35,12 @@ def read_tables(
     texts: Mapping[str, str], *, subject: str, evaluator: str = "", treatment_start: str | None = None
 ) -> dict[str, Any]:
     """
-    Read TU and TR, and new lesions from RS when it is there, as CSV text by domain name.
+    Read TU and TR, and RS when it is there, as CSV text by domain name.
 
     `evaluator` is the TREVALID whose rows are taken, none for rows without one. Lengths are in mm or cm. A visit that
-    was measured on several days is one visit (see `_days`). The treatment starts on the day of the first visit unless
-    told. Raises BadCase for a missing table or column, a subject without rows, and a result that cannot be read.
+    was measured on several days is one visit (see `_days`); a new lesion is a visit too, though nothing was measured.
+    The treatment starts on the day of the first visit unless told. Raises BadCase for a missing table or column, a
+    subject without rows, and a result that cannot be read.
     """
     tumours, results, responses = (_rows(domain, texts, subject, evaluator) for domain in ("TU", "TR", "RS"))
     lesions = _lesions(tumours)
@@ -47,19 +49,17 @@ def read_tables(
     visits: dict[str, dict[str, Any]] = {}
     for row in results:
         on, lesion = days[_visit_of(row, "TRDTC")], row["TRLNKID"]
-        visit = visits.setdefault(on, {"date": on, "measurements": {}, "new_lesion": "none"})
+        visit = visits.setdefault(on, _empty_visit(on))
         visit.update({"label": row["VISIT"]} if row.get("VISIT") else {})
         if any(lesion == known["id"] for known in lesions):
             found = _found(row, is_node=lesion in nodes)
             if found is not None:
                 before = visit["measurements"].get(lesion)
                 visit["measurements"][lesion] = found if before is None else _together(before, found, f"{lesion}, {on}")
-    for row in responses:
-        on = days.get(_visit_of(row, "RSDTC"), _day(row["RSDTC"]))
-        if row["RSTESTCD"] == "NEWLPROG" and on in visits:
-            visits[on]["new_lesion"] = row.get("RSSTRESC", "").lower() or "unequivocal"
     if not visits:
         raise BadCase("TR", subject, "has no rows of this subject and evaluator: name one that is in the table")
+    for on, new_lesion in _new_lesions(tumours, responses, days).items():
+        visits.setdefault(on, _empty_visit(on))["new_lesion"] = new_lesion
     ordered = [visits[on] for on in sorted(visits)]
     start = treatment_start or ordered[0]["date"]
     return {"criteria": "recist-1.1", "treatment_start": start, "lesions": lesions, "visits": ordered}
@@ -76,6 +76,10 @@ def _rows(domain: str, texts: Mapping[str, str], subject: str, evaluator: str) -
         raise BadCase(f"{domain.lower()}.csv", missing[0], "is not a column of the table: export it again")
     own = f"{domain}EVALID"
     return [row for row in rows if row["USUBJID"] == subject and (row.get(own) or "") == evaluator]
+
+
+def _empty_visit(on: str) -> dict[str, Any]:
+    return {"date": on, "measurements": {}, "new_lesion": "none"}
 
 
 def _day(moment: str) -> str:
@@ -100,7 +104,8 @@ def _days(results: Sequence[Row], responses: Sequence[Row]) -> dict[str, str]:
     days: dict[str, str] = {}
     for row in results:
         visit, on = _visit_of(row, "TRDTC"), _day(row["TRDTC"])
-        days[visit] = min(on, days.get(visit, on))
+        # A row of what was not done may have no day: it takes that of its visit.
+        days[visit] = min(filter(None, (on, days.get(visit))), default="")
     for row in responses:
         visit = _visit_of(row, "RSDTC")
         if row["RSTESTCD"] == "OVRLRESP" and visit in days and row["RSDTC"]:
@@ -108,10 +113,33 @@ def _days(results: Sequence[Row], responses: Sequence[Row]) -> dict[str, str]:
     return days
 
 
+def _new_lesions(tumours: Sequence[Row], responses: Sequence[Row], days: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return new lesions by the day of their visit, as RS calls them; one that TU alone names is unequivocal.
+
+    Of two words on one visit the graver holds: no progression may be lost in reading a table.
+    """
+    stated: dict[str, str] = {}
+    for row in responses:
+        if row["RSTESTCD"] == "NEWLPROG":
+            on = days.get(_visit_of(row, "RSDTC")) or _day(row["RSDTC"])
+            if stated.get(on) != _UNEQUIVOCAL:
+                stated[on] = (row.get("RSSTRESC") or _UNEQUIVOCAL).lower()
+    for row in tumours:
+        if row["TUTESTCD"] == "TUMIDENT" and _identified(row) == "NEW":
+            dated = {**row, "TUDTC": row.get("TUDTC") or ""}
+            stated.setdefault(days.get(_visit_of(dated, "TUDTC")) or _day(dated["TUDTC"]), _UNEQUIVOCAL)
+    return stated
+
+
+def _identified(row: Row) -> str:
+    return row.get("TUSTRESC") or row.get("TUORRES") or ""
+
+
 def _lesions(rows: Sequence[Row]) -> list[dict[str, Any]]:
     found = []
     for row in rows:
-        role = _ROLES.get(row.get("TUSTRESC") or row.get("TUORRES") or "")
+        role = _ROLES.get(_identified(row))
         if row["TUTESTCD"] == "TUMIDENT" and role is not None:
             node, site = _NODE in row["TULOC"], row["TULOC"].removeprefix(f"{_NODE}, ").lower()
             found.append({"id": row["TULNKID"], "role": role, "site": site, "lymph_node": node})

@@ -190,6 +190,42 @@ def test_a_new_lesion_is_of_the_visit_whatever_the_day_of_its_row(tmp_path):
     assert [visit["new_lesion"] for visit in case["visits"]] == ["none", "unequivocal"]
 
 
+@pytest.mark.parametrize(
+    ("responses", "of_tumours", "new", "why"),
+    [
+        ([("NEWLPROG", "UNEQUIVOCAL", 2, "WEEK 8", "2025-03-01")], "", {"2025-03-01": "unequivocal"},
+         "a visit at which nothing else was written is still one"),
+        ([("NEWLPROG", "UNEQUIVOCAL", 9, "UNSCHEDULED", "2025-02-01")], "", {"2025-02-01": "unequivocal"},
+         "so is one between the visits"),
+        ([("NEWLPROG", word, 2, "WEEK 8", "2025-03-01") for word in ("UNEQUIVOCAL", "EQUIVOCAL")], "",
+         {"2025-03-01": "unequivocal"}, "of two words the graver holds"),
+        ([], "P,NEW01,TUMIDENT,NEW,BONE,2,WEEK 8,2025-03-01\n", {"2025-03-01": "unequivocal"},
+         "named in TU alone, as a trial does that derives its responses later"),
+        ([("NEWLPROG", "EQUIVOCAL", 2, "WEEK 8", "2025-03-01")],
+         "P,NEW01,TUMIDENT,NEW,BONE,2,WEEK 8,2025-03-01\n", {"2025-03-01": "equivocal"}, "RS says which"),
+    ],
+)  # fmt: skip
+def test_no_new_lesion_is_lost(responses, of_tumours, new, why, tmp_path):
+    tables(tmp_path, [*BASELINE, ("T1", 30, 3, "WEEK 16", "2025-05-01"), ("T2", 20, 3, "WEEK 16", "2025-05-01")],
+           responses)  # fmt: skip
+    (tmp_path / "tu.csv").write_text(
+        "USUBJID,TULNKID,TUTESTCD,TUSTRESC,TULOC,VISITNUM,VISIT,TUDTC\n"
+        + "".join(f"P,{one},TUMIDENT,TARGET,LIVER,1,SCREENING,2025-01-01\n" for one in ("T1", "T2"))
+        + of_tumours
+    )
+    case = json.loads(imported(tmp_path).stdout)
+    assert {visit["date"]: visit["new_lesion"] for visit in case["visits"] if visit["new_lesion"] != "none"} == new, why
+    expected = "PD" if "unequivocal" in new.values() else "NE"
+    assert run(load(json.dumps(case)))["visits"][1]["overall_response"] == expected
+
+
+def test_what_was_not_done_may_have_no_day(tmp_path):
+    tables(tmp_path, [*BASELINE, ("T1", 20, 2, "WEEK 8", "2025-03-01"), ("T2", "", 2, "WEEK 8", "")])
+    case = json.loads(imported(tmp_path).stdout)
+    assert [visit["date"] for visit in case["visits"]] == ["2025-01-01", "2025-03-01"]
+    assert case["visits"][1]["measurements"] == {"T1": "20", "T2": "not_evaluable"}
+
+
 def test_two_sizes_of_one_lesion_at_one_visit_are_refused(tmp_path):
     tables(tmp_path, [*BASELINE, ("T1", 20, 2, "WEEK 8", "2025-03-01"), ("T1", 25, 2, "WEEK 8", "2025-03-20")])
     result = imported(tmp_path)
