@@ -127,7 +127,8 @@ def _fraction(field: str, value: Decimal) -> None:
 def _retention(field: str, value: Decimal) -> None:
     _zero_or_more(field, value)
     if 1 < value <= PERCENT_FROM:
-        raise BadCase(field, str(value), "more is left than was given: divide all by the first measurement")
+        message = f"{PERCENT}; if not, more is left than was given: divide all by the first measurement"
+        raise BadCase(field, str(value), message)
     _fraction(field, value)
 
 

@@ -138,6 +138,8 @@ def test_a_sum_with_a_negative_phase_says_so():
     [
         ({"samples": samples([(2, 98)])}, "samples.0.value", "did you mean percent?"),
         ({"samples": samples([(2, "1.02"), (24, "0.4")])}, "samples.0.value", "divide all by the first measurement"),
+        ({"samples": samples([(2, "1.02"), (24, "0.4")])}, "samples.0.value", "did you mean percent?"),
+        ({"samples": samples([(2, 2), (24, 1)])}, "samples.0.value", "did you mean percent?"),
         ({"samples": samples([(2, "0.5"), (24, "0.6")])}, "samples.1.value", "rises from 0.5"),
         ({"samples": samples([(2, "0.5")])}, "samples", "mono needs 2 points"),
         ({"samples": samples(mono((2, 24, 48), 20)), "model": "bi"}, "samples", "bi needs 4 points"),
