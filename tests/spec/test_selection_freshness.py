@@ -122,3 +122,12 @@ def test_images_dated_after_the_day_they_plan_contradict(name, value, days_ahead
     assert found.status == status, why
     assert ("liver_imaging_after_today" in found.contradictions) is (status == "contradictory_data")
     assert (status == "recommend") is any(option.rank == 1 for option in found.options), "nothing is preferred"
+
+
+def test_what_a_board_states_after_the_images_is_no_image_of_the_future():
+    """`process` without --today judges on the day of the latest study; the board met four days later."""
+    stated = Observed(8, "Observation/7/_history/1", TODAY + timedelta(4))
+    found = select({**facts(), "liver_lesion_count": stated}, TODAY)
+    assert (found.status, found.contradictions) == ("recommend", ())
+    image = Observed(8, "1.2.3", TODAY + timedelta(4))
+    assert select({**facts(), "liver_lesion_count": image}, TODAY).status == "contradictory_data"

@@ -26,14 +26,15 @@ def dated(facts: Dated, today: date) -> dict[str, Observed[FactValue]]:
     """
     Add the age in days of the oldest liver measurement and of the oldest part of the Child-Pugh score.
 
-    A stated age stays. A date after today is no age, and images dated later than tomorrow are named as such.
+    A stated age stays. A date after today is no age, and images dated later than tomorrow are named as such. A resource
+    of the record has the day on which it was stated: a board speaks of the lesions after their images were made.
     """
     found = dict(facts)
     for name, parts in AGES.items():
         oldest = min(_on_days(facts, parts), key=lambda one: one[0], default=None)
         if name not in facts and oldest is not None and oldest[0] <= today:
             found[name] = Observed((today - oldest[0]).days, oldest[1].origin, oldest[0])
-    ahead = [one for on, one in _on_days(facts, IMAGED) if on > today + AHEAD]
+    ahead = [one for on, one in _on_days(facts, IMAGED) if on > today + AHEAD and not _is_of_record(one)]
     if ahead:
         found["liver_imaging_after_today"] = Observed(True, ahead[0].origin, ahead[0].observed_on)
     return found
@@ -49,6 +50,10 @@ def too_old(facts: Dated, today: date) -> Iterator[str]:
                     f"no Child-Pugh score is computed from {in_words(name)} {one.value} of {on}, {days} days old: "
                     f"more than {MOST_DAYS} days; measure it again"
                 )
+
+
+def _is_of_record(one: Observed[FactValue]) -> bool:
+    return "/" in one.origin
 
 
 def _on_days(facts: Dated, names: tuple[str, ...]) -> list[tuple[date, Observed[FactValue]]]:
