@@ -52,6 +52,16 @@ def test_a_nadir_is_never_taken_from_another_reader():
     )
 
 
+def test_a_progression_that_only_another_reader_has_read_is_told():
+    points, readings = course(one=[30, 25, 20, None], two=[None, 30, 20, 40])
+    report, needs = judge(points, START, readings)
+    assert [visit.overall_response for visit in report.visits] == ["NA", "SD", "PR"], "one has not read the last"
+    assert report.best_overall_response.response == "PR", "of both, so the best responses tell nothing"
+    assert needs == ("a reading of 2026-06-18 by one, whose response leaves this day out: two PD",), (
+        "and the day of two's baseline is no disagreement"
+    )
+
+
 def test_a_reader_without_a_baseline_of_their_own_is_told():
     points, readings = course(one=[30, 20], two=[None, 20])
     report, needs = judge(points, START, readings)

@@ -1,6 +1,6 @@
 """Several readers of the same studies: each is judged alone, one answer stands, and it says where the others differ."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -25,7 +25,8 @@ def judge(
 
     When one study has two readings, each reader is judged by their own baseline and nadir, from the studies that this
     reader has read, and none is taken for the other: where overall or best responses differ, the primary reader's
-    stands, flagged, until an adjudicator decides. Readers who take turns are one course, flagged.
+    stands, flagged, until an adjudicator decides; a visit that only others have read is needed from the primary reader,
+    and told with what they say. Readers who take turns are one course, flagged.
     Source: RECIST_1_1, section 4 (the nadir is of one course of measurements); blinded review with adjudication as in
     FDA, Clinical Trial Imaging Endpoint Process Standards (2018).
     """
@@ -55,17 +56,31 @@ def judge(
     if differ or best:
         told = (*(f"on {on}: {words}" for on, words in differ.items()), *((f"best response: {best}",) if best else ()))
         needs += (f"an adjudicator, because the readers disagree ({'; '.join(told)}): {stands}",)
+    needs += tuple(
+        f"a reading of {on} by {primary}, whose response leaves this day out: {words}"
+        for on, words in _read_by_others_only(reports, shown).items()
+    )
     return replace(shown, visits=visits), needs
 
 
 def _disagreements(reports: Mapping[str, ResponseReport], shown: ResponseReport) -> dict[date, str]:
-    """Tell by visit of the report that is shown what each reader says, where they differ."""
-    said = {name: {visit.on: visit.overall_response for visit in report.visits} for name, report in reports.items()}
+    """Tell by visit of the report that is shown what each reader says, where they differ; a baseline says nothing."""
+    said = {name: {visit.on: visit.overall_response for visit in report.visits[1:]} for name, report in reports.items()}
     return {
         visit.on: words
         for visit in shown.visits
         if (words := _differing({name: on[visit.on] for name, on in said.items() if visit.on in on}))
     }
+
+
+def _read_by_others_only(reports: Mapping[str, ResponseReport], shown: ResponseReport) -> dict[date, str]:
+    """Tell by follow-up visit that is not in the report that is shown what those say who have read it."""
+    known, said = {visit.on for visit in shown.visits}, defaultdict[date, list[str]](list)
+    for name, report in reports.items():
+        for visit in report.visits[1:]:
+            if visit.on not in known:
+                said[visit.on].append(f"{name} {visit.overall_response}")
+    return {on: ", ".join(said[on]) for on in sorted(said)}
 
 
 def _best_of_each(reports: Mapping[str, ResponseReport]) -> str:
