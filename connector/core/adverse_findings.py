@@ -97,8 +97,8 @@ def after_embolisation(
 
     Nothing is told without a dated embolisation of the last POST_EMBOLISATION_TO_DAYS days, or when one sign is stated
     absent. A sign that was last looked for before the embolisation is not known. The highest temperature since then,
-    in degrees Celsius, is fever from FEVER_FROM_C on; lower ones are no fever unless the record states one.
-    Source: POST_EMBOLISATION.
+    in degrees Celsius, is fever from FEVER_FROM_C on; lower ones are no fever unless the record states one, or none was
+    taken later than on the day itself, which may have been before the embolisation. Source: POST_EMBOLISATION.
     """
     last = _last(treatments, EMBOLISATIONS, today)
     if last is None or last.observed_on is None or (today - last.observed_on).days > POST_EMBOLISATION_TO_DAYS:
@@ -109,13 +109,15 @@ def after_embolisation(
         for name in POST_EMBOLISATION_FEATURES
         if name in facts and (facts[name].observed_on or since) >= since
     }
-    hottest = max(
-        (one for one in temperatures_c if one.observed_on is not None and since <= one.observed_on <= today),
-        key=lambda one: one.value,
-        default=None,
-    )
+    taken = [
+        (one.observed_on, one)
+        for one in temperatures_c
+        if one.observed_on is not None and since <= one.observed_on <= today
+    ]
+    hottest = max((one for _, one in taken), key=lambda one: one.value, default=None)
     feverish = hottest is not None and hottest.value >= FEVER_FROM_C
-    if hottest is not None and (feverish or "fever" not in signs):
+    rules_out = "fever" not in signs and any(on > since for on, _ in taken)
+    if hottest is not None and (feverish or rules_out):
         signs["fever"] = Observed(feverish, hottest.origin, hottest.observed_on)
     suspicion = post_embolisation_syndrome({name: bool(sign.value) for name, sign in signs.items()})
     if suspicion.answer is Answer.NO:

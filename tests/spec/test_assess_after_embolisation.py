@@ -64,6 +64,8 @@ PAIN_AND_NAUSEA = {name: observed(True, 1) for name in WITHOUT_FEVER}
             "it was there, and has passed",
         ),
         ([(0, "38.2")], None, "fever (38.2 °C on 2026-01-01)", "on the day of the embolisation"),
+        ([(0, "36.8")], None, "needs: fever", "normal on the day itself, perhaps before the embolisation"),
+        ([(0, "36.8"), (1, "36.9")], None, None, "and the day after it"),
         ([(-1, "39.0")], None, "needs: fever", "before it: says nothing of after it"),
         ([(4, "39.0")], None, "needs: fever", "later than the day that is judged"),
         ([(1, "37.0")], True, "fever, nausea", "a person has stated fever between two measurements"),
