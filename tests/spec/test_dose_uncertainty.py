@@ -110,3 +110,41 @@ def test_a_step_has_an_interval_where_it_is_near(tumour_ml, unsure, expected, wh
         "volume_uncertainty_fraction": unsure,
     }  # fmt: skip
     assert run(case)["interval_gbq"] == expected, why
+
+
+BY_TABLE = {
+    "method": "bsa", "device": "resin", "height_m": "1.7", "weight_kg": 70, "tumour_volume_ml": 375,
+    "liver_volume_ml": 1500, "lung_mass_kg": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shunt", "unsure", "shares", "why"),
+    [
+        ("0.10", "0", [0.8, 0.8], "exactly at the step, and nothing is said to be uncertain"),
+        ("0.10", "0.1", [0.8, 1], "10 % +- 2 %: it may be below the step"),
+        ("0.12", "0.05", [0.8, 0.8], "12 % +- 1.2 %: between two steps all the way"),
+        ("0.12", "0.1", [0.8, 1], "12 % +- 2.4 %: it may be below 10 %"),
+        ("0.13", "0.1", [0.6, 0.8], "13 % +- 2.6 %: it may be above 15 %"),
+        ("0.16", "0.2", [0, 1], "16 % +- 6.4 %: from no reduction to no activity at all"),
+    ],
+)
+def test_a_shunt_near_a_step_has_an_interval_of_both_sides(shunt, unsure, shares, why):
+    """Van Roekel: resin gets 80 % from a shunt of 10 % on, 60 % from 15 %, none from 20 %."""
+    answer = run({**BY_TABLE, "lung_shunt_fraction": shunt, "shunt_uncertainty_fraction": unsure})
+    assert answer["interval_gbq"] == pytest.approx([share * answer["prescription_gbq"] for share in shares]), why
+
+
+def test_a_part_of_the_liver_by_the_empiric_method_has_the_interval_of_its_share():
+    """The share is a quotient of two volumes: 2 sqrt(2) u, as long as the involvement is far from a step."""
+    case = {
+        "method": "empiric", "device": "resin", "tumour_volume_ml": 100, "liver_volume_ml": 1500,
+        "volume_uncertainty_fraction": "0.1",
+    }  # fmt: skip
+    part = run({**case, "treated_volume_ml": 750, "treated_tumour_volume_ml": 100})
+    assert part["interval_gbq"] == pytest.approx([1 - 0.2 * 2**0.5, 1 + 0.2 * 2**0.5])
+    halves = [{"name": name, "treated_volume_ml": 375} for name in ("one", "two")]
+    both = run({**case, "territories": halves})
+    assert both["interval_gbq"] == pytest.approx([1 - 0.2 * 2**0.5, 1 + 0.2 * 2**0.5]), "both are off alike"
+    at_the_step = run({**case, "tumour_volume_ml": 375, "territories": halves})
+    assert at_the_step["interval_gbq"] == pytest.approx([1 - 0.2 * 2**0.5, 1.25 * (1 + 0.2 * 2**0.5)]), "2.0 or 2.5"

@@ -1,10 +1,12 @@
 """How far a planned activity and its doses may be from the true ones, from what is known of everything they rest on."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from connector.core.dosimetry.constants import Constants
+from connector.core.dosimetry.limits import SHUNT_STEPS
 from connector.core.dosimetry.plan import AbsorbedDose, Plan, doses_of, plan
 from connector.core.dosimetry.ranges import check_uncertainty
 from connector.core.dosimetry.request import PlanRequest
@@ -20,11 +22,15 @@ PRINTED_J_GBQ = (Decimal("49.384"), Decimal("49.970"))
 CONSTANTS_FRACTION = round((PRINTED_J_GBQ[1] - PRINTED_J_GBQ[0]) / 2 / Decimal(3).sqrt() / PRINTED_J_GBQ[0], 4)
 # Relative step of the derivatives: far below every digit that is shown, far above the last of 28.
 STEP = Decimal("1E-9")
+# No slope of a method reaches this change by so small a step: where it is more, the method itself has a step.
+SMOOTH = Decimal("1E-4")
+MOST_SHUNT = Decimal("0.999")
 
 _VOLUMES = ("tumour_mass_kg", "normal_liver_mass_kg", "perfused_mass_kg", "tumour_volume_ml", "liver_volume_ml",
             "treated_volume_ml", "treated_tumour_volume_ml")  # fmt: skip
 Outputs = Mapping[str, Decimal | None]
 Requests = Sequence[PlanRequest]
+Side = tuple[tuple[Requests, Constants], Decimal]  # moved, and by which part
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +75,57 @@ def activity_interval(
     """
     if made.activity_gbq is None:
         return None
-    if request.method == "empiric":
-        return _interval_of_steps(request, constants, known, made.activity_gbq)
 
-    def activity(asked: Requests, by: Constants) -> Outputs:
-        return {"activity": plan(asked[0], by).activity_gbq}
+    def activity(asked: Requests, by: Constants) -> Decimal | None:
+        return plan(asked[0], by).activity_gbq
 
-    return _intervals(activity, [request], constants, known)["activity"]
+    return _with_steps(activity, [request], constants, known)
 
 
-def _interval_of_steps(
-    request: PlanRequest, constants: Constants, known: RelativeUncertainty, activity_gbq: Decimal
+def _with_steps(
+    activity: Callable[[Requests, Constants], Decimal | None],
+    requests: Requests,
+    constants: Constants,
+    known: RelativeUncertainty,
 ) -> Interval:
     """
-    The empiric activities of the smallest and the largest involvement that the volumes leave open.
+    An activity by its slopes, and on the far side of every step of the method that the inputs may have passed.
 
-    Steps have no slope to propagate: an involvement near one of them may belong to either side.
+    Steps have no slope to propagate: an involvement or a shunt near one of them may belong to either side.
     """
-    tumour, liver = request.tumour_volume_ml or Decimal(0), request.liver_volume_ml or Decimal(0)
-    spread = COVERAGE * Decimal(2).sqrt() * known.volume * tumour
-    ends = [
-        plan(replace(request, tumour_volume_ml=volume, treated_tumour_volume_ml=None), constants).activity_gbq
-        for volume in (max(tumour - spread, Decimal(0)), min(tumour + spread, liver))
-    ]
-    found = [activity_gbq, *(each for each in ends if each is not None)]
-    return Interval(activity_gbq, min(found), max(found))
+    smooth = _intervals(lambda asked, by: {"activity": activity(asked, by)}, requests, constants, known)["activity"]
+    beyond = [activity(asked, constants) or Decimal(0) for asked in _beyond_steps(requests, known)]
+    relative = (smooth.high - smooth.value) / smooth.value
+    low, high = min([smooth.value, *beyond]), max([smooth.value, *beyond])
+    return Interval(smooth.value, max(low * (1 - relative), Decimal(0)), high * (1 + relative))
+
+
+def _beyond_steps(requests: Requests, known: RelativeUncertainty) -> Iterator[Requests]:
+    """The requests with involvement, or shunt, at either end of what is known of it."""
+    for sign in (-1, 1):
+        if requests[0].method == "empiric":
+            involved = 1 + sign * COVERAGE * Decimal(2).sqrt() * known.volume
+            yield [
+                replace(
+                    request,
+                    tumour_volume_ml=min(max(involved, Decimal(0)) * (request.tumour_volume_ml or 0), _liver(request)),
+                    treated_tumour_volume_ml=None,
+                )
+                for request in requests
+            ]
+        shunt = requests[0].lung_shunt_fraction
+        if shunt is not None and requests[0].device == "resin" and requests[0].method in {"empiric", "bsa"}:
+            end = min(max(shunt * (1 + sign * COVERAGE * known.shunt), Decimal(0)), MOST_SHUNT)
+            if _steps_passed(end) != _steps_passed(shunt):
+                yield [replace(request, lung_shunt_fraction=end) for request in requests]
+
+
+def _liver(request: PlanRequest) -> Decimal:
+    return request.liver_volume_ml or Decimal(0)
+
+
+def _steps_passed(shunt: Decimal) -> int:
+    return sum(shunt >= step for step, _ in SHUNT_STEPS)
 
 
 def dose_intervals(
@@ -121,16 +153,17 @@ def treatment_intervals(
     names = [each.name for each in treatment.territories]
     activities = [each.activity_gbq for each in treatment.territories]
 
-    def activity(asked: Requests, by: Constants) -> Outputs:
-        return {"activity": plan_territories(dict(zip(names, asked, strict=True)), by).activity_gbq}
+    def activity(asked: Requests, by: Constants) -> Decimal | None:
+        return plan_territories(dict(zip(names, asked, strict=True)), by).activity_gbq
 
     def doses(asked: Requests, by: Constants) -> Outputs:
         given = {name: (one, gbq) for name, one, gbq in zip(names, asked, activities, strict=True)}
         return _by_compartment(doses_of_all(given, by))
 
     requests = [each.request for each in treatment.territories]
-    needed = _intervals(activity, requests, constants, known)["activity"]
-    return needed, _intervals(doses, requests, constants, known, proportional=known.calibration)
+    return _with_steps(activity, requests, constants, known), _intervals(
+        doses, requests, constants, known, proportional=known.calibration
+    )
 
 
 def _by_compartment(dose: AbsorbedDose) -> Outputs:
@@ -147,18 +180,31 @@ def _intervals(
     """Propagate to first order, one input at a time; `proportional` enters every output once."""
     values = {name: value for name, value in outputs(requests, constants).items() if value is not None}
     variances = {name: (proportional * value) ** 2 for name, value in values.items()}
-    for moved, step, relative in _moves(requests, constants, known):
-        after = outputs(*moved)
+    for sides, relative in _moves(requests, constants, known):
+        after, step = _after(outputs, values, sides)
         for name, value in values.items():
             slope = ((after[name] or Decimal(0)) - value) / step
             variances[name] += (slope * relative) ** 2
     return {name: interval(value, variances[name]) for name, value in values.items()}
 
 
+def _after(
+    outputs: Callable[[Requests, Constants], Outputs], values: Mapping[str, Decimal], sides: Iterator[Side]
+) -> tuple[Outputs, Decimal]:
+    """The outputs after a move to the first side on which no step of the method lies; unmoved when there is none."""
+    for moved, step in sides:
+        after = outputs(*moved)
+        if all(
+            not value or abs((after[name] or Decimal(0)) - value) <= SMOOTH * value for name, value in values.items()
+        ):
+            return after, step
+    return values, STEP
+
+
 def _moves(
     requests: Requests, constants: Constants, known: RelativeUncertainty
-) -> Iterator[tuple[tuple[Requests, Constants], Decimal, Decimal]]:
-    """Each uncertain input moved by a small part of itself: the new arguments, that part, and its uncertainty."""
+) -> Iterator[tuple[Iterator[Side], Decimal]]:
+    """Each uncertain input: how it is moved by a small part of itself to either side, and its uncertainty."""
     inputs = [
         *((field, known.volume) for field in _VOLUMES),
         ("tumour_to_normal_ratio", known.ratio),
@@ -167,26 +213,28 @@ def _moves(
     ]
     for field, relative in inputs:
         if relative and any(getattr(request, field) for request in requests):
-            moved, step = _moved(requests, field)
-            yield (moved, constants), step, relative
+            yield _moved(requests, field, constants), relative
     more = replace(
         constants,
         energy_per_activity_j_gbq=constants.energy_per_activity_j_gbq * (1 + STEP),
         prescription_energy_per_activity_j_gbq=constants.prescription_energy_per_activity_j_gbq * (1 + STEP),
     )
-    yield (requests, more), STEP, known.constants
+    yield iter([((requests, more), STEP)]), known.constants
 
 
-def _moved(requests: Requests, field: str) -> tuple[Requests, Decimal]:
-    """A part is made smaller; a whole that its parts fill already is made larger instead."""
-
-    def by(step: Decimal) -> Requests:
-        return [
-            request if (value := getattr(request, field)) is None else replace(request, **{field: value * (1 + step)})
-            for request in requests
-        ]
-
-    try:
-        return by(-STEP), -STEP
-    except BadCase:
-        return by(STEP), STEP
+def _moved(requests: Requests, field: str, constants: Constants) -> Iterator[Side]:
+    """A part is made smaller first; a whole that its parts fill already can only be made larger."""
+    for step in (-STEP, STEP):
+        with suppress(BadCase):
+            yield (
+                (
+                    [
+                        request
+                        if (value := getattr(request, field)) is None
+                        else replace(request, **{field: value * (1 + step)})
+                        for request in requests
+                    ],
+                    constants,
+                ),
+                step,
+            )
