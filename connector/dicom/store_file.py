@@ -81,7 +81,7 @@ class FileStore:
                 os.fsync(handle)
             finally:
                 synced.result()
-        except OSError:
+        except BaseException:  # a thread that cannot be begun, too: no row will ever name the file
             path.unlink(missing_ok=True)
             raise
         return path
@@ -147,7 +147,7 @@ class Incoming(io.BytesIO):
             path = self._store.place(
                 self._part, self._handle, study_instance_uid=study_instance_uid, sop_instance_uid=sop_instance_uid
             )
-        except OSError as fault:
+        except (OSError, RuntimeError) as fault:  # RuntimeError: no thread for the sync, as the process is ending
             self.close()
             raise TryLater(
                 f"the disk did not take the object ({type(fault).__name__}): check the data folder"

@@ -88,6 +88,14 @@ def test_a_disk_that_fails_means_try_later_and_nothing_kept(
     assert not files_in(tmp_path)
 
 
+def test_a_sync_that_cannot_be_begun_means_try_later_and_nothing_kept(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    store._syncing.shutdown()  # as at the end of the process: no thread can be begun
+    with pytest.raises(TryLater, match="RuntimeError"):
+        put(store, SMALL)
+    assert not files_in(tmp_path)
+
+
 def test_nothing_is_called_stored_before_file_and_folder_are_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
