@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import sqlalchemy as sa
@@ -35,12 +36,16 @@ class Newest(Generic[T]):
         )
         with self._reading.connect() as connection:
             newest = connection.execute(sa.select(ranked.c.id, ranked.c.case_ref).where(ranked.c.place == 1)).all()
-            unread = [row.id for row in newest if row.id not in self._kept]
+            known: dict[str, T] = {}
+            for row in newest:
+                # Other pages are read at the same time and push out what is kept: this one holds what it shows.
+                with suppress(KeyError):
+                    known[row.id] = self._kept[row.id]
+            unread = [row.id for row in newest if row.id not in known]
             for row in connection.execute(
                 sa.select(t.assessment.c.id, t.assessment.c.summary).where(t.assessment.c.id.in_(unread))
             ):
-                self._kept[row.id] = self._read(row.summary)
-        shown = {row.case_ref: self._kept[row.id] for row in newest if row.id in self._kept}
+                known[row.id] = self._kept[row.id] = self._read(row.summary)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        return shown
+        return {row.case_ref: known[row.id] for row in newest if row.id in known}
