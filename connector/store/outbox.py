@@ -53,8 +53,9 @@ class Outbox:
 
     def _enter(self, connection: sa.Connection, assessment_id: str, document: Document) -> str | None:
         """
-        Put a document into the outbox; None when one of equal identity, and so of equal content, has arrived.
+        Put a document into the outbox; None when one of equal identity, and so of equal content, has arrived or will.
 
+        One that was held back as a wrong patient's, before the mark was taken back, never arrived: it is sent now.
         An EHR may hold what came after it (a correction that was taken back): it gets the document again, as of now.
         """
         path = self._folder / sha256(document.content).hexdigest()
@@ -73,10 +74,12 @@ class Outbox:
         }
         if insert_or_ignore(connection, t.document, row):
             return document_id
-        if document.destination == "pacs" and document.kind != "rejection":
-            return None
         here = (t.document.c.destination == document.destination) & (t.document.c.identity == document.identity)
-        connection.execute(sa.update(t.document).where(here).values(assessment_id=assessment_id, path=str(path)))
+        if document.destination == "pacs" and document.kind != "rejection" and not _is_held_back(connection, here):
+            return None
+        connection.execute(
+            sa.update(t.document).where(here).values(assessment_id=assessment_id, path=str(path), note=None)
+        )
         return str(connection.execute(sa.select(t.document.c.id).where(here)).scalar_one())
 
     def document(self, document_id: str) -> Document | None:
@@ -134,3 +137,10 @@ class Outbox:
         """Finish a delivery without sending: the study turned out to be a wrong patient's, or is none any more."""
         connection.execute(sa.update(t.document).where(t.document.c.id == lease.ref).values(note=f"not sent: {why}"))
         self._jobs.done(connection, lease)
+
+
+def _is_held_back(connection: sa.Connection, here: sa.ColumnElement[bool]) -> bool:
+    """Whether the document never arrived, though its delivery is done with."""
+    done = sa.exists().where(t.job.c.kind == "deliver", t.job.c.ref == t.document.c.id, t.job.c.state == "done")
+    held_back = sa.select(t.document.c.id).where(here, t.document.c.delivered_at.is_(None), done)
+    return connection.execute(held_back).first() is not None

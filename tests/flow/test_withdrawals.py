@@ -6,7 +6,7 @@ from ledger_case import receipt
 from steps_case import House, make_house
 
 from connector.core.errors import TryLater
-from connector.ports import Document, Withdrawal
+from connector.ports import Document, Withdrawal, WriteRequest
 from connector.store import tables as t
 from connector.store.acts import REJECT, REPLAY, RESTORE, Act, Acts
 
@@ -148,3 +148,24 @@ def test_a_form_key_counts_for_its_own_decision_only(house: House) -> None:
     assert not act(house, RESTORE, key="k"), "another decision under the same key is none"
     assert not act(house, REPLAY, "1.2.3", key="k")
     assert house.bench.ledger.is_rejected("1.2.3")
+
+
+class SameMap:
+    """A dose map does not say what a person decided: that of the same images is the same object."""
+
+    def write(self, request: WriteRequest) -> list[Document]:
+        return [Document("rtdose", "pacs", "2.25.5", b"map", request.assessment.study_instance_uid)]
+
+
+def test_a_document_that_was_never_tried_is_sent_when_the_mark_is_taken_back(bench) -> None:
+    house = make_house(bench)
+    house.steps._flow._writers = [SameMap()]
+    bench.inbox.receive(receipt())
+    bench.clock.seconds += 31
+    for job, _ in house.steps.sweep():
+        house.steps.run(job)  # assessed, and no delivery begun
+    assert act(house, REJECT)
+    assert act(house, RESTORE)
+    run(house)
+    assert house.door.arrived == ["2.25.5"], "a PACS that has it gets it once, and this one has none"
+    assert notes(house) == {"rtdose": ""}
