@@ -140,7 +140,8 @@ class Tidy:
             if instances:
                 _mark(connection, case_ref)
         self._remove_documents(documents)
-        self._remove_marked(case_ref, found)
+        if instances:  # else the site keeps what was received, a wrong patient's study too
+            self._remove_marked(case_ref, found)
         if instances or documents:
             self._trail.note(
                 kind="tidied", ref=case_ref, case_ref=case_ref,

@@ -99,6 +99,16 @@ def test_nothing_goes_unless_it_is_asked_for(bench, tmp_path) -> None:
     assert image.exists()
 
 
+def test_a_wrong_patients_images_stay_where_only_documents_go(bench, tmp_path) -> None:
+    image = receive(bench, tmp_path, "1.2.3.1")
+    report = assess(bench)
+    with bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).values(state="rejected"))
+    bench.clock.seconds += 31 * DAY_SECONDS
+    done = tidy(bench, Policy(documents_days=30))
+    assert (done.instances, image.exists(), report.exists()) == (0, True, False), "the mark may still be taken back"
+
+
 def test_a_dry_run_tells_the_same_and_takes_nothing(bench, tmp_path) -> None:
     image = receive(bench, tmp_path, "1.2.3.1")
     report = assess(bench)
