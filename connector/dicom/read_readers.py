@@ -41,7 +41,8 @@ def _names(report: Dataset) -> Iterator[Any]:
 
 
 def _key(name: Any) -> str:
-    return " ".join(text(name).partition("=")[0].replace("^", " ").casefold().split())
+    groups = (" ".join(group.replace("^", " ").casefold().split()) for group in text(name).split("="))
+    return next(filter(None, groups), "")  # the letters of a name may be left out where it is written otherwise
 
 
 OfStudy = Mapping[str, tuple[tuple[LesionMeasurement, ...], str]]

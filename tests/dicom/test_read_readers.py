@@ -24,6 +24,7 @@ def author(name, kind="PSN"):
         (case.item(ContentSequence=[context("Doe^Jane")]), "doe jane", "the person of the observation context"),
         (case.item(ContentSequence=[context("DOE^Jane ^^")]), "doe jane", "case, blanks and empty parts"),
         (case.item(ContentSequence=[context("Yamada^Tarou=山田^太郎")]), "yamada tarou", "written in two scripts"),
+        (case.item(ContentSequence=[context("=山田^太郎=やまだ^たろう")]), "山田 太郎", "not written in letters"),
         (case.item(ContentSequence=[context("B"), context("A")]), "a and b", "two who read together are one reader"),
         (case.item(AuthorObserverSequence=[author("Doe^Jane")]), "doe jane", "else who made the document"),
         (case.item(AuthorObserverSequence=[author("Roe^Max")], ContentSequence=[context("Doe^Jane")]), "doe jane",
