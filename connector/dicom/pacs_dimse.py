@@ -99,7 +99,7 @@ class DimseArchive:
         """Retrieve series or studies."""
         left = dict.fromkeys(wanted, 0)  # what C-MOVE is still to bring, with how many instances came already
         try:
-            for each, came, failed in self._get(wanted, visit):
+            for each, came, failed in self._get(list(left), visit):
                 if failed and self._move_to:
                     left[each] = came
                     continue

@@ -79,6 +79,16 @@ def test_priors_come_in_the_same_way_as_what_is_sent(tmp_path: Path) -> None:
     assert inbox.opened == inbox.closed == [receipt.association_id]
 
 
+def test_a_series_that_the_pacs_lists_twice_is_got_once(tmp_path: Path) -> None:
+    series = {"StudyInstanceUID": "2.25.7", "SeriesInstanceUID": "2.25.8"}
+    archive, inbox = Archive(report(**series), report(**series)), MemoryInbox()  # it answers once for each instance
+    with scripted(*archive.handlers, contexts=ARCHIVE) as pacs:
+        got = DimseArchive(pacs).series_of("2.25.7")
+        assert got == [FoundSeries("2.25.7", "2.25.8", "SR")] * 2
+        came = priors(pacs, inbox, tmp_path)._retrieve(DimseArchive(pacs), got, "PHANTOM-1")
+    assert came == Retrieved(stored=2, failed=0)
+
+
 @pytest.mark.parametrize(
     ("changes", "kept", "why"),
     [
