@@ -194,11 +194,13 @@ class SqlInbox:
         try:
             with self._engine.begin() as connection:
                 outcomes = [self._record(connection, receipt) for receipt, _ in batch]
-                stored = {
-                    receipt.study_instance_uid: receipt
-                    for (receipt, _), outcome in zip(batch, outcomes, strict=True)
-                    if outcome is ReceiptOutcome.STORED
-                }
+                stored: dict[str, Receipt] = {}
+                for (receipt, _), outcome in zip(batch, outcomes, strict=True):
+                    # One that was sent opens its study, whatever was fetched of it at the same moment.
+                    if outcome is ReceiptOutcome.STORED and not (
+                        receipt.is_prior and receipt.study_instance_uid in stored
+                    ):
+                        stored[receipt.study_instance_uid] = receipt
                 for receipt in stored.values():
                     self._touch_study(connection, receipt)
                 self._touch_series(connection, (receipt for receipt, _ in batch))

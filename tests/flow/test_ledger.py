@@ -284,6 +284,14 @@ def test_a_batch_is_written_in_one_order_whatever_comes_first(bench: Bench) -> N
     assert {future.result() for _, future in entries} == {ReceiptOutcome.STORED}
 
 
+def test_a_late_instance_opens_its_study_though_another_one_is_fetched_at_the_same_moment(bench: Bench) -> None:
+    bench.inbox.receive(receipt())
+    bench.ledger.complete_study("1.2.3", "test")
+    sent, fetched = receipt("1.2.3.2"), replace(receipt("1.2.3.3"), is_prior=True)
+    bench.inbox._commit([(sent, Future()), (fetched, Future())])
+    assert bench.desk.status()["studies"] == {"receiving": 1}, "else nobody would assess what was sent"
+
+
 def test_a_failed_statement_does_not_say_what_it_was_asked_with(bench):
     with bench.engine.begin() as connection, pytest.raises(sa.exc.SQLAlchemyError) as fault:
         connection.execute(sa.text("SELECT * FROM nothing WHERE name = :name"), {"name": "LESION^TEST"})
