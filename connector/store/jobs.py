@@ -76,7 +76,8 @@ class Jobs:
         here = (t.job.c.kind == kind) & (t.job.c.ref == ref)
         # A study that was ordered before it came had a serial of its own until its patient was known.
         known_serial = {} if serial == f"{kind}:{ref}" else {"serial": serial}
-        connection.execute(sa.update(t.job).where(here).values(asked_at=now, **cause, **known_serial))
+        again = {"asked_at": now, "position": position, **cause, **known_serial}
+        connection.execute(sa.update(t.job).where(here).values(again))
         connection.execute(
             sa.update(t.job)
             .where(here, t.job.c.state != "leased")

@@ -313,3 +313,18 @@ def test_a_document_of_equal_content_goes_to_the_ehr_again_after_another_and_to_
     rows = {row["identity"]: row for row in bench.desk.documents()}
     assert not bench.ledger.is_superseded(rows["fhir-a"]["id"]), "it is the newest again"
     assert bench.ledger.is_superseded(rows["fhir-b"]["id"])
+
+
+def test_a_delivery_that_is_asked_for_again_stands_behind_those_that_wait(bench):
+    def ask(ref, position):
+        with bench.ledger.transaction() as connection:
+            return bench.ledger.jobs.ask(connection, kind="deliver", ref=ref, serial="ehr:case1", position=position)
+
+    first = ask("a", 1)
+    lease = bench.ledger.jobs.claim(first)
+    with bench.ledger.transaction() as connection:
+        bench.ledger.jobs.done(connection, lease)
+    second = ask("b", 2)
+    assert ask("a", 3) == first
+    assert bench.ledger.jobs.claim(first) is None, "an EHR keeps what comes last"
+    assert bench.ledger.jobs.claim(second)
