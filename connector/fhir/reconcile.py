@@ -21,6 +21,7 @@ RETIRED_STATUS = {
 }
 _RETRACTED = "entered-in-error"  # the study turned out to be a wrong patient's
 SAID_ONCE = ("Communication",)  # created, never replaced
+RETRACTION = "retraction"  # how the identifier of our request to a person to retract something ends
 OPEN_STATUS = {"CarePlan": "draft", "Task": "requested", "DetectedIssue": "preliminary", "Observation": "preliminary"}
 _MOST_NOTES = 6
 _DAY = len("2026-01-31")
@@ -123,6 +124,11 @@ def own_identifier(resource: Json) -> str | None:
 def is_untouched(resource: Json) -> bool:
     """Whether the resource still says what we wrote; a server that lost our tag makes it count as touched."""
     return written_digest(resource) == content_digest(resource)
+
+
+def asks_to_retract(resource: Json) -> bool:
+    """Whether a Task or message of ours asks a person to retract what only a person may."""
+    return (own_identifier(resource) or "").endswith(f":{RETRACTION}")
 
 
 def about(resource: Json) -> str | None:
@@ -245,7 +251,8 @@ def _no_longer_said(wanted: Mapping[str, Resource], state: State, studies: froze
     """
     Our untouched resources that the new result does not repeat.
 
-    Observations and issues of the same study, and open review Tasks of the patient when there is a new Task.
+    Observations and issues of the same study, and open review Tasks of the patient when there is a new Task. A request
+    to retract a wrong patient's study waits for its person until that study is said again.
     """
     kept = {own_identifier(resource) for resource in wanted.values()}
     has_task = any(True for _ in _of_kind(wanted, "Task"))
@@ -255,7 +262,8 @@ def _no_longer_said(wanted: Mapping[str, Resource], state: State, studies: froze
         repeats = own_identifier(one) in kept
         if repeats or kind == "CarePlan" or one.get("status") != OPEN_STATUS.get(kind) or not is_untouched(one):
             continue
-        if has_task if kind == "Task" else _study_of(one) in studies:
+        is_review = kind == "Task" and not asks_to_retract(one)
+        if has_task if is_review else _study_of(one) in studies:
             old.append(one)
     return old
 

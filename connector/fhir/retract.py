@@ -5,19 +5,22 @@ from typing import Any
 
 from connector.fhir.identity import full_url
 from connector.fhir.ladder import Way
-from connector.fhir.reconcile import Plan, State, Write, is_untouched, own_identifier, plan_day
+from connector.fhir.reconcile import Plan, State, Write, asks_to_retract, is_untouched, own_identifier, plan_day
 from connector.fhir.resource import Json, items, members, reference_of
 from connector.fhir.write_board import as_message
 from connector.fhir.write_for_way import taken
-from connector.fhir.write_retraction import RETRACT, is_marked, marked
+from connector.fhir.write_retraction import MARKED_KINDS, RETRACT, is_marked, marked
 from connector.fhir.write_transaction import tagged
 
 Resource = dict[str, Any]
-_TASK = "retraction"  # how the identifier of our request to a person ends
 
 
-def sought(entries: Sequence[Json], way: Way) -> list[Resource]:
-    """The entries that this way of writing has put into the EHR; where Tasks are messages, the messages."""
+def sought(entries: Sequence[Json], way: Way) -> tuple[list[Resource], list[str]]:
+    """
+    The entries that this way of writing has put into the EHR, and what a person should know.
+
+    Where Tasks are messages, the messages.
+    """
     wanted = []
     for entry in entries:
         wanted.append(dict(entry))
@@ -26,7 +29,9 @@ def sought(entries: Sequence[Json], way: Way) -> list[Resource]:
             message = as_message(resource, None, title=resource["code"]["text"])
             url = full_url("Communication", str(own_identifier(message)))
             wanted[-1] = {"fullUrl": url, "resource": message}
-    return taken(wanted, way)
+    kinds = {str(one["resource"]["resourceType"]) for one in wanted} & MARKED_KINDS
+    notes = [f"the EHR does not take {kind}, so none was looked for" for kind in sorted(kinds - way.kinds)]
+    return taken(wanted, way), notes
 
 
 def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool]) -> Plan:
@@ -38,7 +43,8 @@ def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool]) 
     """
     plan = Plan()
     wanted = {str(entry["fullUrl"]): dict(entry["resource"]) for entry in entries}
-    request = next((url for url, one in wanted.items() if _is_request(one)), None)
+    types = {url: str(one["resourceType"]) for url, one in wanted.items()}
+    request = next((url for url, one in wanted.items() if asks_to_retract(one)), None)
     kept: list[Json] = []
     for url, current in state.current.items():
         plan.places[url] = reference_of(current)
@@ -55,7 +61,7 @@ def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool]) 
         names = ", ".join(sorted(reference_of(one) for one in kept))
         plan.notes.append(f"edited or activated in the EHR, so a person must retract it there: {names}")
         if request is not None and request not in state.current:
-            plan.writes.append(Write(request, _asking(wanted[request], kept, names)))
+            plan.writes.append(Write(request, tagged(_asking(wanted[request], kept, names), types)))
             plan.notes.append("the request to retract it went to the EHR")
     targets = [{"reference": reference_of(one.current) if one.current else one.full_url} for one in plan.writes]
     if targets:
@@ -67,18 +73,12 @@ def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool]) 
     return plan
 
 
-def _is_request(resource: Json) -> bool:
-    return resource["resourceType"] in ("Task", "Communication") and (own_identifier(resource) or "").endswith(
-        f":{_TASK}"
-    )
-
-
 def _asking(request: Resource, kept: Sequence[Json], names: str) -> Resource:
     text = f"{RETRACT}: {names}"
     about = {"reference": reference_of(min(kept, key=reference_of))}
     if request["resourceType"] == "Task":
-        return tagged({**request, "focus": about, "description": text}, {})
-    return tagged({**request, "about": [about], "payload": [{"contentString": text}]}, {})
+        return {**request, "focus": about, "description": text}
+    return {**request, "about": [about], "payload": [{"contentString": text}]}
 
 
 def _revived(retracted: Sequence[Json], state: State) -> list[Write]:

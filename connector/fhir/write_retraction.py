@@ -7,13 +7,13 @@ from hashlib import sha256
 from typing import Any
 
 from connector.fhir.identity import canonical_json, full_url
-from connector.fhir.reconcile import about
+from connector.fhir.reconcile import RETRACTION, about
 from connector.fhir.resource import Json, members
 from connector.fhir.write_resource import Resource, checked, narrative, new, reference_to
 from connector.ports import Document, Withdrawal
 
 ENTERED_IN_ERROR = "entered-in-error"
-KIND = "retraction"
+KIND = RETRACTION
 RETRACT = "Retract what stands on the images of a wrong patient"
 _SAYS = "Entered in error: the images that this stands on are not this patient's. Do not use it."
 # Of each type the element that says so, by its R4 value set; a BodyStructure has no status.
@@ -26,6 +26,7 @@ _MARK: Mapping[str, tuple[str, Any]] = {
     "Goal": ("lifecycleStatus", ENTERED_IN_ERROR),
     "BodyStructure": ("active", False),
 }  # fmt: skip
+MARKED_KINDS = frozenset(_MARK)
 _PARTICIPANTS = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 _PATIENT_SAFETY = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "PATSFTY"}
 _OPERATIONS = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
@@ -104,9 +105,11 @@ def _made(resource: Json) -> Resource:
 def _task(study: str, patient: str, device: Resource, marked_at: str) -> Resource:
     """What asks a person to retract what only a person may, since a clinician edited or activated it."""
     day = marked_at[: len("2026-01-31")]
+    moment = "".join(filter(str.isdecimal, marked_at))[: len("20260131093000")]
     return new(
         "Task",
-        f"{study}:{KIND}",
+        # By the mark: a study that is marked again, after the first mark was taken back, is asked for again.
+        f"{study}:{moment}:{KIND}",
         says=[RETRACT, _SAYS],
         status="requested",
         intent="order",

@@ -94,6 +94,45 @@ def test_what_a_clinician_touched_is_left_and_asked_of_a_person_once(kind):
     assert [one["id"] for one in standing(ehr, cases.STUDY) if one["resourceType"] != "Task"] == [touched["id"]]
 
 
+@pytest.mark.parametrize("kind", ["CarePlan", "Observation", "RiskAssessment", "Task"])
+def test_what_the_ehr_does_not_let_us_mark_is_asked_of_a_person_and_never_left_out_silently(kind):
+    """A server that declares `update` and answers 405: the draft on a wrong patient's images still stands there."""
+    ehr = delivered(FIRST)
+    ehr.fixed = {kind}
+    note = EhrDestination(ehr).deliver(taken_back(FIRST)).note
+    left = [one for one in standing(ehr, cases.STUDY) if "retraction" not in own_identifier(one)]
+    assert {one["resourceType"] for one in left} == {kind}
+    (asked,) = [one for one in ehr.of("Task") if "retraction" in own_identifier(one)]
+    assert [one["id"] for one in left if f"{kind}/{one['id']}" not in asked["description"]] == []
+    assert f"a person must retract it there: {kind}/" in note
+
+
+def test_the_request_to_retract_waits_when_the_patients_other_study_is_assessed_anew():
+    """That follows every mark at once, and its review Task takes the place of open review Tasks only."""
+    ehr = delivered(FIRST, LATER)
+    (risk,) = [one for one in ehr.of("RiskAssessment") if own_identifier(one).startswith("2.25.1002:")]
+    ehr.held[risk["id"]] = {**risk, "status": "final"}
+    EhrDestination(ehr).deliver(taken_back(LATER, others=(FIRST,), study="2.25.1002"))
+    EhrDestination(ehr).deliver(CHANGED)
+    (asked,) = [one for one in ehr.of("Task") if "retraction" in own_identifier(one)]
+    reviews = [one["status"] for one in ehr.of("Task") if one is not asked]
+    assert (asked["status"], reviews.count("requested")) == ("requested", 1)
+
+
+def test_a_mark_that_is_taken_back_ends_its_request_and_a_second_mark_asks_again():
+    ehr = delivered(FIRST)
+    (plan,) = ehr.of("CarePlan")
+    ehr.held[plan["id"]] = {**plan, "status": "active"}
+    EhrDestination(ehr).deliver(taken_back(FIRST))
+    EhrDestination(ehr).deliver(CHANGED)
+    asked = [one for one in ehr.of("Task") if "retraction" in own_identifier(one)]
+    assert [one["status"] for one in asked] == ["cancelled"]
+    again = Withdrawal(cases.STUDY, AT.replace(hour=11), "olga", (FIRST, CHANGED))
+    EhrDestination(ehr).deliver(*RetractionWriter().withdraw(again))
+    asked = [one for one in ehr.of("Task") if "retraction" in own_identifier(one)]
+    assert sorted(one["status"] for one in asked) == ["cancelled", "requested"]
+
+
 def test_where_no_task_can_be_made_a_message_asks():
     kinds = {kind: ("create", "update", "read", "search-type") for kind in KINDS if kind != "Task"}
     ehr = delivered(FIRST, kinds={**kinds, "Communication": ("create", "search-type")})

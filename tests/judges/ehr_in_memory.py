@@ -19,12 +19,15 @@ class EhrInMemory:
     `kinds` can be written (a dictionary gives the interactions of each), a transaction only when `transactions`.
 
     `refused` kinds are declared and answered with 405, `lost` kinds are made and their first answer is lost,
-    `strips` kinds lose their identifiers.
+    `strips` kinds lose their identifiers, `fixed` kinds are made and their replacement is answered with 405.
     """
 
-    def __init__(self, kinds=ALL, *, transactions=False, software="", parameters=(), refused=(), lost=(), strips=()):
+    def __init__(
+        self, kinds=ALL, *, transactions=False, software="", parameters=(), refused=(), lost=(), strips=(), fixed=()
+    ):
         self.kinds, self.transactions, self.software = kinds, transactions, software
         self.parameters, self.refused, self.lost, self.strips = parameters, set(refused), set(lost), set(strips)
+        self.fixed = set(fixed)
         self.held, self.conflicts, self.writes, self.asked = {}, 0, 0, []
 
     def capabilities(self):
@@ -78,6 +81,8 @@ class EhrInMemory:
             self.conflicts -= 1
             raise Changed("changed")
         held = self.held[resource["id"]]
+        if held["resourceType"] in self.fixed:
+            raise NotOffered("the EHR refused (update: status 405)", 405)
         assert if_match == held["meta"]["versionId"]
         return self._put(resource, resource["id"], str(int(if_match) + 1))
 
