@@ -107,7 +107,9 @@ def complete(study_instance_uid: str) -> None:
 @click.option("--reason", required=True, help="Why; it stands in the logbook. No patient data.")
 def wrong_patient(study_instance_uid: str, reason: str) -> None:
     """
-    Keep a study out: nothing more of it is assessed or sent. Prints what was delivered before, to be withdrawn there.
+    Keep a study out: nothing more of it is assessed or sent. Prints what was delivered before.
+
+    That is taken back: entered in error in the EHR, rejected in the PACS.
 
     Example: connector study wrong-patient 1.2.840.113619.2.1 --reason "scanned under another ID"
     """

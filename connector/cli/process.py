@@ -25,8 +25,10 @@ def process(dicom_dir: Path, bundle: Path, out: Path, *, today: datetime | None,
 
     Writes pacs/*.dcm, ehr/*.json and summary.json to --out; the same input gives the same bytes. Two patients, a
     patient that does not match, or a Bundle that is not R4 leave with exit 2, and nothing is written.
+    CONNECTOR_PATIENT_ISSUERS says which Issuer of Patient ID in the images is which identifier system in the record.
 
-    Example: connector process --dicom study/ --fhir record.json --out result/
+    Example: CONNECTOR_PATIENT_ISSUERS=HOSPITAL=urn:oid:1.2.3.4 connector process --dicom study/ --fhir record.json
+    --out result/
     """
     from connector.app import file_flow  # noqa: PLC0415 - the rooms load slowly, and --help should not
     from connector.process import process as process_files  # noqa: PLC0415
