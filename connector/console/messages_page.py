@@ -11,7 +11,7 @@ _ROLES = "This page is for operators, clinicians and physicists: have a role giv
 
 
 def routes(site: Site) -> list[Route]:
-    """One page; messages are the operator's, what a clinician wrote about a card is for clinicians."""
+    """One page; messages are the operator's, comments on cards, which may name the patient, are for who may know."""
 
     async def messages(request: Request) -> Response:
         person = person_of(request)

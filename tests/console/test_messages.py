@@ -40,5 +40,13 @@ def test_nothing_to_show_says_so(tmp_path) -> None:
     assert "Nobody answered a card yet." in page
 
 
+def test_without_a_sign_in_no_comment_is_shown_since_it_may_name_the_patient(tmp_path) -> None:
+    made = make_desk(tmp_path)
+    made = replace(made, site=replace(made.site, card_feedback=lambda: [ANSWER]))
+    page = made.browser().get("/messages").text
+    assert "patient-declines" in page
+    assert "wants" not in page
+
+
 def test_nobody_comes_in_without_a_sign_in(desk: Desk) -> None:
     assert desk.browser().get("/messages").status_code == 303
