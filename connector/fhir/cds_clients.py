@@ -22,6 +22,7 @@ ALGORITHMS = ("ES384", "RS384")
 CLOCK_DIFFERENCE_SECONDS = 30
 LONGEST_LIFE_SECONDS = 3600
 _KEPT_SECONDS = 600.0
+_STALE_SECONDS = 3600.0  # a key that the issuer took back is believed no longer than this, however quiet it was
 _REFRESH_SECONDS = 30.0  # an unknown `kid` makes us fetch again, but no stranger makes us fetch all the time
 _FAR = 1e12  # seconds since the epoch, beyond every calendar
 _LARGEST_SET_BYTES = 256 * 1024
@@ -48,7 +49,7 @@ class IssuerKeys:
         with self._lock:
             age = None if self._fetched_at is None else self._clock() - self._fetched_at
             unknown = kid not in self._keys
-            if age is None or (unknown and age > _REFRESH_SECONDS):
+            if age is None or age > _STALE_SECONDS or (unknown and age > _REFRESH_SECONDS):
                 self._refresh()
             elif age > _KEPT_SECONDS:
                 # The key is known: nobody waits for the issuer to say so again.

@@ -135,6 +135,17 @@ def test_keys_that_were_read_stay_good_while_the_issuer_is_away():
     assert clients.check(signed(EHR, HERE, iat=int(now[0]), exp=int(now[0]) + 60), {HERE}) == ISSUER
 
 
+def test_a_key_that_the_issuer_took_back_is_not_believed_after_a_quiet_night():
+    now = [float(NOW)]
+    server = KeyServer(EHR)
+    clients = server.clients(lambda: now[0])
+    clients.check(signed(EHR, HERE), {HERE})
+    server.ehrs[:] = [RSA]
+    now[0] += 3601
+    with pytest.raises(NotTrusted, match="kid"):
+        clients.check(signed(EHR, HERE, iat=int(now[0]), exp=int(now[0]) + 60), {HERE})
+
+
 def test_without_the_issuers_keys_the_caller_is_asked_to_come_again():
     server = KeyServer(EHR)
     server.fault = httpx.ConnectError("away")
