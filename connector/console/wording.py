@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from connector.core.catalogue import in_words
+from connector.core.rules import marks_in_words
 from connector.flow import RELEASE_HINT
 from connector.report import words
 
@@ -142,6 +143,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "flag": flag,
     "short_ref": short_ref,
     "in_words": in_words,
+    "marks_in_words": marks_in_words,
     "treatment": words.treatment,
     "verdict": lambda code: words.VERDICTS.get(code, code),
     "response": lambda code: words.RESPONSES.get(code, code),

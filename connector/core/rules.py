@@ -254,6 +254,7 @@ Kind = Literal["option", "pathway", "measure", "follow_up", "response", "dose", 
 # The manual says what the two marks mean.
 DERIVED = "[DERIVED, confirm]"
 STRENGTH_READ = "[STRENGTH READ, confirm]"
+_MARKS_IN_WORDS = {DERIVED: "(our reading, confirm)", STRENGTH_READ: "(our grading, confirm)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,3 +285,10 @@ class Rule:
         derived = f" {DERIVED}" if self.derived else ""
         strength_read = f" {STRENGTH_READ}" if self.strength_read else ""
         return f"{self.says}{derived}{strength_read}"
+
+
+def marks_in_words(text: str) -> str:
+    """A rule's text as a page says it: which reading, and which strength, is ours and has to be confirmed."""
+    for mark, said in _MARKS_IN_WORDS.items():
+        text = text.replace(mark, said)
+    return text

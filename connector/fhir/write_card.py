@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from connector.core.assessment import Assessment, Option, Reason, Selection
 from connector.core.catalogue import in_words
+from connector.core.rules import marks_in_words
 from connector.core.sources import SOURCES
 from connector.fhir.identity import CODE_SYSTEM, MODALITY_SYSTEM, OUR_NAME, canonical_json, full_url
 from connector.fhir.write_care_plan import DISCLAIMER, OFFERED, STATUS_IN_WORDS, VERDICTS_IN_WORDS, write_care_plan
@@ -264,7 +265,7 @@ def _line(option: Option) -> str:
 
 
 def _because(reason: Reason) -> str:
-    return _escaped(f"{reason.text} ({reason.rule}; {reason.source})")
+    return _escaped(f"{marks_in_words(reason.text)} ({reason.rule}; {reason.source})")
 
 
 def _names(facts: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from connector.core.assessment import Assessment
 from connector.core.case import PatientIdentity
+from connector.core.rules import marks_in_words
 from connector.ports import WriteRequest
 from connector.report import dose_content, response_content, treatment_content, words
 from connector.report.fonts import is_shown
@@ -72,7 +73,7 @@ def _summary(assessment: Assessment) -> list[list[str]]:
     if assessment.changes:
         rows.append(["Changed", _changed(assessment.changes)])
     if selection and selection.alerts:
-        rows.append(["Alerts", "; ".join(alert.text for alert in selection.alerts)])
+        rows.append(["Alerts", "; ".join(marks_in_words(alert.text) for alert in selection.alerts)])
     return rows
 
 

@@ -10,7 +10,7 @@ from connector.core.case import FactValue
 from connector.core.catalogue import in_words
 from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
-from connector.core.rules import ALWAYS, Verdict
+from connector.core.rules import ALWAYS, Verdict, marks_in_words
 from connector.core.selection.registry import RULE
 from connector.ports import WriteRequest
 from connector.report import words
@@ -86,7 +86,11 @@ def _sources(names: Iterable[str]) -> str:
 
 
 def _reason(reason: Reason) -> Content:
-    return {"text": reason.text, "cite": f"{reason.rule}; {reason.source}", "quote": reason.source.quote}
+    return {
+        "text": marks_in_words(reason.text),
+        "cite": f"{reason.rule}; {reason.source}",
+        "quote": reason.source.quote,
+    }
 
 
 def _option(option: Option) -> Content:

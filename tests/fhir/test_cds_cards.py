@@ -168,6 +168,13 @@ def test_a_treatment_has_a_card_of_its_own(modality, indicator, says):
     assert says in card["summary"]
 
 
+def test_the_mark_of_a_rule_reads_as_words_on_a_card():
+    reason = Reason("N-1", "is possible [STRENGTH READ, confirm]", NERVO_2021.at("table 2"))
+    card = cards_of(cases.assessment(selection=selected(options=(Option("RFA", "preferred", 1, (reason,)),))))["plan"]
+    assert "is possible (our grading, confirm)" in card["detail"].replace("\\", "")
+    assert "STRENGTH READ" not in card["detail"]
+
+
 def test_sources_with_a_doi_are_linked():
     reason = Reason("N-1", "is possible", NERVO_2021.at("table 2"))
     card = cards_of(cases.assessment(selection=selected(options=(Option("RFA", "preferred", 1, (reason,)),))))["plan"]

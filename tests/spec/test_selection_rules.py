@@ -13,6 +13,7 @@ import pytest
 
 from connector.core.catalogue import FACTS
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
+from connector.core.rules import marks_in_words
 from connector.core.selection.derived import add_sums
 from connector.core.selection.registry import CITED, RULE, RULES
 from connector.core.sources import SOURCES
@@ -206,6 +207,15 @@ def test_flags_that_need_a_clinician_are_in_the_text():
     for rule in RULES:
         assert ("DERIVED" in rule.text) is rule.derived, rule.id
         assert ("STRENGTH READ" in rule.text) is rule.strength_read, rule.id
+
+
+def test_on_a_page_the_flags_stay_and_read_as_words():
+    for rule in RULES:
+        said = marks_in_words(rule.text)
+        assert said.startswith(rule.says), rule.id
+        assert ("(our reading, confirm)" in said) is rule.derived, rule.id
+        assert ("(our grading, confirm)" in said) is rule.strength_read, rule.id
+        assert "[" not in said.removeprefix(rule.says), rule.id
 
 
 def test_no_rule_cites_a_file_name():
