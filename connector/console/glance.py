@@ -8,8 +8,9 @@ from connector.report import treatment_content, words
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Response as its letters (empty: none) with its words, the proposal, and on which day's images it stands."""
+    """Response as its letters (empty: none) with its words, the proposal, and on which study and day it stands."""
 
+    study_instance_uid: str
     response: str
     response_in_words: str
     treatment: str
@@ -28,6 +29,7 @@ def glance_at(summary: str) -> Glance | None:
     overall = visits[-1].overall_response if len(visits) > 1 else ""  # the first visit is the baseline
     points = assessment.time_points
     return Glance(
+        study_instance_uid=assessment.study_instance_uid,
         response=overall,
         response_in_words=words.RESPONSES.get(overall, overall),
         treatment=treatment_content.in_short(selection),

@@ -1,7 +1,7 @@
 """The first page: every case or study with its state, age and reason, found, filtered, in order, a page at a time."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connector.console import wording
+from connector.console.glance import Glance
 from connector.console.site import Site, person_of
 from connector.report import words
 from connector.store.worklist import GROUPS, ORDERS, STATES, Wanted
@@ -29,7 +30,8 @@ def routes(site: Site) -> list[Route]:
         page = await run_in_threadpool(site.worklist.page, wanted)
         person, cases = person_of(request), [row["case_ref"] for row in page.rows]
         glances = await run_in_threadpool(site.newest.of_cases, cases) if person.is_clinical else {}
-        names = await run_in_threadpool(patients.of, page.rows, person.name) if person.sees_identity else {}
+        shown = glances if wanted.view == "cases" else {}
+        names = await run_in_threadpool(patients.of, page.rows, person.name, shown) if person.sees_identity else {}
         counts = await run_in_threadpool(site.worklist.counts)
         return await run_in_threadpool(
             site.page, request, "worklist.html", wanted=wanted, page=page, order_names=ORDER_NAMES,
@@ -47,15 +49,22 @@ class _Patients:
         self._site = site
         self._known: OrderedDict[tuple[str, float], tuple[str, str] | None] = OrderedDict()
 
-    def of(self, rows: Sequence[dict[str, Any]], who: str) -> dict[str, tuple[str, str] | None]:
-        """Study Instance UID → name and birth date; None for images that cannot be read."""
-        self._site.logbook.note_looks("identity_shown", actor=who, case_refs=[row["case_ref"] for row in rows])
-        return {row["study_instance_uid"]: self._name(row) for row in rows}
+    def of(
+        self, rows: Sequence[dict[str, Any]], who: str, glances: Mapping[str, Glance | None]
+    ) -> dict[str, tuple[str, str] | None]:
+        """
+        Study Instance UID of each row → name and birth date; None for images that cannot be read.
 
-    def _name(self, row: dict[str, Any]) -> tuple[str, str] | None:
-        key = (row["study_instance_uid"], row["last_received_at"])
+        Beside a glance stands whom its own images name: a newer study may wait just because it names somebody else.
+        """
+        self._site.logbook.note_looks("identity_shown", actor=who, case_refs=[row["case_ref"] for row in rows])
+        return {row["study_instance_uid"]: self._name(row, glances.get(row["case_ref"])) for row in rows}
+
+    def _name(self, row: dict[str, Any], glance: Glance | None) -> tuple[str, str] | None:
+        study = glance.study_instance_uid if glance else row["study_instance_uid"]
+        key = (study, row["last_received_at"])
         if key not in self._known:
-            identity = self._site.studies.identity(row["study_instance_uid"])
+            identity = self._site.studies.identity(study)
             self._known[key] = (words.full_name(identity), words.day(identity.birth_date)) if identity else None
             while len(self._known) > _NAMES_KEPT:
                 self._known.popitem(last=False)

@@ -1,5 +1,6 @@
 """What a person decides: once, under a name, with a reason; the second one to act is told who was faster."""
 
+import json
 import re
 
 import pytest
@@ -7,6 +8,8 @@ from console_case import Desk, Files, form_of, set_aside
 from ledger_case import assessment, document, receipt
 
 from connector.console.wording import short_ref
+from connector.contract.assessment import render
+from connector.contract.reading import dumps
 from connector.core.case import Identifier, PatientIdentity
 from connector.flow import RELEASE_HINT
 from connector.store.acts import REJECT, RELEASE, RESTORE, Act
@@ -138,13 +141,18 @@ def test_the_name_above_an_assessment_is_that_of_its_own_images(desk: Desk, monk
     )
     bench = desk.bench
     case_ref = set_aside(bench, "1.2.3", "x")
+    made = assessment(case_ref, "1.2.3", "d")
     with bench.ledger.transaction() as connection:
-        bench.ledger.save(connection, assessment(case_ref, "1.2.3", "d"), {}, [])
+        bench.ledger.save(connection, made, json.loads(dumps(render(made))), [])
     set_aside(bench, "1.2.4", RELEASE_HINT)
     page = desk.browser("clara").get(f"/cases/{case_ref}").text
     (banner,) = re.findall(r'<section class="identity".*?</section>', page, re.DOTALL)
     assert ("Testerin" in banner, "Fremde" in banner) == (True, False)
     assert "Fremde" in page.split("Whose images are these?")[1], "where images and record are compared"
+    row = desk.browser("clara").get("/").text
+    assert ("Testerin" in row, "Fremde" in row) == (True, False), "nor beside what was found and proposed"
+    studies = desk.browser("clara").get("/?view=studies").text
+    assert ("Testerin" in studies, "Fremde" in studies) == (True, True), "each study has its own name"
 
 
 def test_an_assessment_of_a_wrong_patients_images_says_so_under_that_name(desk: Desk, monkeypatch) -> None:
