@@ -7,6 +7,7 @@ from connector.core.matching import contradictions
 from connector.report import words
 
 _SAME, _ELSE, _DIFFERS, _UNKNOWN = "Same", "Same, written otherwise", "Differs", "Not known on one side"
+_NUMBERS_DIFFER = "Not compared: the numbers differ"
 _NONE = "not known"
 
 
@@ -23,7 +24,7 @@ class Compared:
     @property
     def sign(self) -> str:
         """For the eye, beside the word."""
-        return "≠" if self.differs else "?" if self.verdict == _UNKNOWN else "="
+        return "≠" if self.differs else "?" if self.verdict in (_UNKNOWN, _NUMBERS_DIFFER) else "="
 
 
 def compare(images: PatientIdentity | None, record: PatientIdentity | None) -> list[Compared]:
@@ -67,7 +68,13 @@ def _values(identifiers: tuple[Identifier, ...] | list[Identifier]) -> str:
 def _issuers(images: tuple[Identifier, ...], record: list[Identifier]) -> Compared:
     """An issuer reads differently on both sides; which belong together is a setting."""
     one, other = (", ".join(dict.fromkeys(each.system for each in side if each.system)) for side in (images, record))
-    if not one:
-        return Compared("Issuer of the ID", "none was sent", other or _NONE, "Found by the number alone")
-    verdict = _UNKNOWN if not other else _SAME if one == other else "Held equal by CONNECTOR_PATIENT_ISSUERS"
-    return Compared("Issuer of the ID", one, other or _NONE, verdict)
+    sent = one or ("none was sent" if images else _NONE)
+    if not images or not record or (one and not other):
+        verdict = _UNKNOWN
+    elif one and one == other:
+        verdict = _SAME
+    elif not {each.value for each in images} & {each.value for each in record}:
+        verdict = _NUMBERS_DIFFER
+    else:
+        verdict = "Held equal by CONNECTOR_PATIENT_ISSUERS" if one else "Found by the number alone"
+    return Compared("Issuer of the ID", sent, other or _NONE, verdict)

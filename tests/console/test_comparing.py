@@ -36,14 +36,26 @@ def test_each_line_says_what_agrees_and_what_does_not() -> None:
     [
         (Identifier("P1"), Identifier("P1", "urn:mrn"), "Same", "Found by the number alone"),
         (Identifier("P1", "urn:mrn"), Identifier("P1", "urn:mrn"), "Same", "Same"),
-        (Identifier("P1", "HOSP"), Identifier("P2", "urn:mrn"), "Differs", "Held equal by CONNECTOR_PATIENT_ISSUERS"),
+        (Identifier("P1", "HOSP"), Identifier("P2", "urn:mrn"), "Differs", "Not compared: the numbers differ"),
+        (Identifier("P1"), Identifier("P2", "urn:mrn"), "Differs", "Not compared: the numbers differ"),
         (Identifier("P1", "HOSP"), Identifier("P1"), "Same", "Not known on one side"),
     ],
-    ids=["no issuer was sent", "one spelling", "another number", "the record names no system"],
+    ids=[
+        "no issuer was sent",
+        "one spelling",
+        "another number",
+        "another number, no issuer",
+        "the record names no system",
+    ],
 )
 def test_the_number_is_compared_with_its_issuer(images, record, number, issuer) -> None:
     *_, of_number, of_issuer = compare(PatientIdentity((images,)), PatientIdentity((record,)))
     assert (of_number.verdict, of_issuer.verdict) == (number, issuer)
+
+
+def test_of_images_that_cannot_be_read_nothing_is_said_to_agree() -> None:
+    assert {(one.sign, one.images) for one in compare(None, RECORD)} == {("?", "not known")}
+    assert {one.sign for one in compare(IMAGES, None)} == {"?"}
 
 
 def test_numbers_of_the_record_that_the_images_do_not_carry_are_not_shown() -> None:
