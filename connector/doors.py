@@ -19,6 +19,7 @@ from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
 from connector.dicom.receive_ups_rs import ups_routes
 from connector.fhir.cds_clients import CdsClients, parse_issuers
+from connector.fhir.cds_feedback import reasons_in_words
 from connector.fhir.cds_hooks import CdsDoor, cds_routes
 from connector.fhir.identity import canonical_json
 from connector.fhir.notices import Heard
@@ -144,6 +145,7 @@ def accounts_of(settings: Settings, ledger: SqlLedger) -> Accounts:
 
 
 def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], key: bytes) -> Site:
+    feedback = CardShelf(ledger.engine).feedback
     return Site(
         worklist=Worklist(ledger.engine),
         newest=Newest(ledger.engine, glance_at),
@@ -158,7 +160,7 @@ def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], ke
         is_local=_local_callers(settings),
         made_up_patients=settings.made_up_patients,
         waiting_messages=MessageBook(ledger).waiting,
-        card_feedback=CardShelf(ledger.engine).feedback,
+        card_feedback=lambda: reasons_in_words(feedback()),
         openid_name=urlsplit(settings.oidc_issuer).hostname or "",
     )
 

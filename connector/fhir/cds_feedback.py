@@ -1,10 +1,11 @@
 """Reads the feedback of CDS Hooks 2.0: which card was accepted or overridden, and why."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from connector.fhir.write_card import OVERRIDE_REASONS
 from connector.ports import CardAnswer
 
 _MOST_AT_ONCE = 100
@@ -24,6 +25,12 @@ def read_feedback(body: Mapping[str, Any]) -> list[CardAnswer]:
     if len(entries) > _MOST_AT_ONCE:
         raise NotFeedback(f"send no more than {_MOST_AT_ONCE} entries at once")
     return [_entry(entry, place) for place, entry in enumerate(entries)]
+
+
+def reasons_in_words(answers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Feedback as it is kept, with our reasons as the card told them; an EHR's own code stays as it is."""
+    told = dict(OVERRIDE_REASONS)
+    return [{**one, "reason": told.get(one["reason"], one["reason"])} for one in answers]
 
 
 def _entry(entry: Any, place: int) -> CardAnswer:

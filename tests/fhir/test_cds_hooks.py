@@ -12,6 +12,7 @@ from cds_case import ORDER, PUBLIC, SYSTEM, VIEW, asks, make_bench, patient
 from cds_schema import ANSWER, DISCOVERY, faults
 
 from connector.fhir import cds_hooks
+from connector.fhir.cds_feedback import reasons_in_words
 from connector.store import tables as t
 from connector.store.tidy import forget_case
 
@@ -209,6 +210,8 @@ def test_feedback_is_kept_once_and_shown_with_its_reason(bench):
     shown = {one["outcome"]: one for one in bench.shelf.feedback()}
     assert shown["accepted"]["suggestions"] == ["Put the draft care plan into the chart"]
     assert (shown["overridden"]["reason"], shown["overridden"]["comment"]) == ("data-outdated", "new CT last week")
+    told = {one["reason"] for one in reasons_in_words(bench.shelf.feedback())}
+    assert told == {None, "The data it stands on are outdated"}
     assert len(bench.rows(t.feedback)) == 2, "told twice, kept once"
     events = [row for row in bench.rows(t.event) if row.kind.startswith("card_")]
     assert {row.kind for row in events} == {"card_accepted", "card_overridden"}
