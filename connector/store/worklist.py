@@ -39,14 +39,21 @@ def _delivery(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     )
 
 
+_STOPPED = ("parked", "set_aside")
+# Of a wrong patient's study only what takes its documents back is still sent: until then they stand where they are.
+_WITHDRAWAL = sa.exists().where(
+    t.job.c.kind == "withdraw", t.job.c.ref == t.study.c.study_instance_uid, t.job.c.state.in_(_STOPPED)
+)
+_NOT_TAKEN_BACK = sa.or_(_delivery(t.job.c.state.in_(_STOPPED)), _WITHDRAWAL.correlate(t.study))
 STATE = sa.case(
+    (sa.and_(t.study.c.state == "rejected", _NOT_TAKEN_BACK), "undelivered"),
     (t.study.c.state == "rejected", "wrong_patient"),
     (t.study.c.state == "prior", "prior"),
     (t.study.c.state == "kept_out", "kept_out"),
     (t.study.c.state == "incomplete", "incomplete"),
     (_assess.c.state == "set_aside", "set_aside"),
     (_assess.c.state == "parked", "failed"),
-    (_delivery(t.job.c.state.in_(["parked", "set_aside"])), "undelivered"),
+    (_delivery(t.job.c.state.in_(_STOPPED)), "undelivered"),
     (t.study.c.state == "receiving", "receiving"),
     (_assess.c.state.in_(["due", "leased"]), "assessing"),
     (_delivery(t.job.c.state != "done"), "delivering"),
@@ -63,7 +70,7 @@ _WITH_STEP = sa.outerjoin(
 # Few studies are under way at any time, and an index finds them: the state of all others need not be worked out.
 _UNDER_WAY = ("due", "leased", "parked", "set_aside")
 _ACTIVE = sa.union(
-    sa.select(t.job.c.ref).where(t.job.c.kind == "assess", t.job.c.state.in_(_UNDER_WAY)),
+    sa.select(t.job.c.ref).where(t.job.c.kind.in_(["assess", "withdraw"]), t.job.c.state.in_(_UNDER_WAY)),
     sa.select(t.document.c.study_instance_uid)
     .join(t.job, sa.and_(t.job.c.kind == "deliver", t.job.c.ref == t.document.c.id))
     .where(t.job.c.state.in_(_UNDER_WAY)),

@@ -9,6 +9,7 @@ from connector.core.errors import TryLater
 from connector.ports import Document, Withdrawal, WriteRequest
 from connector.store import tables as t
 from connector.store.acts import REJECT, REPLAY, RESTORE, Act, Acts
+from connector.store.worklist import Wanted, Worklist
 
 
 class Withdrawer:
@@ -169,3 +170,22 @@ def test_a_document_that_was_never_tried_is_sent_when_the_mark_is_taken_back(ben
     run(house)
     assert house.door.arrived == ["2.25.5"], "a PACS that has it gets it once, and this one has none"
     assert notes(house) == {"rtdose": ""}
+
+
+@pytest.mark.parametrize("kind", ["withdraw", "deliver"])
+def test_what_could_not_be_taken_back_waits_for_a_person_in_the_worklist(house: House, kind: str) -> None:
+    """The wrong patient's results still stand in the EHR or the PACS: marked is not yet taken back."""
+    worklist = Worklist(house.bench.engine, now=house.bench.clock)
+    assert act(house, REJECT)
+    run(house)
+    assert [row["state"] for row in worklist.page(Wanted()).rows] == ["wrong_patient"]
+    with house.bench.engine.begin() as connection:
+        taking_back = sa.select(t.document.c.id).where(t.document.c.kind == "retraction")
+        connection.execute(
+            sa.update(t.job)
+            .where(t.job.c.kind == kind, t.job.c.ref.in_(taking_back) if kind == "deliver" else sa.true())
+            .values(state="parked", reason="the EHR refused")
+        )
+    house.bench.clock.seconds += 10
+    assert [row["state"] for row in worklist.page(Wanted(state="needs_person")).rows] == ["undelivered"]
+    assert (worklist.counts()["undelivered"], worklist.counts()["wrong_patient"]) == (1, 0)
