@@ -124,7 +124,7 @@ def test_what_was_not_yet_sent_of_a_wrong_patient_is_never_sent(desk: Desk) -> N
     with bench.ledger.transaction() as connection:
         bench.ledger.delivered(connection, sent, "")
     page = desk.browser("olga").get(_place(case_ref, "1.2.3", "reject"))
-    assert "Delivered before" in page.text, "the person is told what must be withdrawn, and where"
+    assert "Delivered before" in page.text, "the person is told what will be taken back, and where"
     assert desk.site.acts.act(Act(REJECT, "1.2.3", "olga", "wrong", "k")).done
     bench.clock.seconds += 3600
     assert [kind for _, kind in bench.ledger.jobs.take_due()] == ["withdraw"], "what was sent is taken back"

@@ -202,13 +202,18 @@ def test_an_order_for_a_wrong_patients_study_ends_with_the_reason(bench: Bench) 
     assert "wrong patient" in progress(workitems).ReasonForCancellation
 
 
-def test_an_order_for_a_study_that_was_tidied_away_has_it_fetched_again(bench: Bench) -> None:
-    house = make(bench, lambda _: bench.inbox.receive(receipt()))
+def place_for_tidied(bench: Bench) -> Workitems:
+    """An order for a study that was here, and whose instances were tidied away."""
     bench.inbox.receive(receipt())
     with bench.engine.begin() as connection:
         connection.execute(sa.delete(t.instance))
         connection.execute(sa.update(t.study).values(state="tidied"))
-    workitems = place(bench)
+    return place(bench)
+
+
+def test_an_order_for_a_study_that_was_tidied_away_has_it_fetched_again(bench: Bench) -> None:
+    house = make(bench, lambda _: bench.inbox.receive(receipt()))
+    workitems = place_for_tidied(bench)
     for _ in range(3):
         house.run_all()
     assert workitems.get(UID).ProcedureStepState == "COMPLETED"
@@ -216,11 +221,7 @@ def test_an_order_for_a_study_that_was_tidied_away_has_it_fetched_again(bench: B
 
 def test_a_tidied_study_that_the_pacs_no_longer_has_is_not_assessed_on_nothing(bench: Bench) -> None:
     house = make(bench, lambda _: None)
-    bench.inbox.receive(receipt())
-    with bench.engine.begin() as connection:
-        connection.execute(sa.delete(t.instance))
-        connection.execute(sa.update(t.study).values(state="tidied"))
-    workitems = place(bench)
+    workitems = place_for_tidied(bench)
     for _ in range(3):
         house.run_all()
     assert not house.door.arrived
