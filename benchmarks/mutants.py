@@ -6,10 +6,10 @@ Which single faults in the selection no test notices: each mutant that lives is 
 mutmut, the kept library for this, changes function bodies only; half of the selection is tables at module level, and a
 wrong limit in a row is the fault that matters. So the source itself is changed here: comparisons, and/or, not, signs,
 numbers, words, answers, branches, parts of tuples and sets, and single statements. The tests are collected once; each
-mutant runs in a forked process, which loads again only what imports the changed module, and asks first the test that
-noticed the last one. What lives is tried once more in a process that collects anew, because a row of a test may hold
-an object of the unchanged module. `equivalent_mutants.toml` names those that change no answer, and why. Exit 1 when
-one lives.
+mutant runs in a forked process, which loads again only what imports the changed module, and asks first the tests that
+noticed the last ones, then those of the files that notice most. What lives is tried once more in a process that
+collects anew, because a row of a test may hold an object of the unchanged module. `equivalent_mutants.toml` names those
+that change no answer, and why. Exit 1 when one lives.
 """
 
 import argparse
@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[1]
 TOPICS = "rules judged_by_hand answers limits derived freshness numbers asking needs kleene vignettes"
 TESTS = [f"tests/spec/test_selection_{topic}.py" for topic in TOPICS.split()]
 SECONDS = 120
+RECENT = 12
 OURS = ("connector.", "tests.", "test_")
 
 
@@ -155,6 +156,7 @@ class Campaign:
         concerned = {str(Path(str(loaded.modules[one].__file__))) for one in again}
         order[:] = [*(place for place in order if str(session.items[place].path) in concerned)]
         count = len(list(changes(ast.parse(source))))
+        noticed: Counter[Path] = Counter()
         for place in range(count):
             code, line, _ = mutant(source, path, place)
 
@@ -174,6 +176,9 @@ class Campaign:
             else:
                 order.remove(killers[0])
                 order.insert(0, killers[0])
+                noticed[session.items[killers[0]].path] += 1
+                # The last ones that noticed stay in front; behind them the files of tests that notice most.
+                order[RECENT:] = sorted(order[RECENT:], key=lambda one: -noticed[session.items[one].path])
         print(
             f"{path}: {count} tried, {sum(one == path for one, _ in self.lively)} live at first; "
             f"{self.unloadable} in all hung or did not load",

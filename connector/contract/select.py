@@ -1,12 +1,9 @@
 """`connector select`: reads a case of facts, asks the core for the selection, and answers in the contract's names."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Any
 
-from pydantic import field_validator
-
-from connector.contract.reading import CaseModel, parse, versions
+from connector.contract.reading import CaseModel, WholeDate, parse, versions
 from connector.core.assessment import FollowUp, Option, Reason, Risk, Selection
 from connector.core.case import FactValue
 from connector.core.catalogue import FACTS, read_fact
@@ -23,18 +20,8 @@ from connector.core.sources import SOURCES
 class SelectCase(CaseModel):
     """A case of `connector select`; the facts are named, typed and bounded in the catalogue."""
 
-    today: date
+    today: WholeDate
     facts: dict[str, Any]
-
-    @field_validator("today", mode="before")
-    @classmethod
-    def _day(cls, raw: Any) -> date:
-        if isinstance(raw, str):
-            try:
-                return date.fromisoformat(raw)
-            except ValueError:
-                raise ValueError("not a date: write it as 2026-01-31") from None
-        raise ValueError("not a date: write it as text, 2026-01-31")
 
 
 def run(case: Any) -> dict[str, Any]:

@@ -212,6 +212,7 @@ class Facts:
     inr = Number("NONE", above=0, most=20)
     encephalopathy_grade = Whole("NONE", least=0, most=4)
     liver_function_age_days = Whole("NONE", least=0)
+    child_pugh_score_age_days = Whole("NONE", least=0)
     creatinine_umol_l = Number("NONE", above=0)
     child_pugh_class = Choice[w.ChildPughClass](get_args(w.ChildPughClass), "NONE")
     albi_grade = Whole("NONE", least=1, most=3)
@@ -224,13 +225,15 @@ class Facts:
 
 
 class Sums:
-    """Numbers that conditions compare and nobody gives: plain arithmetic over facts."""
+    """What conditions compare and nobody gives: plain arithmetic over facts, and what is left of those too old."""
 
     cumulative_lung_dose_gy = Derived("predicted_lung_dose_gy", "prior_lung_dose_gy")
     lung_activity_gbq = Derived("lung_shunt_fraction", "prescribed_activity_gbq")
     rai_total_activity_mci = Derived("rai_cumulative_activity_mci", "rai_planned_activity_mci")
     recist_shrunk_by_30_percent = DerivedFlag("recist_sum_current_mm", "recist_sum_baseline_mm")
     recist_grown_by_20_percent_and_5_mm = DerivedFlag("recist_sum_current_mm", "recist_sum_nadir_mm")
+    child_pugh_known = DerivedFlag()  # as stated or computed, and not too old: never unknown
+    outdated_child_pugh_score = Derived("liver_function_age_days", "child_pugh_score_age_days")
 
 
 FACTS: Mapping[str, Fact] = {name: fact for name, fact in vars(Facts).items() if isinstance(fact, Fact)}

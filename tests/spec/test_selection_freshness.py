@@ -7,6 +7,7 @@ import pytest
 from connector.core.evidence import Observed
 from connector.core.selection import select
 from connector.core.selection.freshness import too_old
+from connector.core.selection.sensitivity import what_would_change
 
 TODAY = date(2026, 1, 31)
 # Pugh 1973: 1 point each but for albumin of 28 to 35 g/L, so 6.
@@ -71,6 +72,91 @@ def test_a_stated_score_is_not_disputed_by_old_parts():
     assert (old.contradictions, old.values["child_pugh_score"]) == ((), "5")
     fresh = select(facts() | stated, TODAY)
     assert "child_pugh_score" in fresh.contradictions, "today's parts give 6"
+
+
+# 3 points for each of bilirubin, albumin, INR and ascites, 1 for encephalopathy: 13, class C (Pugh 1973).
+CLASS_C = {
+    "bilirubin_total_umol_l": 60, "albumin_g_l": 25, "inr": "2.4", "ascites_grade": "moderate",
+    "encephalopathy_grade": 0,
+}  # fmt: skip
+ABLATABLE = {
+    "liver_lesion_count": 2, "liver_lobes_involved": "unilobar", "liver_lesion_largest_diameter_mm": 20,
+    "liver_lesion_at_hilum": False, "liver_lesion_near_bile_duct": False, "surgical_candidate": False,
+    "liver_lesion_near_critical_structure": False, "resection_feasible": False,
+}  # fmt: skip
+REPEAT = "HOUSE-LIVER-FUNCTION-STALE"
+
+
+@pytest.mark.parametrize(
+    ("days", "score", "used", "rfa", "why"),
+    [
+        (0, 6, True, "preferred", "of today"),
+        (None, 6, True, "preferred", "of a script, without a day: taken as of the day of the case"),
+        (30, 6, True, "preferred", "exactly 30 days, as for its parts"),
+        (-1, 6, True, "preferred", "a day to come is no age"),
+        (31, 6, False, "preferred", "one day past it; ablation asks for no score"),
+        (31, 9, False, "preferred", "class B closes no ablation"),
+        (31, 10, False, "cannot_decide", "class C does, and its age does not open what it closed"),
+        (30, 10, True, "excluded", "class C of 30 days closes it by itself"),
+    ],
+)
+def test_a_stated_score_is_as_old_as_its_parts_may_be(days, score, used, rfa, why):
+    stated = Observed(score, "Observation/9/_history/1", None if days is None else TODAY - timedelta(days))
+    given = facts(parts={}) | {name: Observed(value, "case") for name, value in ABLATABLE.items()}
+    given["child_pugh_score"] = stated
+    found = select(given, TODAY)
+    verdicts = {option.modality: option.verdict for option in found.options}
+    assert (found.values.get("child_pugh_score") == str(score)) is used, why
+    assert ("child_pugh_score" in tare(found).needs) is not used
+    assert all((verdicts[one] == "cannot_decide") is not used for one in ("TARE", "TACE", "TAE", "ablation_plus_TACE"))
+    assert (REPEAT in {measure.rule for measure in found.measures}) is not used
+    assert verdicts["RFA"] == rfa, why
+    assert list(too_old(given, TODAY)) == (
+        []
+        if used
+        else [f"Child-Pugh score {score} of 2025-12-31 is not used, 31 days old: more than 30 days; measure it again"]
+    )
+
+
+def test_fresh_parts_stand_in_for_a_score_that_is_too_old():
+    found = select(facts() | {"child_pugh_score": Observed(5, "case", TODAY - timedelta(31))}, TODAY)
+    assert (found.values["child_pugh_score"], found.contradictions) == ("6", ()), "today's parts give 6"
+    assert REPEAT not in {measure.rule for measure in found.measures}
+
+
+def test_nobody_is_told_to_repeat_old_parts_beside_a_fresh_score():
+    stated = {"child_pugh_score": Observed(5, "case", TODAY)}
+    assert REPEAT not in {measure.rule for measure in select(facts(days=200) | stated, TODAY).measures}
+    old = {"child_pugh_score": Observed(5, "case", TODAY - timedelta(31))}
+    assert REPEAT in {measure.rule for measure in select(facts(days=200) | old, TODAY).measures}
+    assert len(list(too_old(facts(days=200) | old, TODAY))) == 1 + len(PARTS)
+
+
+@pytest.mark.parametrize(
+    ("days", "parts", "verdict", "why"),
+    [
+        (31, CLASS_C, "cannot_decide", "old parts of class C do not open what they closed"),
+        (31, CLASS_C | {"bilirubin_total_umol_l": 20, "albumin_g_l": 36}, "preferred", "old parts of 9 points"),
+        (31, PARTS, "preferred", "old parts of class A closed no ablation"),
+    ],
+)
+def test_what_old_parts_closed_stays_closed(days, parts, verdict, why):
+    given = facts(parts=parts, days=days) | {name: Observed(value, "case") for name, value in ABLATABLE.items()}
+    rfa = next(option for option in select(given, TODAY).options if option.modality == "RFA")
+    assert rfa.verdict == verdict, why
+    assert ("child_pugh_score" in rfa.needs) is (verdict == "cannot_decide")
+
+
+def test_a_new_score_would_be_of_today():
+    """What would change the answer: to measure the old score again, whatever its age is now."""
+    given = {name: one.value for name, one in facts(parts={}).items()}
+    given |= {"child_pugh_score": 6, "child_pugh_score_age_days": 31}
+    found = select({name: Observed(value, "case") for name, value in given.items()}, TODAY)
+    changes = what_would_change(given, found)
+    assert "recommend" in {change.status for change in changes if change.fact == "child_pugh_score"}
+    assert {change.before for change in changes if change.fact == "child_pugh_score"} == {None}
+    (aged,) = [change for change in changes if change.fact == "child_pugh_score_age_days"]
+    assert (aged.after, aged.status) == (30, "recommend")
 
 
 def test_an_age_that_a_script_states_is_taken_as_stated():

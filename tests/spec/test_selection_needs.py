@@ -87,6 +87,12 @@ def test_a_fact_that_is_there_blocks_nothing(fact):
         ({"liver_function_age_days": 31}, "child_pugh_score", {"TARE", "TACE", "TAE", "ablation_plus_TACE"},
          "what old parts may have closed stays closed"),
         ({"liver_function_age_days": 30}, "child_pugh_score", {"TARE"}, "fresh enough"),
+        ({"child_pugh_score_age_days": 31}, "child_pugh_score", {"TARE", "TACE", "TAE", "ablation_plus_TACE"},
+         "so does what an old score may have closed"),
+        ({"child_pugh_score_age_days": 30}, "child_pugh_score", {"TARE"}, "fresh enough"),
+        ({"outdated_child_pugh_score": 10}, "child_pugh_score",
+         {"TARE", "RFA", "MWA", "laser", "cryoablation", "PEI"}, "class C closes ablation too (Pugh 1973)"),
+        ({"outdated_child_pugh_score": 9}, "child_pugh_score", {"TARE"}, "class B does not"),
     ],
 )  # fmt: skip
 def test_some_facts_block_only_some_patients(values, fact, options, why):

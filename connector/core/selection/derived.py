@@ -11,7 +11,7 @@ from connector.core.dosimetry.constants import constants_for
 from connector.core.response.recist_1_1 import RECIST_1_1, progressed
 from connector.core.rules import Condition, Values
 from connector.core.selection import liver_function
-from connector.core.selection.freshness import STALE
+from connector.core.selection.freshness import SCORE_STALE, STALE
 from connector.core.vocabulary import DIFFERENTIATED
 
 ANTI_VEGF = {"vandetanib": True, "cabozantinib": True, "lenvatinib": True, "sorafenib": True, "none": False}
@@ -49,8 +49,15 @@ class Completed:
 
 
 def complete(given: Values) -> Completed:
-    """Compute what the given facts decide; a given value always stays, and a mismatch is reported."""
+    """
+    Compute what the given facts decide; a given value stays, and a mismatch is reported.
+
+    A stated Child-Pugh score that is too old is not used. What it or the old parts came to stays known, so that they
+    do not open what they closed.
+    """
     values = dict(given)
+    if SCORE_STALE.truth(values):
+        values.pop("child_pugh_score", None)
     mismatches: list[tuple[str, ...]] = []
     for row in DERIVATIONS:
         inputs = [values.get(name) for name in row.inputs]
@@ -63,6 +70,10 @@ def complete(given: Values) -> Completed:
             values[row.name] = computed
         elif row.agrees is not None and not row.agrees(values[row.name], computed):
             mismatches.append((row.name, *row.inputs))
+    values["child_pugh_known"] = "child_pugh_score" in values
+    outdated = outdated_child_pugh_score(given)
+    if outdated is not None and not values["child_pugh_known"]:
+        values["outdated_child_pugh_score"] = outdated
     return Completed(values, tuple(mismatches))
 
 
@@ -72,6 +83,15 @@ def add_sums(values: dict[str, FactValue]) -> None:
         numbers = [values.get(item) for item in inputs]
         if None not in numbers:
             values[name] = compute(*numbers)
+
+
+def outdated_child_pugh_score(given: Values) -> int | None:
+    """The higher of a stated score that is too old and of what parts that are too old come to, None without either."""
+    stated, parts = given.get("child_pugh_score"), [given.get(name) for name in liver_function.CHILD_PUGH_PARTS]
+    found = [stated] if isinstance(stated, int) and SCORE_STALE.truth(given) else []
+    if STALE.truth(given) and None not in parts:
+        found.append(liver_function.child_pugh_score(*parts))
+    return max(found, default=None)
 
 
 def lobes(segments: frozenset[str]) -> str | None:

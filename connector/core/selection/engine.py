@@ -64,7 +64,10 @@ class WhatIf:
 
     def first_answer(self, name: str, value: FactValue) -> tuple[str, tuple[str, ...]]:
         """Get the status and the preferred options that `select` would give if this fact had this value."""
-        values, contradicting = _completed({**self._given, name: value})
+        given = {**self._given, name: value}
+        if name == "child_pugh_score":  # a new one is of today
+            given.pop("child_pugh_score_age_days", None)
+        values, contradicting = _completed(given)
         changed = [name for name in values if values[name] != self._values.get(name)]
         changed += [name for name in self._values if name not in values]
         decision = _Case(values, contradicting, truths_after(self._truths, values, changed)).decide()

@@ -18,13 +18,18 @@ IMAGED = (
 MOST_DAYS = 30
 # The day at the site may already be the next one.
 AHEAD = timedelta(days=1)
-AGES = {"liver_imaging_age_days": IMAGED, "liver_function_age_days": tuple(CHILD_PUGH_PARTS)}
+AGES = {
+    "liver_imaging_age_days": IMAGED,
+    "liver_function_age_days": tuple(CHILD_PUGH_PARTS),
+    "child_pugh_score_age_days": ("child_pugh_score",),
+}
 STALE = Facts.liver_function_age_days > MOST_DAYS
+SCORE_STALE = Facts.child_pugh_score_age_days > MOST_DAYS
 
 
 def dated(facts: Dated, today: date) -> dict[str, Observed[FactValue]]:
     """
-    Add the age in days of the oldest liver measurement and of the oldest part of the Child-Pugh score.
+    Add the age in days of the oldest liver measurement, of the oldest part of a Child-Pugh score and of a stated one.
 
     A stated age stays. A date after today is no age, and images dated later than tomorrow are named as such. A resource
     of the record has the day on which it was stated: a board speaks of the lesions after their images were made.
@@ -41,14 +46,28 @@ def dated(facts: Dated, today: date) -> dict[str, Observed[FactValue]]:
 
 
 def too_old(facts: Dated, today: date) -> Iterator[str]:
-    """Say of every part of the Child-Pugh score why no score is computed from it; a stated score needs none."""
-    for name in CHILD_PUGH_PARTS if "child_pugh_score" not in facts else ():
+    """
+    Say of a stated Child-Pugh score, and of every part of one, why it is not used.
+
+    A stated score that is not too old needs no parts.
+    """
+    stated = "child_pugh_score" in facts
+    old = list(_too_old(facts, today, ("child_pugh_score",)))
+    yield from (f"{one} is not used, {why}" for one, why in old)
+    if old or not stated:
+        parts = _too_old(facts, today, tuple(CHILD_PUGH_PARTS))
+        yield from (f"no Child-Pugh score is computed from {one}, {why}" for one, why in parts)
+
+
+def _too_old(facts: Dated, today: date, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Those that are too old, and the reason."""
+    for name in names:
         for on, one in _on_days(facts, (name,)):
             days = (today - on).days
             if days > MOST_DAYS:
                 yield (
-                    f"no Child-Pugh score is computed from {in_words(name)} {one.value} of {on}, {days} days old: "
-                    f"more than {MOST_DAYS} days; measure it again"
+                    f"{in_words(name)} {one.value} of {on}",
+                    f"{days} days old: more than {MOST_DAYS} days; measure it again",
                 )
 
 

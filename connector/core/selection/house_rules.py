@@ -1,9 +1,9 @@
 """What people entered and what no source covers: readings of our own, flagged as such in every answer."""
 
-from connector.core.catalogue import Facts
+from connector.core.catalogue import Facts, Sums
 from connector.core.dosimetry.limits import SHUNT_STEPS
 from connector.core.rules import Condition, Rule, Verdict
-from connector.core.selection.freshness import MOST_DAYS, STALE
+from connector.core.selection.freshness import MOST_DAYS, SCORE_STALE, STALE
 from connector.core.sources import HOUSE
 from connector.core.vocabulary import INVASIVE, LIVER_LOCOREGIONAL, LOCOREGIONAL, MODALITIES, Modality
 
@@ -74,10 +74,11 @@ RULES: tuple[Rule, ...] = (
     ),
     _measure(
         "HOUSE-LIVER-FUNCTION-STALE",
-        STALE,
+        (STALE | SCORE_STALE) & ~Sums.child_pugh_known,
         (),  # it says why nothing is offered
-        f"Repeat bilirubin, albumin, INR and the search for ascites and encephalopathy: one of them is older than "
-        f"{MOST_DAYS} days (the limit that the sources give for images), so no Child-Pugh score is computed from them.",
+        f"Repeat bilirubin, albumin, INR and the search for ascites and encephalopathy: one of them, or the stated "
+        f"Child-Pugh score, is older than {MOST_DAYS} days (the limit that the sources give for images), so no score "
+        "is used.",
     ),
     _measure(
         "HOUSE-COAG-CORRECTED",

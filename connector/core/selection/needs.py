@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connector.core.catalogue import FACTS, Facts
+from connector.core.catalogue import FACTS, Facts, Sums
 from connector.core.fact_types import Fact
 from connector.core.rules import ALWAYS, AnyOf, Condition, Rule, Values
-from connector.core.selection.freshness import STALE
+from connector.core.selection.freshness import SCORE_STALE, STALE
+from connector.core.selection.liver_function import CLASS_B_MOST
 from connector.core.vocabulary import (
     ABLATION,
     BONE_LOCOREGIONAL,
@@ -61,7 +62,8 @@ ELIGIBILITY: tuple[Need, ...] = (
     _need(Facts.clinical_liver_failure, ("TARE",)),
     _need(Facts.child_pugh_score, ("TARE",)),
     # Parts that are too old may have spoken against it: to refuse them must not open what they closed.
-    _need(Facts.child_pugh_score, ("TACE", "TAE", "ablation_plus_TACE"), STALE),
+    _need(Facts.child_pugh_score, ("TACE", "TAE", "ablation_plus_TACE"), STALE | SCORE_STALE),
+    _need(Facts.child_pugh_score, ABLATION, Sums.outdated_child_pugh_score > CLASS_B_MOST),
     _need(Facts.portal_vein_thrombosis, ("TARE",)),
     _need(Facts.liver_tumour_burden_percent, ("TARE",)),
     _need(Facts.liver_imaging_age_days, ("TARE",)),

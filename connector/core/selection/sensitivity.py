@@ -62,7 +62,7 @@ def what_would_change(given: Values, selection: Selection) -> tuple[Change, ...]
             ladders = [[value] for ladder in _ladders(name, None) for value in ladder]
             missing.append(_first_of_each_answer(_flips(what_if, name, None, ladders, now)))
     for name in given:
-        if name in DECIDING:
+        if name in DECIDING and name not in selection.missing:
             changed += _flips(what_if, name, given[name], _ladders(name, given[name]), now)
     missing.sort(key=lambda changes: -_worth(changes))
     return (*(change for changes in missing for change in changes), *changed)
