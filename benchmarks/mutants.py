@@ -14,6 +14,7 @@ that change no answer, and why. Exit 1 when one lives.
 
 import argparse
 import ast
+import gc
 import importlib.abc
 import importlib.util
 import os
@@ -23,6 +24,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -32,7 +34,7 @@ import pytest
 from faults import changes
 
 ROOT = Path(__file__).parents[1]
-TOPICS = "rules judged_by_hand answers limits derived freshness numbers asking needs kleene vignettes"
+TOPICS = "rules judged_by_hand answers limits derived freshness facts evidence numbers asking needs kleene vignettes"
 TESTS = [f"tests/spec/test_selection_{topic}.py" for topic in TOPICS.split()]
 SECONDS = 120
 RECENT = 12
@@ -111,14 +113,15 @@ def _near(source: str, line: int, session: pytest.Session, order: Sequence[int])
     return [*order[:1], *named, *(place for place in order[1:] if place not in named)]
 
 
-def is_equivalent(source: str, path: Path, place: int) -> bool:
-    """Whether the fault is named as one that changes no answer."""
-    _, line, what = mutant(source, path, place)
-    text = source.splitlines()[line - 1]
-    return any(
-        (one["file"], one["what"]) == (path.name, what) and one["line"] in text
-        for one in tomllib.loads((ROOT / "benchmarks" / "equivalent_mutants.toml").read_text())["mutant"]
-    )
+@cache
+def _equivalent() -> list[dict[str, str]]:
+    found: list[dict[str, str]] = tomllib.loads((ROOT / "benchmarks" / "equivalent_mutants.toml").read_text())["mutant"]
+    return found
+
+
+def is_equivalent(text: str, path: Path, what: str) -> bool:
+    """Whether this fault in a line of this text is named as one that changes no answer."""
+    return any((one["file"], one["what"]) == (path.name, what) and one["line"] in text for one in _equivalent())
 
 
 class Campaign:
@@ -139,6 +142,7 @@ class Campaign:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests for every mutant of every file."""
         loaded = Loaded()
+        gc.freeze()  # what a forked process only reads, it need not copy
         order = list(range(len(session.items)))
         names = {path: ".".join(path.with_suffix("").parts) for path in self.files if path.stem != "__init__"}
         every = loaded.after(*names.values())
@@ -158,17 +162,18 @@ class Campaign:
         count = len(list(changes(ast.parse(source))))
         noticed: Counter[Path] = Counter()
         for place in range(count):
-            code, line, _ = mutant(source, path, place)
+            code, line, what = mutant(source, path, place)
 
             def apply(code: CodeType = code) -> None:
                 for one in again:
                     loaded.load(one, code if one == name else loaded.codes[one])
 
-            killers = self._killers(session, _near(source, line, session, order), apply)
             self.tried[str(path)] += 1
-            if not killers and is_equivalent(source, path, place):
+            if is_equivalent(source.splitlines()[line - 1], path, what):
                 self.equivalent += 1
-            elif not killers:
+                continue
+            killers = self._killers(session, _near(source, line, session, order), apply)
+            if not killers:
                 self.lively.append((path, place))
                 print(f"at first: {in_words(source, path, place)}", file=sys.stderr, flush=True)
             elif killers == [-1]:

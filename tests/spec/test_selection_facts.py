@@ -6,7 +6,7 @@ import pytest
 
 from connector.core.catalogue import FACTS, Facts, Sums, read_fact
 from connector.core.errors import BadCase
-from connector.core.fact_types import ENDLESS
+from connector.core.fact_types import ENDLESS, Number
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,65 @@ def test_the_catalogue_tells_every_fact():
 )
 def test_a_fact_prints_what_is_allowed(fact, allowed, asked):
     assert (fact.allowed, fact.is_asked) == (allowed, asked)
+
+
+# The clinical catalogue of facts, column "allowed"; a mass, a volume to divide by and a diameter are never 0.
+RANGES = {
+    ("number", ">= 0 and <= 120"): "age_years",
+    ("number", ">= 0 and <= 100"): "liver_tumour_burden_percent",
+    ("number", ">= 0 and <= 1"): "lung_shunt_fraction",
+    ("number", ">= 0.4 and <= 2.5"): "height_m",
+    ("number", ">= 2 and <= 400"): "weight_kg",
+    ("number", "> 0 and <= 20"): "inr",
+    ("number", ">= -100"): "symptom_intensity_change_percent calcitonin_change_percent",
+    ("number", "> 0, or not_rising"): "calcitonin_doubling_time_months",
+    ("number", ">= 0"):
+        "life_expectancy_months bilirubin_total_umol_l albumin_g_l planned_ablation_margin_mm "
+        "achieved_ablation_margin_mm tki_interruption_total_days rai_cumulative_activity_mci n1_largest_mm "
+        "predicted_lung_dose_gy prior_lung_dose_gy tumour_volume_ml tumour_mass_kg recist_sum_current_mm "
+        "recist_sum_nadir_mm viable_sum_current_mm tare_ae_weeks calcitonin_pg_ml cea_ng_ml tg_unstimulated_ng_ml "
+        "egfr_ml_min_1_73m2",
+    ("number", "> 0"):
+        "liver_lesion_largest_diameter_mm rai_planned_activity_mci primary_tumour_diameter_mm lung_mass_kg "
+        "maa_activity_mbq tn_ratio liver_volume_total_ml normal_liver_mass_kg target_liver_mass_kg target_mean_dose_gy "
+        "prescribed_activity_gbq recist_sum_baseline_mm viable_sum_baseline_mm lung_lesion_largest_diameter_mm "
+        "creatinine_umol_l",
+    ("whole number", ">= 0 and <= 5"): "ecog_ps ctcae_grade_max",
+    ("whole number", ">= 5 and <= 15"): "child_pugh_score",
+    ("whole number", ">= 0 and <= 999"): "liver_lesion_count",
+    ("whole number", ">= 1 and <= 999"): "liver_lesions_planned_count",
+    ("whole number", ">= 0 and <= 4"): "encephalopathy_grade",
+    ("whole number", ">= 1 and <= 3"): "albi_grade",
+    ("whole number", ">= 0"):
+        "liver_imaging_age_days prior_lrt_count extrahepatic_site_count vascular_invasion_foci_count "
+        "pathologic_n1_count maa_workup_age_days days_since_lrt lung_lesion_count lung_prior_ablation_count "
+        "bone_lesion_count liver_function_age_days child_pugh_score_age_days progressing_lesion_count",
+}  # fmt: skip
+# Its column "if missing": what an answer does not ask for, and the sets that are empty until somebody says otherwise.
+NOT_ASKED = (
+    "ret_mutation centre_modalities_available treatment_intent ecog_ps liver_lesion_diameters_mm "
+    "liver_lesions_planned_count liver_lesion_peripheral liver_lesion_dominant_growing high_risk_local_complication "
+    "liver_imaging_after_today tace_contraindicated ablation_contraindicated extrahepatic_site_count "
+    "tki_interruption_total_days ssa_receptor_imaging_positive braf_v600e maa_activity_mbq "
+    "symptom_intensity_change_percent bone_only_disease bone_ablation_hazardous_anatomy sex inr encephalopathy_grade "
+    "liver_function_age_days child_pugh_score_age_days creatinine_umol_l child_pugh_class albi_grade "
+    "egfr_ml_min_1_73m2 liver_segments_involved progressing_lesion_count progressing_sites rai_administrations_mci "
+    "rai_refractory_criteria"
+)
+ASSUMED_NONE = {"patient_declined_modalities", "prior_lrt_modalities", "liver_symptoms"}
+
+
+def test_every_number_has_the_range_of_the_clinical_catalogue():
+    expected = {name: range_ for range_, names in RANGES.items() for name in names.split()}
+    found = {name: (fact.type_name, fact.allowed) for name, fact in FACTS.items() if isinstance(fact, Number)}
+    assert found == expected
+
+
+def test_what_is_asked_for_is_what_the_clinical_catalogue_asks_for():
+    assert {name for name, fact in FACTS.items() if not fact.is_asked} == {*NOT_ASKED.split(), *ASSUMED_NONE}
+    assert {name for name, fact in FACTS.items() if fact.is_assumed_none} == ASSUMED_NONE
+    required = {name for name, fact in FACTS.items() if fact.if_missing.startswith("REQUIRED")}
+    assert required == {
+        "mdt_review_done", "informed_consent", "prior_history_and_images_reviewed", "tki_interruption_planned",
+        "catheter_position_matches_maa", "post_treatment_imaging_modality",
+    }  # fmt: skip

@@ -6,7 +6,6 @@ import pytest
 
 from connector.core.evidence import Observed
 from connector.core.selection import select
-from connector.core.selection.evidence_rows import SERIES
 from connector.core.selection.registry import RULE
 
 TODAY = date(2026, 1, 31)
@@ -68,11 +67,6 @@ def test_follow_up_is_of_what_was_done_or_is_preferred_and_nothing_else():
     assert len(rules) == len(set(rules)), "a dated visit is not told again without its date"
     concerned = {"RFA"} | first(found)
     assert all(not RULE[rule].options or concerned & set(RULE[rule].options) for rule in rules)
-
-
-@pytest.mark.parametrize("series", [one for one in SERIES if one.responses], ids=lambda one: one.id)
-def test_the_responses_of_a_series_add_up_to_its_patients(series):
-    assert sum(series.responses) == series.n
 
 
 BONE = {"bone_lesion_count": 1, "extrahepatic_disease_status": "stable"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from connector.contract.reading import load
-from connector.contract.select import run
+from connector.contract.select import run_plain
 from connector.core.selection.registry import RULE
 from connector.core.vocabulary import MODALITIES
 
@@ -18,7 +18,7 @@ JUDGED = {"recommend", "excluded_all", "contradictory_data"}
 
 @pytest.fixture(scope="module")
 def answers():
-    return {case["id"]: run({"today": "2026-01-31", "facts": case["facts"]}) for case in VIGNETTES}
+    return {case["id"]: run_plain({"today": "2026-01-31", "facts": case["facts"]}) for case in VIGNETTES}
 
 
 def offered(answer):
@@ -106,4 +106,4 @@ PROCEDURES = [
 @pytest.mark.parametrize(("base", "changes", "done", "why"), PROCEDURES, ids=[row[3] for row in PROCEDURES])
 def test_the_procedures_of_the_case_series_are_offered(base, changes, done, why):
     facts = next(case["facts"] for case in VIGNETTES if case["id"] == base)
-    assert done in offered(run({"today": "2026-01-31", "facts": {**facts, **changes}})), why
+    assert done in offered(run_plain({"today": "2026-01-31", "facts": {**facts, **changes}})), why
