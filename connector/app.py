@@ -1,9 +1,7 @@
 """The composition root: settings in, adapters out; the only file that knows both rooms."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,7 +19,7 @@ from connector.dicom.write_rejection import RejectionWriter
 from connector.dicom.write_rrdsr import AdministrationWriter
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
-from connector.doors import accounts_of, dicom_door, hl7_door, http_door
+from connector.doors import dicom_door, hl7_door, http_door
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.fhir.read_ehr import EhrRecordSource
@@ -35,6 +33,7 @@ from connector.flow import Flow
 from connector.forward import Forwarder
 from connector.hl7v2.listen import MllpListener
 from connector.neighbours import audit_repositories, check_neighbours, ehr_client, pacs_destination, pacs_priors
+from connector.operation import engine_of, ledger_of, tidy_of
 from connector.orders import Orders
 from connector.ports import Destination, Writer
 from connector.report.board_report import BoardReport, ReportFile
@@ -42,21 +41,16 @@ from connector.report.response_sheet import PictureFiles
 from connector.settings import Settings
 from connector.settings.routing import read_routing
 from connector.steps import Look, Priors, Steps
-from connector.store.accounts import Accounts
-from connector.store.backup import Place
 from connector.store.cards import CardShelf
 from connector.store.desk import Desk
-from connector.store.engine import migrate, open_ledger
-from connector.store.erase import Eraser
 from connector.store.figures import LedgerFigures
 from connector.store.inbox import PriorInbox, SqlInbox
-from connector.store.ledger import SqlLedger, StudyRow
+from connector.store.ledger import StudyRow
 from connector.store.memory import SqlMemory
 from connector.store.messages import MessageBook
 from connector.store.procedure_steps import SqlProcedureSteps
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
-from connector.store.tidy import Policy, Tidy
 from connector.tracing import Tracing
 from connector.web.pages import Check
 
@@ -93,79 +87,15 @@ def file_flow(bundle: Any, patient_issuers: str, *, pictures: bool = False) -> F
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """The ledger, its desk and who signs in, for the operator's commands."""
-
-    ledger: SqlLedger
-    desk: Desk
-    tidy: Tidy
-    eraser: Eraser
-    accounts: Accounts
-
-
-@contextmanager
-def open_operation(settings: Settings) -> Iterator[Operation]:
-    """Open the ledger for one command."""
-    engine = _engine(settings)
-    try:
-        ledger = _ledger(settings, engine)
-        yield Operation(
-            ledger,
-            Desk(ledger),
-            _tidy(settings, ledger),
-            Eraser(engine, ledger.trail, folder=settings.data_dir),
-            accounts_of(settings, ledger),
-        )
-    finally:
-        engine.dispose()
-
-
-def migrate_ledger(settings: Settings, revision: str) -> str:
-    """Bring the ledger to a revision."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return migrate(settings.ledger_url, revision)
-
-
-def _engine(settings: Settings) -> sa.Engine:
-    migrate_ledger(settings, "head")
-    return open_ledger(settings.ledger_url)
-
-
-def _ledger(settings: Settings, engine: sa.Engine) -> SqlLedger:
-    return SqlLedger(
-        engine,
-        outbox_dir=settings.data_dir / "outbox",
-        lease_seconds=settings.lease_seconds,
-        audit_repositories=settings.audit_repositories,
-    )
-
-
-def place_of(settings: Settings) -> Place:
-    """Where the state is kept, to be backed up or restored."""
-    return Place(settings.data_dir, settings.ledger_url)
-
-
-def _tidy(settings: Settings, ledger: SqlLedger) -> Tidy:
-    policy = Policy(
-        instances_days=settings.retain_instances_days,
-        documents_days=settings.retain_documents_days,
-        rows_days=settings.retain_rows_days,
-        events_days=settings.retain_events_days,
-        follow_days=settings.ehr_follow_days if settings.ehr_url else 0,
-    )
-    return Tidy(ledger.engine, ledger.trail, policy, outbox=settings.data_dir / "outbox")
-
-
 class App:
     """All parts over one ledger; each is made when asked for."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        self._engine = _engine(settings)
+        self._engine = engine_of(settings)
         self.cases = CaseRefs(shared_key(settings.data_dir, "case"), settings.issuers)
-        self.ledger = _ledger(settings, self._engine)
+        self.ledger = ledger_of(settings, self._engine)
         self.desk = Desk(self.ledger)
         self.memory = SqlMemory(self._engine)
         self.messages = MessageBook(self.ledger, keep_seconds=settings.hl7_keep_days * 86400.0)
@@ -173,7 +103,7 @@ class App:
         self.procedure_steps = SqlProcedureSteps(self._engine, trail=self.ledger.trail)
         self._ehr = ehr_client(settings)
         self.destinations = self._destinations()
-        self.tidy = _tidy(settings, self.ledger)
+        self.tidy = tidy_of(settings, self.ledger)
         self.forwarder = Forwarder(self.ledger.trail, audit_repositories(settings), self.memory)
         self._tracing = Tracing(settings.otlp_endpoint)
         self.pulse = Pulse(self._engine, sign_in=self._ehr.sign_in if self._ehr else None)

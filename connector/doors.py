@@ -32,10 +32,10 @@ from connector.hl7v2.intake import Intake, Policy
 from connector.hl7v2.listen import MllpListener
 from connector.hl7v2.results import ResultReading, parse_local_codes
 from connector.neighbours import published_keys, server_tls
+from connector.operation import accounts_of
 from connector.ports import Memory, StepBook
 from connector.settings import Settings, in_force
 from connector.shown import StudyFiles
-from connector.store.accounts import Accounts
 from connector.store.acts import Acts
 from connector.store.cards import CardShelf
 from connector.store.contradicting import Contradicting
@@ -132,15 +132,6 @@ def http_door(
         registry=registry(figures, Disk(settings.data_dir, settings.disk_reserve_mb * 2**20)),
         is_local=_local_callers(settings),
         console=make_console(_site(settings, ledger, checks, key), token=token, provider=_provider(settings)),
-    )
-
-
-def accounts_of(settings: Settings, ledger: SqlLedger) -> Accounts:
-    """Who signs in, with the times that the settings allow."""
-    return Accounts(
-        ledger.engine,
-        idle_seconds=settings.console_idle_minutes * 60,
-        longest_seconds=settings.console_session_hours * 3600,
     )
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from connector.app import App, build
 from connector.core.errors import BadCase
 from connector.logs import get_logger
 from connector.settings import Settings
+
+if TYPE_CHECKING:
+    from connector.app import App
 
 log = get_logger("worker")
 
@@ -19,7 +21,7 @@ FORWARD_SECONDS = 5.0
 TASK_OF_KIND = {"assess": "connector.assess", "deliver": "connector.deliver", "withdraw": "connector.assess"}
 
 
-def make_celery(settings: Settings, app: Callable[[], App]) -> Celery:
+def make_celery(settings: Settings, app: Callable[[], "App"]) -> Celery:
     """
     Make the Celery application.
 
@@ -107,7 +109,9 @@ def hand_out(celery: Celery, jobs: Iterable[tuple[str, str]]) -> None:
 
 
 @cache
-def _this_process() -> App:
+def _this_process() -> "App":
+    from connector.app import build  # noqa: PLC0415 - the clock runs without the parts
+
     return build(Settings())
 
 
@@ -121,6 +125,8 @@ def __getattr__(name: str) -> Any:
 def run_worker(settings: Settings, concurrency: int) -> None:
     """Run worker processes for all queues until stopped."""
     _refuse_memory_broker(settings)
+    import connector.app  # noqa: F401, PLC0415 - before the fork, so that the worker processes share it
+
     make_celery(settings, _this_process).worker_main(
         [
             "worker", "--queues", "sweep,assess,deliver", "--concurrency", str(concurrency), "--without-gossip",

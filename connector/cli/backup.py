@@ -18,7 +18,7 @@ def backup(folder: Path) -> None:
 
     Example: connector backup /backup/connector-2026-01-31
     """
-    from connector.app import place_of  # noqa: PLC0415 - keeps --help fast
+    from connector.operation import place_of  # noqa: PLC0415 - keeps --help fast
     from connector.settings import Settings  # noqa: PLC0415
     from connector.store.backup import back_up  # noqa: PLC0415
 
@@ -36,7 +36,7 @@ def restore(folder: Path) -> None:
 
     Example: CONNECTOR_DATA_DIR=/var/lib/connector connector restore /backup/connector-2026-01-31
     """
-    from connector.app import place_of  # noqa: PLC0415 - keeps --help fast
+    from connector.operation import place_of  # noqa: PLC0415 - keeps --help fast
     from connector.settings import Settings  # noqa: PLC0415
     from connector.store.backup import restore as put_back  # noqa: PLC0415
 

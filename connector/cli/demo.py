@@ -36,11 +36,12 @@ def demo(folder: Path, *, stay: bool, patients: int) -> None:
     """
     from connector import logs  # noqa: PLC0415 - keeps --help fast
     from connector.cli.service import until_stopped  # noqa: PLC0415
-    from connector.demo.run import demonstration  # noqa: PLC0415
 
     console = Console(stderr=True)
     if folder.exists() and not (folder / "service").exists() and any(folder.iterdir()):
         raise RunFailed(f"--folder {folder}: holds other files: name a new folder")
+    from connector.demo.run import demonstration  # noqa: PLC0415 - loads the whole service, so what is wrong comes first
+
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with (folder / "service.log").open("w") as log_file:

@@ -15,13 +15,13 @@ from connector.contract.reading import dumps
 from connector.core.errors import BadCase
 
 if TYPE_CHECKING:
-    from connector.app import Operation
+    from connector.operation import Operation
 
 
 @contextmanager
 def opened() -> Iterator["Operation"]:
     """The ledger for one command; wrong input leaves as one sentence."""
-    from connector.app import open_operation  # noqa: PLC0415 - keeps --help fast
+    from connector.operation import open_operation  # noqa: PLC0415 - keeps --help fast
     from connector.settings import Settings  # noqa: PLC0415
 
     try:
@@ -148,7 +148,7 @@ def migrate(revision: str) -> None:
 
     Example: connector migrate
     """
-    from connector.app import migrate_ledger  # noqa: PLC0415 - keeps --help fast
+    from connector.operation import migrate_ledger  # noqa: PLC0415 - keeps --help fast
     from connector.settings import Settings  # noqa: PLC0415
 
     click.echo(dumps({"revision": migrate_ledger(Settings(), revision)}))

@@ -45,9 +45,9 @@ def serve() -> None:
 
     Example: CONNECTOR_PACS_HOST=127.0.0.1 CONNECTOR_PACS_PORT=4242 connector serve
     """
-    from connector.service import Service  # noqa: PLC0415 - keeps --help fast
-
     settings = _settings()
+    from connector.service import Service  # noqa: PLC0415 - keeps --help fast, and what is refused is refused at once
+
     with Service(settings) as service:
         click.echo(f"DICOM {settings.ae_title} on {settings.dicom_host}:{service.dicom_port}", err=True)
         if service.hl7_port is not None:
@@ -64,9 +64,10 @@ def listen(processes: int) -> None:
 
     Example: connector listen --processes 2
     """
-    from connector.service import listen as run  # noqa: PLC0415 - keeps --help fast
+    settings = _settings()
+    from connector.service import listen as run  # noqa: PLC0415 - as above
 
-    run(_settings(), processes=processes, wait=until_stopped)
+    run(settings, processes=processes, wait=until_stopped)
 
 
 @click.command()
@@ -101,6 +102,7 @@ def web() -> None:
 
     Example: CONNECTOR_HTTP_PORT=8080 connector web
     """
-    from connector.service import web as run  # noqa: PLC0415 - keeps --help fast
+    settings = _settings()
+    from connector.service import web as run  # noqa: PLC0415 - as above
 
-    run(_settings(), wait=until_stopped)
+    run(settings, wait=until_stopped)

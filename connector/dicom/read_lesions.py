@@ -6,7 +6,7 @@ from datetime import date
 from fractions import Fraction
 
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from connector.core.case import LesionMeasurement, LesionState, Region
 from connector.core.geometry.diameters import lesion_diameters
@@ -78,7 +78,7 @@ def _parts(region: Region) -> list[Region]:
     if len(sizes) == 1:
         return [region]
     parts = []
-    for label, box in enumerate(ndimage.find_objects(labels), 1):
+    for label, box in enumerate(scipy.ndimage.find_objects(labels), 1):
         cut = labels[box] == label
         planes, rows, columns = cut.shape
         start = (box[0].start, box[1].start, box[2].start)

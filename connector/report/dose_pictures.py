@@ -6,13 +6,13 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import scipy
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from connector.core.assessment import DoseReport
 from connector.core.case import ActivityMap, AnatomyImage, Region, VolumeGeometry
@@ -221,7 +221,7 @@ def _ct_in_cut(anatomy: AnatomyImage, across: int, scene: Scene) -> NDArray[np.f
     indices[:, across] = scene.place[across]
     indices[:, axes[0]], indices[:, axes[1]] = down.ravel(), right.ravel()
     found = indices_at(anatomy.geometry, places_mm(geometry, indices))
-    values = map_coordinates(anatomy.hounsfield, found.T, order=1, mode="constant", cval=AIR_HU)
+    values = scipy.ndimage.map_coordinates(anatomy.hounsfield, found.T, order=1, mode="constant", cval=AIR_HU)
     return np.asarray(values.reshape(down.shape))
 
 

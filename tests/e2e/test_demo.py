@@ -43,7 +43,7 @@ def test_help_and_version_are_quick_to_read() -> None:
 
 @pytest.mark.parametrize("arguments", [("replay", "9"), ("release", "1.2.3"), ("study", "complete", "1.2.3")])
 def test_an_operator_who_names_an_unknown_id_is_told_what_to_do(tmp_path: Path, arguments) -> None:
-    done = connector(*arguments, data_dir=str(tmp_path))
+    done = connector_here(*arguments, data_dir=str(tmp_path))
     assert done.returncode == 2
     assert arguments[-1] in last_line(done.stderr)
     assert "Traceback" not in done.stderr
@@ -55,10 +55,10 @@ def test_status_of_an_empty_service_is_json(tmp_path: Path) -> None:
 
 
 def test_check_reads_settings_back_and_explains_them(tmp_path: Path) -> None:
-    check = json.loads(connector("check", data_dir=str(tmp_path), disk_reserve_mb="1").stdout)
+    check = json.loads(connector_here("check", data_dir=str(tmp_path), disk_reserve_mb="1").stdout)
     assert check["database"] == check["disk"] == "ok"
     assert check["pacs"].startswith("not set")
-    settings = json.loads(connector("check", "--explain").stdout)
+    settings = json.loads(connector_here("check", "--explain").stdout)
     assert {"CONNECTOR_PACS_HOST", "CONNECTOR_QUIET_SECONDS"} <= {row["setting"] for row in settings}
     assert all(row["meaning"] for row in settings)
 

@@ -140,7 +140,8 @@ def test_every_study_is_answered_exactly_once(scene: Scene) -> None:
         list(pool.map(send, range(STUDIES)))
     killer.join()
 
-    status = scene.service.wait_until_idle(studies=STUDIES, seconds=600)
+    scene.service.wait_until_idle(studies=STUDIES, seconds=600)
+    status = scene.service.run("status")
     assert status["instances"] == STUDIES, "one instance each, however often it was sent"
     assert [row for row in status["waiting"] if row["state"] in ("parked", "set_aside")] == []
 

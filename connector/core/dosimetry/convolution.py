@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.fft import fft, ifft, irfft, next_fast_len, rfft
 
 from connector.core.dosimetry.dvh import Slices
 from connector.core.dosimetry.kernel import Spacing, reach_voxels, voxel_kernel
@@ -110,7 +110,7 @@ def _transform(
     of, to = [sources[axis] for axis in order], [lit[axis] for axis in order]
     rows, columns = (max(to[k].stop - of[k].start, of[k].stop - to[k].start) + reach[k] for k in (1, 2))
     origin = [min(one.start, other.start) for one, other in zip(of, to, strict=True)]
-    shape = next_fast_len(rows), next_fast_len(columns, real=True)
+    shape = scipy.fft.next_fast_len(rows), scipy.fft.next_fast_len(columns, real=True)
     blur = _Blur(
         source=dose[sources].transpose(order),
         result=result.transpose(order),
@@ -157,8 +157,8 @@ class _Blur:
             self._read(spectra[2 * half : 2 * half + count], self.first + start + half)
             for block in _blocks(count, BLOCK_BYTES // plane_bytes):
                 summed = self._summed(spectra[block.start : block.stop + 2 * half])
-                lines = ifft(summed, axis=1, overwrite_x=True)[:, self.wanted[0]]
-                doses = irfft(lines, n=self.shape[1], axis=2)[:, :, self.wanted[1]]
+                lines = scipy.fft.ifft(summed, axis=1, overwrite_x=True)[:, self.wanted[0]]
+                doses = scipy.fft.irfft(lines, n=self.shape[1], axis=2)[:, :, self.wanted[1]]
                 self.result[start + block.start : start + block.stop] = doses
                 peak = max(peak, float(doses.max()))
             # The last planes are the first neighbours of what comes next.
@@ -182,8 +182,8 @@ class _Blur:
             padded[:, :, self.filled[1]] = planes
             into[:, : self.filled[0].start] = 0
             into[:, self.filled[0].stop :] = 0
-            into[:, self.filled[0]] = rfft(padded, axis=2)
-            _keep(into, fft(into, axis=1, overwrite_x=True))
+            into[:, self.filled[0]] = scipy.fft.rfft(padded, axis=2)
+            _keep(into, scipy.fft.fft(into, axis=1, overwrite_x=True))
 
     def _summed(self, spectra: Complex) -> Complex:
         """Sum every plane's neighbours, each times its plane of the kernel; equally far ones share it."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from connector.core.errors import BadCase
 
@@ -173,7 +173,7 @@ def _mono_rates(course: _Course, slowest: float) -> Vector:
     nuclide's constant is refused, or held at it when noise explains it.
     """
     start = np.array([1 / course.times[-1]])
-    solved = least_squares(
+    solved = scipy.optimize.least_squares(
         course.residuals,
         start,
         bounds=(-1.0, FASTEST_PER_H),
@@ -201,7 +201,7 @@ def _two_rates(course: _Course, slowest: float) -> Vector:
     best: Vector = np.empty(0)
     least = np.inf
     for start in _starts(slowest, course.times[-1]):
-        solved = least_squares(
+        solved = scipy.optimize.least_squares(
             residuals,
             np.log(start),
             bounds=bounds,

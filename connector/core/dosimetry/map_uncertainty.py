@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_erosion, generate_binary_structure
 
 from connector.core.dosimetry.convolution import grown
 from connector.core.dosimetry.ranges import check_uncertainty
@@ -25,7 +25,6 @@ CALIBRATION_FRACTION = 0.05
 DENSITY_FRACTION = 0.03 / 1.03 / sqrt(3)
 # Half of u(diameter) at each side, in voxels, for a slope over the two voxels between the next smaller and larger.
 _EDGE_SHARE = 1 / (4 * sqrt(6))
-_NEIGHBOURS = generate_binary_structure(3, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,9 @@ def region_interval(
         slice(side.start - around.start, side.stop - around.start) for side, around in zip(crop.box, box, strict=True)
     )
     mask[inner_box] = crop.mask
-    larger = binary_dilation(mask, _NEIGHBOURS)
+    larger = scipy.ndimage.binary_dilation(mask)
     # What reaches the end of the volume goes on beyond it.
-    smaller = binary_erosion(mask, _NEIGHBOURS, border_value=1)
+    smaller = scipy.ndimage.binary_erosion(mask, border_value=1)
     mean = float(doses[mask].mean(dtype=np.float64))
     within = float(doses[smaller].mean(dtype=np.float64)) if smaller.any() else mean
     by_edge = _EDGE_SHARE * abs(within - float(doses[larger].mean(dtype=np.float64)))

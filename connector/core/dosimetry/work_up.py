@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, generate_binary_structure
 
 from connector.core.case import ActivityMap, FactValue, Region, TimePoint
 from connector.core.dosimetry.constants import LIVER_DENSITY_KG_L
@@ -118,7 +118,7 @@ def _tumour(
     regions: Sequence[Region], crops: Sequence[Crop | None], liver: Mask, lungs: Mask | None, warnings: list[str]
 ) -> Mask:
     """Lesions in or at the liver; a lesion at the dome that lies more in lung than in or at liver is the lung's."""
-    near = binary_dilation(liver, generate_binary_structure(3, 1))
+    near = scipy.ndimage.binary_dilation(liver)
     tumour = np.zeros_like(liver)
     for region, crop in zip(regions, crops, strict=True):
         if region.kind != "lesion" or crop is None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from connector.core.case import VolumeGeometry
 from connector.core.geometry.grids import Vector, places_mm, vector
@@ -68,11 +68,11 @@ def lesion_diameters(mask: NDArray[np.bool_], geometry: VolumeGeometry) -> Diame
     of that hull across it at a right angle. Source: RECIST 1.1 (Eur J Cancer 2009;45:228-47), sections 3.1 and 3.2:
     longest diameter in the plane of measurement, nodes by the short axis in the plane of the image.
     """
-    labels, count = ndimage.label(mask, structure=_IN_PLANE)
+    labels, count = scipy.ndimage.label(mask, structure=_IN_PLANE)
     if not count:
         return None
     _, row_mm, column_mm = geometry.spacing_mm
-    boxes = ndimage.find_objects(labels)
+    boxes = scipy.ndimage.find_objects(labels)
     outlines = [
         _outline(labels[box][0] == number, first_row=box[1].start, first_column=box[2].start)
         for number, box in enumerate(boxes, 1)

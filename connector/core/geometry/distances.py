@@ -3,9 +3,8 @@
 from decimal import Decimal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from connector.core.case import Region
 from connector.core.errors import ImpossibleInput
@@ -31,7 +30,7 @@ def gap_mm(region: Region, other: Region) -> Decimal:
     grown = _voxels(region.mask, grow=True)
     still = _voxels(other.mask, grow=False) + offset
     # Outlines alone do not show that one region lies inside the other; whole voxels of both do.
-    apart, _ = cKDTree(still * region.geometry.spacing_mm).query(grown * region.geometry.spacing_mm, k=1)
+    apart, _ = scipy.spatial.cKDTree(still * region.geometry.spacing_mm).query(grown * region.geometry.spacing_mm, k=1)
     return Decimal(float(np.min(apart))).quantize(QUANTUM_MM)
 
 
@@ -41,5 +40,5 @@ def _voxels(mask: NDArray[np.bool_], *, grow: bool) -> NDArray[np.float64]:
         raise ImpossibleInput("the region is empty: there is no distance to it")
     solid = np.pad(mask[box], 1)
     if grow:
-        solid = ndimage.binary_dilation(solid, structure=_BOX_OF_NEIGHBOURS)
+        solid = scipy.ndimage.binary_dilation(solid, structure=_BOX_OF_NEIGHBOURS)
     return np.asarray(np.argwhere(solid) + [side.start - 1 for side in box], dtype=np.float64)

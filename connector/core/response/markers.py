@@ -7,8 +7,8 @@ from datetime import date
 from enum import StrEnum
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from connector.core.evidence import Citation
 
@@ -96,7 +96,7 @@ def kinetics(marker: Marker, values: Sequence[MarkerValue]) -> Kinetics:
             marker, len(usable), Trend.UNKNOWN, notes=(*notes, f"needs {LEAST_VALUES} values on different days")
         )
     slope, standard_error = _line(days, np.log([value.value for value in usable]))
-    reach = float(stdtrit(len(usable) - 2, (1 + CONFIDENCE) / 2)) * standard_error
+    reach = float(scipy.special.stdtrit(len(usable) - 2, (1 + CONFIDENCE) / 2)) * standard_error
     return Kinetics(
         marker,
         len(usable),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 
-from scipy.special import betaincinv
+import scipy
 
 from connector.core.assessment import Risk
 from connector.core.rules import Values
@@ -63,8 +63,8 @@ def exact_interval_percent(events: int, n: int) -> tuple[Decimal, Decimal]:
     Source: Clopper and Pearson, Biometrika 1934;26:404-413.
     """
     tail = (1 - CONFIDENCE) / 2
-    low = betaincinv(events, n - events + 1, tail) if events else 0.0
-    high = betaincinv(events + 1, n - events, 1 - tail) if events < n else 1.0
+    low = scipy.special.betaincinv(events, n - events + 1, tail) if events else 0.0
+    high = scipy.special.betaincinv(events + 1, n - events, 1 - tail) if events < n else 1.0
     return _percent(Decimal(float(low))), _percent(Decimal(float(high)))
 
 
