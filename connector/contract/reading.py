@@ -89,10 +89,13 @@ Exact = Annotated[Decimal, BeforeValidator(exact)]
 
 
 def whole(value: Any) -> Any:
-    """A whole number; booleans and fractions are refused."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("a whole number is needed")  # noqa: TRY004
-    return value
+    """A whole number, also written 28.0 or as text, as any decimal may be; booleans and fractions are refused."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    number = exact(value) if isinstance(value, str | Decimal) else None
+    if number is None or number != number.to_integral_value():
+        raise ValueError("a whole number is needed")
+    return int(number)
 
 
 Whole = Annotated[int, BeforeValidator(whole)]

@@ -28,6 +28,7 @@ from connector.core.response.case import (
 from connector.core.response.conclusion import conclude
 from connector.core.response.readers import assess_readers
 from connector.core.response.recist_1_1 import Sums, overall_response, target_response
+from connector.core.response.visits import continued_from_sums
 
 _Millimetres = Annotated[Exact, Field(ge=0, le=100 * LARGEST_DIAMETER_MM)]
 
@@ -113,7 +114,8 @@ def _run_sums(case: dict[str, Any]) -> dict[str, Any]:
     if read.sums.nadir_mm > read.sums.baseline_mm:
         message = "is above the baseline, which is itself one of the sums: the smallest sum so far is needed"
         raise BadCase("sums.nadir_mm", read.sums.nadir_mm, message)
-    criteria = criteria_of(read.criteria, read.policies.chosen())
+    policies = read.policies.chosen()
+    criteria = criteria_of(read.criteria, policies)
     sums = Sums(
         baseline_mm=read.sums.baseline_mm,
         nadir_mm=read.sums.nadir_mm,
@@ -122,7 +124,8 @@ def _run_sums(case: dict[str, Any]) -> dict[str, Any]:
         all_targets_gone=read.sums.all_targets_gone,
         reappeared_after_complete_response=read.sums.reappeared_after_complete_response,
     )
-    return sums_result(criteria, target_response(sums, criteria))
+    given = {"baseline_mm": read.sums.baseline_mm, "nadir_mm": read.sums.nadir_mm}
+    return sums_result(criteria, continued_from_sums(target_response(sums, criteria), policies, **given))
 
 
 def _run_table(case: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def _number(fact: Number) -> dict[str, Any]:
     bounds = {"minimum": fact.least, "exclusiveMinimum": fact.above, "maximum": fact.most}
     kept = {name: float(bound) for name, bound in bounds.items() if bound is not None}
     # A decimal may also come as text, so that no reader of JSON rounds it on its way.
-    return {"type": "integer", **kept} if isinstance(fact, Whole) else {"type": ["number", "string"], **kept}
+    return {"type": ["integer" if isinstance(fact, Whole) else "number", "string"], **kept}
 
 
 @_schema_of.register

@@ -189,7 +189,7 @@ class Number(Fact):
     """
 
     __slots__ = ("above", "endless", "least", "most")
-    type_name = "number"
+    type_name = kind = "number"
 
     def __init__(
         self,
@@ -224,7 +224,7 @@ class Number(Fact):
         elif isinstance(raw, str) and raw.isascii() and raw.strip().lstrip("+-").replace(".", "", 1).isdecimal():
             number = Decimal(raw.strip())
         else:
-            raise self.refusal(raw, f"must be a number {self.allowed}, without a unit; {LEAVE_OUT}")
+            raise self.refusal(raw, f"must be a {self.kind} {self.allowed}, without a unit; {LEAVE_OUT}")
         if not number.is_finite():
             raise self.refusal(raw, f"must be a finite number {self.allowed}; {LEAVE_OUT}")
         return number
@@ -260,14 +260,15 @@ class Whole(Number):
     """A whole number within bounds."""
 
     __slots__ = ()
-    type_name = "whole number"
+    type_name = kind = "whole number"
 
     def read(self, raw: object) -> int:
-        """A JSON integer; fractions, text and booleans are refused."""
-        if isinstance(raw, bool) or not isinstance(raw, int):
+        """A whole number, also written 2.0 or as text, as any decimal may be; fractions and booleans are refused."""
+        number = raw if type(raw) is int else self._decimal(raw)
+        if number != int(number):
             raise self.refusal(raw, f"must be a whole number {self.allowed}; {LEAVE_OUT}")
-        self.check(raw, raw)
-        return raw
+        self.check(raw, number)
+        return int(number)
 
 
 class Numbers(Fact):

@@ -36,6 +36,7 @@ def courses(draw):
     return ResponseCase("recist-1.1", tuple(lesions), tuple(visits), START)
 
 
+@settings(deadline=None)
 @given(courses(), st.randoms(use_true_random=False))
 def test_the_order_of_lesions_does_not_matter(case, random):
     shuffled = list(case.lesions)
@@ -49,6 +50,7 @@ def test_the_order_of_lesions_does_not_matter(case, random):
         )
 
 
+@settings(deadline=None)
 @given(courses())
 def test_the_nadir_never_rises_and_is_a_sum_that_was_measured(case):
     report = assess_response(case)
@@ -59,6 +61,7 @@ def test_the_nadir_never_rises_and_is_a_sum_that_was_measured(case):
     assert all(visit.nadir_mm <= sums[0] for visit in report.visits[1:])
 
 
+@settings(deadline=None)
 @given(courses(), st.data())
 def test_a_visit_with_a_missing_target_never_reads_better(case, data):
     number = data.draw(st.integers(1, len(case.visits) - 1))
@@ -71,6 +74,7 @@ def test_a_visit_with_a_missing_target_never_reads_better(case, data):
     assert without.overall_response in {"NE", "PD"}
 
 
+@settings(deadline=None)
 @given(baseline=present, nadir=present, current=tenths, scale=st.integers(1, 50))
 def test_the_relative_thresholds_are_free_of_scale(baseline, nadir, current, scale):
     nadir = min(nadir, baseline)
@@ -82,6 +86,7 @@ def test_the_relative_thresholds_are_free_of_scale(baseline, nadir, current, sca
         assert target_response(large, bound).response == "PD"
 
 
+@settings(deadline=None)
 @given(baseline=present, shrunk=present, more=tenths)
 def test_a_larger_sum_never_reads_better(baseline, shrunk, more):
     nadir = min(baseline, shrunk)
@@ -119,12 +124,14 @@ def rank(best):
     return BEST_FIRST.index(best.response)
 
 
+@settings(deadline=None)
 @given(sequences(), policies)
 def test_confirmation_never_makes_a_response_better(assessed, chosen):
     answer = conclude(assessed, START, chosen)
     assert rank(answer.confirmed_best_overall_response) >= rank(answer.best_overall_response)
 
 
+@settings(deadline=None)
 @given(sequences(), policies, st.data())
 def test_one_more_visit_that_is_not_evaluable_never_makes_the_best_response_better(assessed, chosen, data):
     before = conclude(assessed, START, chosen).confirmed_best_overall_response
@@ -138,13 +145,14 @@ def test_one_more_visit_that_is_not_evaluable_never_makes_the_best_response_bett
     assert rank(after) >= min(rank(before), BEST_FIRST.index("NE"))
 
 
+@settings(deadline=None)
 @given(sequences(), policies)
 def test_nothing_after_the_first_progression_counts(assessed, chosen):
     first = next((number for number, one in enumerate(assessed) if one.response == "PD"), len(assessed))
     assert conclude(assessed, START, chosen) == conclude(assessed[: first + 1], START, chosen)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(sequences(), policies)
 def test_confirmed_response_reads_as_the_published_details(assessed, chosen):
     """The definition written out as sets over all pairs, without a search; where no disease follows a CR."""

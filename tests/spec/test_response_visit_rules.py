@@ -6,7 +6,7 @@ import pytest
 
 from connector.core.errors import BadCase
 from connector.core.response import criteria_of
-from connector.core.response.case import NewLesion, Policies, Response
+from connector.core.response.case import ContinuingResponse, NewLesion, Policies, Response
 from connector.core.response.recist_1_1 import (
     RECIST_1_1,
     Found,
@@ -16,6 +16,7 @@ from connector.core.response.recist_1_1 import (
     overall_response,
     target_response,
 )
+from connector.core.response.visits import continued_from_sums
 
 MRECIST = criteria_of("mrecist", Policies())
 MRECIST_5_MM = criteria_of("mrecist", Policies(mrecist_5_mm=True))
@@ -173,3 +174,24 @@ def test_overall_response_by_the_published_tables(target, non_target, overall, n
     expected = "PD" if new_lesion is NewLesion.UNEQUIVOCAL else overall
     answer = overall_response(target=Response(target), non_target=Response(non_target), new_lesion=new_lesion)
     assert answer == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "nadir_mm", "current_mm", "expected", "why"),
+    [
+        ("per_visit", "65", "75", "SD", "RECIST reads visit by visit: 75 is 25 % below the baseline"),
+        ("any_pr", "65", "75", "PR", "the smallest sum was PR, and 75 is no progression from it"),
+        ("any_pr", "70", "75", "PR", "the smallest sum was 30 % below the baseline exactly"),
+        ("any_pr", "70.1", "75", "SD", "no sum was ever PR"),
+        ("any_pr", "62.5", "75", "PD", "20 % above the smallest sum ends the response"),
+        ("confirmed_pr", "65", "75", "PR", "sums carry no dates: the caller says that it was confirmed"),
+    ],
+)
+def test_a_response_continues_in_given_sums_as_its_policy_says(policy, nadir_mm, current_mm, expected, why):
+    given = sums("100", nadir_mm, current_mm)
+    chosen = Policies(continuing_response=ContinuingResponse(policy))
+    call = continued_from_sums(
+        target_response(given, RECIST_1_1), chosen, baseline_mm=Decimal(100), nadir_mm=Decimal(nadir_mm)
+    )
+    assert call.response == Response(expected), why
+    assert any("taken as given" in reason for reason in call.reasons) is (policy == "confirmed_pr")

@@ -9,7 +9,7 @@ from connector.core.selection import select
 from connector.core.selection.needs import asked_anyway
 
 MTC = {"histology": "MTC", "liver_lesion_count": 2, "liver_lobes_involved": "unilobar"}
-NO_SURGERY = MTC | {"extrahepatic_disease_status": "none", "surgical_candidate": False}
+NO_SURGERY = MTC | {"extrahepatic_disease_status": "none", "surgical_candidate": False, "resection_feasible": False}
 PTC = MTC | {"histology": "PTC"}
 
 

@@ -79,6 +79,11 @@ def progressed(*, current_mm: Decimal, nadir_mm: Decimal, criteria: Criteria) ->
     return growth_mm > 0 and _FIVE * growth_mm >= nadir_mm and growth_mm >= criteria.least_growth_mm
 
 
+def responded(current_mm: Decimal, *, baseline_mm: Decimal) -> bool:
+    """Tell whether a sum is at least 30 % below the baseline, exactly. Source: RECIST_1_1, section 4.3.1."""
+    return _TEN * current_mm <= _SEVEN * baseline_mm
+
+
 def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - one return a response, in order
     """
     Compare the targets with the baseline and with the smallest sum so far.
@@ -99,7 +104,7 @@ def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - 
         return Call(_PD, (f"{part}{current!s} mm, and the smallest sum was {nadir!s} mm",))
     if not sums.all_targets_measured:
         return Call(_NE, ("a target was not evaluable, and the others alone are not progression",))
-    if _TEN * current <= _SEVEN * baseline:
+    if responded(current, baseline_mm=baseline):
         return Call(_PR, (f"{current!s} mm, and the baseline was {baseline!s} mm",))
     neither = (
         f"{current!s} mm, neither PR from the baseline of {baseline!s} mm nor PD from the smallest sum of {nadir!s} mm"

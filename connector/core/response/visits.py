@@ -31,6 +31,7 @@ from connector.core.response.recist_1_1 import (
     change_percent,
     non_target_response,
     overall_response,
+    responded,
     short_of_complete,
     target_response,
 )
@@ -170,10 +171,7 @@ class Course:
             return call
         still_responding = call.response is _SD and continues(self.target_history, self.case.policies)
         self.target_history.append(Assessed(visit.on, call.response))
-        if still_responding:
-            policy = self.case.policies.continuing_response.value
-            return Call(Response.PR, (f"PR continues until progression, by the policy {policy}", *call.reasons))
-        return call
+        return _continued(call, self.case.policies) if still_responding else call
 
     def _remember(self, visit: Visit, total: TargetSum) -> None:
         self.markers_were_raised = self.markers_were_raised or visit.markers_normal is False
@@ -195,6 +193,25 @@ def continues(history: list[Assessed], policies: Policies) -> bool:
     if policies.continuing_response is ContinuingResponse.ANY_PR:
         return bool(responding)
     return any(confirming(recent, index, policies) is not None for index in responding)
+
+
+def continued_from_sums(call: Call, policies: Policies, *, baseline_mm: Decimal, nadir_mm: Decimal) -> Call:
+    """
+    Apply the policy of a continuing response to sums without a course: the smallest was PR if it met PR.
+
+    Sums carry no dates, so `confirmed_pr` takes it from the caller that this PR was confirmed, and the reason says so.
+    """
+    policy = policies.continuing_response
+    if policy is _PER_VISIT or call.response is not _SD or not responded(nadir_mm, baseline_mm=baseline_mm):
+        return call
+    if policy is ContinuingResponse.CONFIRMED_PR:
+        call = Call(_SD, (*call.reasons, "that the PR was confirmed is taken as given: sums carry no dates"))
+    return _continued(call, policies)
+
+
+def _continued(call: Call, policies: Policies) -> Call:
+    policy = policies.continuing_response.value
+    return Call(Response.PR, (f"PR continues until progression, by the policy {policy}", *call.reasons))
 
 
 def _new_lesion_reason(confirmed_on: date | None) -> str:

@@ -133,8 +133,8 @@ RADIOEMBOLISED = Facts.last_lrt_modality.is_("TARE") | Facts.prior_lrt_modalitie
 RESPONSE = (Facts.recist_sum_baseline_mm, Facts.recist_sum_current_mm, Facts.recist_sum_nadir_mm)
 VIABLE = (Facts.viable_sum_baseline_mm, Facts.viable_sum_current_mm)
 # What a reader is asked for while this holds, even where no rule hangs on it: Figure 2 asks whether the patient is a
-# candidate and whether the disease can be resected, and a board wants both on record though one "no" decides. The rest
-# is what the fact catalogue marks to be asked for such a patient.
+# candidate and whether the disease can be resected, and wants both on record. The rest is what the fact catalogue marks
+# to be asked for such a patient.
 ASKED_WHILE: tuple[tuple[Condition, tuple[Fact, ...]], ...] = (
     (LIVER_INVOLVED & (Facts.liver_lesion_count <= 3) & Facts.liver_lobes_involved.is_("unilobar"),
      (Facts.surgical_candidate, Facts.resection_feasible)),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from connector.core.assessment import PathNode
 from connector.core.catalogue import Facts
 from connector.core.evidence import Citation
-from connector.core.rules import Condition, Truth, Values
+from connector.core.rules import ALWAYS, Condition, Truth, Values
 from connector.core.selection.registry import RULE
 from connector.core.sources import ZHANG_2025
 
@@ -19,6 +19,10 @@ LIMITED = (Facts.liver_lesion_count <= 3) & UNILOBAR
 IN_THE_GAP = Facts.liver_lesion_count.is_(4) & UNILOBAR
 DIFFUSE = (Facts.liver_lesion_count > 4) | Facts.liver_lobes_involved.is_("bilobar")
 OPERABLE = Facts.surgical_candidate & Facts.resection_feasible
+# The fact catalogue blocks the node of limited disease on either: one "no" does not stand for the other answer.
+BOTH_ON_RECORD = (Facts.surgical_candidate | ~Facts.surgical_candidate) & (
+    Facts.resection_feasible | ~Facts.resection_feasible
+)
 NEAR_DUCT = Facts.liver_lesion_near_bile_duct | Facts.liver_lesion_at_hilum
 LIVER_AND_STATUS_KNOWN = (Facts.performance_status_class.is_("good") | Facts.performance_status_class.is_("poor")) & (
     Facts.liver_insufficiency_severe | ~Facts.liver_insufficiency_severe
@@ -50,8 +54,9 @@ class _Walk:
         self.nodes: list[PathNode] = []
         self.undecided: frozenset[str] = frozenset()
 
-    def asks(self, node: str, condition: Condition, source: Citation) -> Truth:
-        """Answer one node."""
+    def asks(self, node: str, condition: Condition, source: Citation, on_record: Condition = ALWAYS) -> Truth:
+        """Answer one node; it stays unknown until `on_record` holds."""
+        condition = condition if on_record.truth(self.values) else on_record
         truth = condition.truth(self.values)
         answer = {True: "yes", False: "no", None: "unknown"}[truth]
         self.nodes.append(PathNode(node, answer, source))
@@ -88,8 +93,10 @@ def walk_figure_2(values: Values) -> Path:
 
 
 def _limited(walk: _Walk) -> Path:
-    operable = walk.asks("Surgery feasible?", OPERABLE, _figure("F2-N2-SURG"))
-    if operable and not _declined(walk.values, "surgery"):
+    declined = _declined(walk.values, "surgery")
+    on_record = ALWAYS if declined else BOTH_ON_RECORD
+    operable = walk.asks("Surgery feasible?", OPERABLE, _figure("F2-N2-SURG"), on_record)
+    if operable and not declined:
         return walk.ends("surgery")
     if operable is None:
         return walk.ends()
