@@ -63,6 +63,8 @@ FIGURE_2 = [
          {"surgical_candidate": True, "resection_feasible": True}, first={"TACE"}, offers={"surgery"}),
     case("near a bile duct: arterial first, ablation flagged", LIMITED, {"liver_lesion_near_bile_duct": True},
          first={"TACE"}, offers={"TARE"}, flagged=ABLATION | {"ablation_plus_TACE"}, fired={"F2-N3-VASC"}),
+    case("near a bile duct, life expectancy unknown: TARE waits for it, TACE does not", LIMITED,
+         {"liver_lesion_near_bile_duct": True, "life_expectancy_months": GONE}, first={"TACE"}, undecided={"TARE"}),
     case("at the hilum: heat and cold excluded", LIMITED, {"liver_lesion_at_hilum": True}, first={"TACE"},
          offers={"TARE", "TAE", "PEI"}, excluded={"RFA", "MWA", "laser", "cryoablation", "ablation_plus_TACE"},
          fired={"ABL-HILUM", "GL-ESMO-TACELAST", "TACE-IND-LOCATION"}),

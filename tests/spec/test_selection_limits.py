@@ -89,6 +89,7 @@ def test_a_fact_of_the_liver_or_its_work_up_asks_about_the_liver_beside_the_bone
     ("name", "value"),
     [
         ("liver_insufficiency_severe", False), ("liver_imaging_age_days", 5), ("liver_imaging_modality", "MRI"),
+        ("liver_imaging_after_today", False),
         ("liver_symptoms", []), ("liver_function_age_days", 5), ("lung_mass_kg", 1), ("liver_lesion_count", 0),
     ],
 )  # fmt: skip
@@ -97,3 +98,21 @@ def test_what_is_known_of_every_patient_does_not(name, value):
     listed = {option.modality for option in found.options}
     assert "bone_embolisation" in listed
     assert not {"TARE", "surgery", "lung_RFA"} & listed
+
+
+@pytest.mark.parametrize(
+    ("facts", "listed", "absent", "why"),
+    [
+        (BONE | {"lung_lesion_count": 0}, "bone_embolisation", "lung_RFA", "the lungs are free"),
+        (BONE | {"lung_lesion_count": 1}, "lung_RFA", "TARE", "one lesion of the lung"),
+        ({"lung_lesion_count": 1, "bone_lesion_count": 0}, "lung_RFA", "cementoplasty", "the bones are free"),
+        ({"rai_avid": True}, "RAI", "TARE", "radioiodine is asked about, wherever the lesions are"),
+        ({"rai_planned_activity_mci": 100}, "RAI", "TARE", "an activity is planned"),
+    ],
+)
+def test_a_case_is_about_the_organs_that_are_not_free(facts, listed, absent, why):
+    options = {
+        one.modality for one in select({name: Observed(raw, "case") for name, raw in facts.items()}, TODAY).options
+    }
+    assert listed in options, why
+    assert absent not in options, why

@@ -8,8 +8,8 @@ from connector.core.rules import Values
 from connector.core.vocabulary import BONE_LOCOREGIONAL, LIVER_LOCOREGIONAL, LUNG_LOCOREGIONAL
 
 LIVER_WORK_UP = (
-    "tumour_volume_ml", "liver_volume_total_ml", "lung_shunt_fraction", "prescribed_activity_gbq", "activity_method",
-    "predicted_lung_dose_gy", "extrahepatic_deposition_on_maa",
+    "tumour_volume_ml", "lung_shunt_fraction", "prescribed_activity_gbq", "activity_method", "predicted_lung_dose_gy",
+    "extrahepatic_deposition_on_maa",
 )  # fmt: skip
 GENERAL_LIVER_FACTS = (
     "liver_insufficiency_severe", "liver_function_age_days", "liver_imaging_age_days", "liver_imaging_after_today",
