@@ -9,16 +9,15 @@ from connector.core.rules import marks_in_words
 from connector.ports import WriteRequest
 from connector.report import dose_content, response_content, treatment_content, words
 from connector.report.fonts import is_shown
+from connector.report.room import AMPLE, Room
 
 Content = dict[str, Any]
 
 TITLE = "Tumour board report: metastases of thyroid cancer"
 DRAFT = "Draft for the tumour board, unverified. Decision support, not an order."
-MOST_WARNINGS = 6
-MOST_CHANGES = 5
 
 
-def board_content(request: WriteRequest) -> Content:
+def board_content(request: WriteRequest, room: Room = AMPLE) -> Content:
     """Say everything in words and finished numbers; an absent part is a sentence that begins "Cannot decide"."""
     assessment = request.assessment
     return {
@@ -28,16 +27,16 @@ def board_content(request: WriteRequest) -> Content:
         "day": [assessment.assessed_on.year, assessment.assessed_on.month, assessment.assessed_on.day],
         "patient": _patient(request.identity, assessment),
         "running": _running(request.identity),
-        "summary": _summary(assessment),
-        "studies": response_content.studies(assessment),
-        "response": response_content.response(assessment),
-        "beside": response_content.beside(assessment),
-        "course": response_content.course(assessment),
-        "recommendation": treatment_content.recommendation(request),
-        "dose": dose_content.dose(assessment),
-        "evidence": treatment_content.evidence(assessment.selection),
-        "care": treatment_content.care(assessment.selection),
-        "versions": _versions(request),
+        "summary": _summary(assessment, room),
+        "studies": response_content.studies(assessment, room),
+        "response": response_content.response(assessment, room),
+        "beside": response_content.beside(assessment, room),
+        "course": response_content.course(assessment, room),
+        "recommendation": treatment_content.recommendation(request, room),
+        "dose": dose_content.dose(assessment, room),
+        "evidence": treatment_content.evidence(assessment.selection, room),
+        "care": treatment_content.care(assessment.selection, room),
+        "versions": _versions(request, room),
     }
 
 
@@ -63,7 +62,7 @@ def _running(identity: PatientIdentity) -> str:
     return f"{words.full_name(identity)} · {number} · born {words.day(identity.birth_date)}"
 
 
-def _summary(assessment: Assessment) -> list[list[str]]:
+def _summary(assessment: Assessment, room: Room) -> list[list[str]]:
     selection = assessment.selection
     rows = [
         ["Response", response_content.in_short(assessment)],
@@ -71,20 +70,20 @@ def _summary(assessment: Assessment) -> list[list[str]]:
         ["Absorbed dose", dose_content.in_short(assessment)],
     ]
     if assessment.changes:
-        rows.append(["Changed", _changed(assessment.changes)])
+        rows.append(["Changed", _changed(assessment.changes, room.changes)])
     if selection and selection.alerts:
         rows.append(["Alerts", "; ".join(marks_in_words(alert.text) for alert in selection.alerts)])
     return rows
 
 
-def _changed(changes: Sequence[str]) -> str:
+def _changed(changes: Sequence[str], most: int) -> str:
     """What it is compared with, then the first few changes: the answer itself stands before the single options."""
     lead = [line for line in changes if line.endswith(":")]
     rest = [line.rstrip(".") for line in changes if not line.endswith(":")]
-    return " ".join([*lead, f"{'; '.join(words.cut(rest, MOST_CHANGES, 'changes')).rstrip('.')}."])
+    return " ".join([*lead, f"{'; '.join(words.cut(rest, most, 'changes')).rstrip('.')}."])
 
 
-def _versions(request: WriteRequest) -> Content:
+def _versions(request: WriteRequest, room: Room) -> Content:
     assessment = request.assessment
     named = ", each named in the record's Provenance" if request.record else ""
     rows = [
@@ -96,7 +95,8 @@ def _versions(request: WriteRequest) -> Content:
         rows.append(["Dose constants", _pairs(assessment.dose.constants)])
     if assessment.response is not None and assessment.response.policies:
         rows.append(["Response policies", _pairs(assessment.response.policies)])
-    return {"rows": rows, "warnings": words.cut(assessment.warnings, MOST_WARNINGS, "warnings")}
+    warnings = [words.facts_in_words(warning) for warning in assessment.warnings]
+    return {"rows": rows, "warnings": words.cut(warnings, room.warnings, "warnings")}
 
 
 def _pairs(named: Mapping[str, str]) -> str:

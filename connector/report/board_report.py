@@ -9,6 +9,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from threading import Lock
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import typst
@@ -18,6 +19,7 @@ from connector.report.board_content import board_content
 from connector.report.dose_pictures import dose_picture
 from connector.report.fonts import fonts
 from connector.report.response_sheet import response_sheet
+from connector.report.room import PAGES, ROOMS
 
 # Archived for decades and read aloud by screen readers: ISO 19005-2, level a, and ISO 14289-1.
 STANDARDS: list["typst.PDFStandard"] = ["a-2a", "ua-1"]
@@ -58,27 +60,38 @@ class ReportFile:
 
 def draw(request: WriteRequest) -> bytes:
     """
-    Draw the pages, tagged and with embedded fonts.
+    Draw the pages, tagged and with embedded fonts: two, with less of the long lists where they would be more.
 
     Everything from outside is data to the template, never part of it. The day of the assessment stands for the clock.
     """
     assessment = request.assessment
-    inputs = {"content": json.dumps(board_content(request), ensure_ascii=False)}
+    inputs = _pictures(request)
+    for room in ROOMS:
+        content = json.dumps(board_content(request, room), ensure_ascii=False)
+        compiler = typst.Compiler(
+            _template(), font_paths=fonts(), ignore_system_fonts=True, sys_inputs={"content": content, **inputs}
+        )
+        if int(compiler.query("<pages>", field="value", one=True)) <= PAGES:
+            break
+    pdf = compiler.compile(
+        _template(),
+        format="pdf",
+        pdf_standards=STANDARDS,
+        timestamp=datetime.combine(assessment.assessed_on, time(), UTC),
+    )
+    return cast("bytes", pdf)  # pages as pictures would be several files, a PDF is one
+
+
+def _pictures(request: WriteRequest) -> dict[str, str]:
+    assessment = request.assessment
+    inputs = {}
     if assessment.response is not None:
         inputs["response_picture"] = response_sheet(request, assessment.response).decode("utf-8")
     if assessment.dose is not None and request.activity is not None:
         seen = assessment.dose, request.activity, request.regions, request.anatomy
         picture = dose_picture(*seen, arithmetic=False)
         inputs["dose_picture"] = _as_text(picture)
-    return typst.compile(
-        _template(),
-        format="pdf",
-        font_paths=fonts(),
-        ignore_system_fonts=True,
-        sys_inputs=inputs,
-        pdf_standards=STANDARDS,
-        timestamp=datetime.combine(assessment.assessed_on, time(), UTC),
-    )
+    return inputs
 
 
 def _as_text(png: bytes) -> str:

@@ -4,27 +4,28 @@ from typing import Any
 
 from connector.core.assessment import Assessment, DoseReport, RegionDose
 from connector.report import words
+from connector.report.room import AMPLE, Room
 
 Content = dict[str, Any]
 
-MOST_REGIONS = 12
 MOST_REGIONS_IN_SHORT = 5
 
 
-def dose(assessment: Assessment) -> Content:
+def dose(assessment: Assessment, room: Room = AMPLE) -> Content:
     """A row for each region, and how the map was made."""
     report = assessment.dose
     if report is None:
         return {"absent": f"{_undecided(assessment)}."}
-    hidden = len(report.regions) - MOST_REGIONS
+    hidden = len(report.regions) - room.regions
     return {
         "absent": "",
-        "rows": [_region(region) for region in (*report.regions[:MOST_REGIONS], *_normal(report))],
+        "rows": [_region(region) for region in (*report.regions[: room.regions], *_normal(report))],
         "findings": [f"{finding.text} [{finding.source}]" for finding in report.findings],
         "note": f"{hidden} more regions are {words.ELSEWHERE}." if hidden > 0 else "",
         "method": _method(report),
         "warnings": list(report.warnings),
         "picture": _in_words(report),
+        "picture_percent": room.picture_percent,
     }
 
 

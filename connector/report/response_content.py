@@ -6,33 +6,29 @@ from typing import Any
 from connector.core.assessment import Assessment, ResponseReport, VisitResponse
 from connector.core.case import LesionMeasurement, LesionState, TimePoint
 from connector.report import words
+from connector.report.room import AMPLE, Room
 
 Content = dict[str, Any]
 
-MOST_STUDIES = 5
-MOST_LESIONS = 8
-MOST_VISITS = 7
-MOST_FLAGS = 6
-MOST_FINDINGS = 10
-MOST_BESIDE = 6
 EARLIER = "in the reports of the earlier studies"
 
 
-def studies(assessment: Assessment) -> Content:
+def studies(assessment: Assessment, room: Room = AMPLE) -> Content:
     """The studies by date, the latest last."""
-    shown = assessment.time_points[-MOST_STUDIES:]
+    shown = assessment.time_points[-room.studies :]
     left_out = len(assessment.time_points) - len(shown)
     return {
         "rows": [
-            _study(point, is_assessed=point.study_instance_uid == assessment.study_instance_uid) for point in shown
+            _study(point, room.lesions, is_assessed=point.study_instance_uid == assessment.study_instance_uid)
+            for point in shown
         ],
         "note": f"{left_out} earlier studies are {EARLIER}." if left_out else "",
         "absent": "" if shown else "No imaging study was read.",
     }
 
 
-def _study(point: TimePoint, *, is_assessed: bool) -> list[str]:
-    lesions = words.listed(map(_lesion, point.lesions), MOST_LESIONS, words.ELSEWHERE)
+def _study(point: TimePoint, most_lesions: int, *, is_assessed: bool) -> list[str]:
+    lesions = words.listed(map(_lesion, point.lesions), most_lesions, words.ELSEWHERE)
     liver = f"{point.liver_volume_ml} mL" if point.liver_volume_ml is not None else words.NO_VALUE
     kind = f"{point.modality}{' (assessed)' if is_assessed else ''}"
     accession = point.accession_number or words.NO_VALUE
@@ -66,11 +62,11 @@ def in_short(assessment: Assessment) -> str:
     return ", ".join(said)
 
 
-def beside(assessment: Assessment) -> Content:
+def beside(assessment: Assessment, room: Room = AMPLE) -> Content:
     """What stands beside RECIST and is never mixed with it: viable tumour, treated lesions, uptake in PET."""
     lines = [*_viable(assessment), *(one.text for one in assessment.treated_lesions)]
     lines += [f"PET, {one.text}" for one in assessment.uptake]
-    return {"lines": words.cut(lines, MOST_BESIDE, "lines on viable tumour and uptake")}
+    return {"lines": words.cut(lines, room.beside, "lines on viable tumour and uptake")}
 
 
 def _viable(assessment: Assessment) -> list[str]:
@@ -88,9 +84,9 @@ def _viable(assessment: Assessment) -> list[str]:
     return [", ".join(said)]
 
 
-def course(assessment: Assessment) -> Content:
+def course(assessment: Assessment, room: Room = AMPLE) -> Content:
     """What else the course shows: markers, adverse events, choices that were made."""
-    shown = assessment.findings[:MOST_FINDINGS]
+    shown = assessment.findings[: room.findings]
     more = len(assessment.findings) - len(shown)
     return {
         "markers": [marker.text for marker in assessment.markers],
@@ -99,32 +95,33 @@ def course(assessment: Assessment) -> Content:
     }
 
 
-def response(assessment: Assessment) -> Content:
+def response(assessment: Assessment, room: Room = AMPLE) -> Content:
     """The visits with their sums, why the last one is what it is, and the course."""
     report = assessment.response
     if report is None:
         return {"absent": f"{_undecided(assessment)}."}
-    hidden = max(0, len(report.visits) - MOST_VISITS)
+    hidden = max(0, len(report.visits) - room.visits)
     visits = report.visits if not hidden else (report.visits[0], *report.visits[1 + hidden :])
     last = report.visits[-1]
     return {
         "absent": "",
         "criteria": words.CRITERIA.get(report.criteria, report.criteria),
-        "rows": [_visit(visit, report) for visit in visits],
+        "rows": [_visit(visit, report, room.lesions) for visit in visits],
         "note": f"{hidden} visits after the baseline are {EARLIER}; the picture shows all." if hidden else "",
         "why": [f"Why {last.overall_response}: {'; '.join(last.reasons)}."] if last.reasons else [],
         "course": _course(report),
-        "flags": words.cut([*_flags(report), *_lesion_flags(assessment)], MOST_FLAGS, "remarks"),
+        "flags": words.cut([*_flags(report), *_lesion_flags(assessment)], room.flags, "remarks"),
         "picture": _sheet_in_words(report),
     }
 
 
-def _visit(visit: VisitResponse, report: ResponseReport) -> Content:
+def _visit(visit: VisitResponse, report: ResponseReport, most_lesions: int) -> Content:
     is_baseline = visit is report.visits[0]
     nadir = words.NO_VALUE if visit.nadir_mm is None else f"{visit.nadir_mm} mm"
     below = [visit.label] if visit.label else []
     if is_baseline:
-        below += [f"targets {_named(report.target_ids)}", f"non-targets {_named(report.non_target_ids)}"]
+        targets, others = (_named(ids, most_lesions) for ids in (report.target_ids, report.non_target_ids))
+        below += [f"targets {targets}", f"non-targets {others}"]
     else:
         below += [
             f"targets {visit.target_response}",
@@ -144,8 +141,8 @@ def _visit(visit: VisitResponse, report: ResponseReport) -> Content:
     }
 
 
-def _named(lesions: Sequence[str]) -> str:
-    return words.listed(lesions, MOST_LESIONS, words.ELSEWHERE) or "none"
+def _named(lesions: Sequence[str], most: int) -> str:
+    return words.listed(lesions, most, words.ELSEWHERE) or "none"
 
 
 def _flags(response: ResponseReport) -> list[str]:

@@ -14,6 +14,7 @@ from connector.core.rules import ALWAYS, Verdict, marks_in_words
 from connector.core.selection.registry import RULE
 from connector.ports import WriteRequest
 from connector.report import words
+from connector.report.room import AMPLE, Room
 
 Content = dict[str, Any]
 
@@ -23,16 +24,8 @@ _WEIGHING = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE, Verdict.PREFERS, Verd
 _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 
 NEXT = 2  # a board compares the first two; the machine-readable result has them all
-# Two pages hold so many; what is left out is counted. Alerts, contradictions and objections are never left out.
-MOST_REASONS_OF_PREFERRED = 3
-MOST_REASONS = 1
 MOST_NEEDS = 6
-MOST_MISSING = 10
-MOST_WORTH_KNOWING = 4
-MOST_FACTS = 12
-MOST_RISKS = 20
-MOST_MEASURES = 8
-MOST_FOLLOW_UPS = 6
+MOST_BLOCKING = 10
 
 
 def in_short(selection: Selection | None) -> str:
@@ -44,11 +37,11 @@ def in_short(selection: Selection | None) -> str:
         return f"Preferred: {' or '.join(first)}"
     blocking = selection.blocking or tuple(dict.fromkeys(need for option in selection.options for need in option.needs))
     if selection.status == "cannot_decide" and blocking:
-        return f"Cannot decide: needs {words.listed(map(in_words, blocking), MOST_MISSING, words.ELSEWHERE)}"
+        return f"Cannot decide: needs {words.listed(map(in_words, blocking), MOST_BLOCKING, words.ELSEWHERE)}"
     return words.STATUS.get(selection.status, selection.status)
 
 
-def recommendation(request: WriteRequest) -> Content:
+def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
     """The options with their reasons, and on which facts and path they stand."""
     assessment = request.assessment
     selection = assessment.selection
@@ -60,15 +53,21 @@ def recommendation(request: WriteRequest) -> Content:
         "status": words.STATUS.get(selection.status, selection.status),
         "alerts": [_reason(alert) for alert in selection.alerts],
         "contradictions": [in_words(name) for name in selection.contradictions],
-        "options": [_option(option) for option in selection.options],
+        "options": _joined([_option(option, room) for option in selection.options]),
         "pathway": " → ".join(steps),
         "pathway_source": _sources(node.source.source for node in selection.pathway),
-        "facts": _facts(request),
-        "missing": words.listed(map(in_words, selection.missing), MOST_MISSING, words.ELSEWHERE),
+        "facts": _facts(request, room.facts),
+        "missing": words.listed(map(in_words, selection.missing), room.missing, words.ELSEWHERE),
         "needs": _needs(assessment),
-        "worth_knowing": words.cut(assessment.worth_knowing, MOST_WORTH_KNOWING, "facts"),
+        "worth_knowing": _worth_knowing(assessment, room.worth_knowing),
         "conflicts": ", ".join(selection.conflicts),
     }
+
+
+def _worth_knowing(assessment: Assessment, most: int) -> list[str]:
+    """What is worth getting first; the page's own label stands before it."""
+    said = [_sentence(words.without_label(one)) for one in assessment.worth_knowing]
+    return words.cut(said, most, "facts")
 
 
 def _needs(assessment: Assessment) -> list[str]:
@@ -93,11 +92,11 @@ def _reason(reason: Reason) -> Content:
     }
 
 
-def _option(option: Option) -> Content:
+def _option(option: Option, room: Room) -> Content:
     weighing = [reason for reason in option.because if _verdict_of(reason) in _WEIGHING]
     against = [reason for reason in weighing if _verdict_of(reason) in _AGAINST]
     support = sorted((reason for reason in weighing if reason not in against), key=_generality)
-    most = MOST_REASONS_OF_PREFERRED if option.verdict == "preferred" else MOST_REASONS
+    most = room.reasons_of_preferred if option.verdict == "preferred" else room.reasons
     if option.verdict not in ("preferred", "possible") and against:
         most = 0
     shown = [*against, *support[:most]]
@@ -110,9 +109,31 @@ def _option(option: Option) -> Content:
         "verdict": option.verdict,
         "verdict_in_words": words.VERDICTS.get(option.verdict, option.verdict),
         "because": [_reason(reason) for reason in shown],
-        "more": f"and {more} more rule{'s' if more > 1 else ''}" if more else "",
+        "more": more,
         "why_not_first": "" if against or option.rank != NEXT else _sentence(option.why_not_first.replace("_", " ")),
         "needs": words.listed(map(in_words, option.needs), MOST_NEEDS, words.ELSEWHERE),
+    }
+
+
+def _joined(options: Iterable[Content]) -> list[Content]:
+    """A row for each option; neighbours of which word for word the same is said share one, as ablations often do."""
+    return [_row(list(group)) for _, group in groupby(options, key=_said)]
+
+
+def _said(option: Content) -> list[Any]:
+    own = option["name"] if option["verdict"] == "preferred" else ""
+    return [own, *(option[part] for part in ("verdict", "because", "why_not_first", "needs"))]
+
+
+def _row(group: Sequence[Content]) -> Content:
+    ranks = list(dict.fromkeys(option["rank"] for option in group))
+    fewest, most = min(option["more"] for option in group), max(option["more"] for option in group)
+    more = f"and {fewest if fewest == most else f'{fewest} to {most}'} more rule{'s' if most > 1 else ''}"
+    return {
+        **group[0],
+        "rank": ranks[0] if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}",
+        "name": ", ".join(option["name"] for option in group),
+        "more": more if most else "",
     }
 
 
@@ -128,7 +149,7 @@ def _verdict_of(reason: Reason) -> Verdict:
     return rule.verdict if rule else Verdict.INDICATES
 
 
-def _facts(request: WriteRequest) -> str:
+def _facts(request: WriteRequest, most: int) -> str:
     """The facts that the weighing reasons stand on, with the day of each, where they may be read again."""
     selection = request.assessment.selection
     if selection is None:
@@ -143,7 +164,7 @@ def _facts(request: WriteRequest) -> str:
         if name in known
     )
     said = [f"{words.fact_with_value(name, known[name].value)}{_dated(known[name].observed_on)}" for name in used]
-    return words.listed(said, MOST_FACTS, words.ELSEWHERE)
+    return words.listed(said, most, words.ELSEWHERE)
 
 
 def _dated(on: date | None) -> str:
@@ -160,7 +181,7 @@ def _known_facts(request: WriteRequest) -> dict[str, Observed[FactValue]]:
     return {name: fact for name, fact in facts.items() if f"{name}:" not in in_doubt}
 
 
-def evidence(selection: Selection | None) -> Content:
+def evidence(selection: Selection | None, room: Room = AMPLE) -> Content:
     """Published outcomes of the offered treatments in the order of their rank."""
     if selection is None or not selection.risks:
         return {"absent": "No published proportion applies to the offered treatments.", "groups": [], "note": ""}
@@ -169,14 +190,14 @@ def evidence(selection: Selection | None) -> Content:
     ordered = sorted(selection.risks, key=lambda risk: (ranks.get(risk.modality, last), risk.modality))
     groups: list[Content] = []
     left_out: list[str] = []
-    room = MOST_RISKS
+    most = room.risks
     for modality, risks in groupby(ordered, key=lambda risk: risk.modality):
         group = list(risks)
         # A treatment is shown with all its outcomes or not at all: benefit without harm would mislead.
-        if groups and (left_out or len(group) > room):
+        if groups and (left_out or len(group) > most):
             left_out.append(words.treatment(modality))
             continue
-        room -= len(group)
+        most -= len(group)
         groups.append(_risk_group(modality, group))
     note = f"Numbers on {', '.join(left_out)} are {words.ELSEWHERE}." if left_out else ""
     return {"absent": "", "groups": groups, "note": note}
@@ -201,21 +222,21 @@ def _holds_always(reason: Reason) -> bool:
     return reason.rule in RULE and RULE[reason.rule].when is ALWAYS
 
 
-def care(selection: Selection | None) -> Content:
+def care(selection: Selection | None, room: Room = AMPLE) -> Content:
     """What must be done before, at and after the treatment."""
     # What the patient's own facts or gaps call for stands before what holds of every patient.
     measures = sorted(selection.measures, key=_holds_always) if selection else []
     follow_up = selection.follow_up if selection else ()
     more = [
         f"{len(rest)} more {name} are {words.ELSEWHERE}."
-        for name, rest in (("measures", measures[MOST_MEASURES:]), ("visits", follow_up[MOST_FOLLOW_UPS:]))
+        for name, rest in (("measures", measures[room.measures :]), ("visits", follow_up[room.follow_ups :]))
         if rest
     ]
     return {
-        "measures": [_reason(measure) for measure in measures[:MOST_MEASURES]],
+        "measures": [_reason(measure) for measure in measures[: room.measures]],
         "follow_up": [
             [one.what, one.due_on.isoformat() if one.due_on else one.when, f"{one.rule}; {one.source}"]
-            for one in follow_up[:MOST_FOLLOW_UPS]
+            for one in follow_up[: room.follow_ups]
         ],
         "note": " ".join(more),
         "absent": "" if measures or follow_up else "Nothing follows from the rules.",

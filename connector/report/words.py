@@ -1,12 +1,13 @@
 """How facts, treatments, verdicts and numbers are worded for a person, so that no name of the program is read aloud."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
 from connector.core.assessment import Assessment
 from connector.core.case import FactValue, PatientIdentity
-from connector.core.catalogue import UNITS, in_words
+from connector.core.catalogue import FACTS, UNITS, in_words
 
 TREATMENTS = {
     "surgery": "Surgery",
@@ -123,6 +124,20 @@ def cut(lines: Sequence[str], most: int, name: str) -> list[str]:
     """At most so many lines, and how many more there are."""
     more = len(lines) - most
     return [*lines[:most], *([f"{more} more {name} are {ELSEWHERE}."] if more > 0 else [])]
+
+
+def without_label(worth_knowing: str) -> str:
+    """A sentence of the core on what is worth knowing, for a place that says so by its own label."""
+    return worth_knowing.removeprefix("Worth knowing: ")
+
+
+def facts_in_words(text: str) -> str:
+    """A sentence with the names of facts as a person reads them."""
+    return re.sub(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b", lambda found: _fact_in_words(found[0]), text)
+
+
+def _fact_in_words(name: str) -> str:
+    return in_words(name) if name in FACTS else name
 
 
 def undecided(assessment: Assessment, part: str) -> str:

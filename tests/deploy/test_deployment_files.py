@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate
 import pytest
 import yaml
+from kubernetes_pods import pods, secrets_of
 from prometheus_client import generate_latest
 
 from connector.conformance import settings_table, table
@@ -27,9 +27,7 @@ DEPLOY = ROOT / "deploy"
 FOR_DEVELOPERS = {"setup", "demo", "print", "sbom"}
 SHIPPED = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.name not in FOR_DEVELOPERS)
 UNITS = sorted(DEPLOY.glob("systemd/connector*.service"))
-MANIFESTS = sorted(DEPLOY.glob("kubernetes/*.yaml"))
-SECRETS = {"connector_ehr_private_key"}  # read by its path, not as a setting
-KUBERNETES = "1.31.0"
+SECRETS = {"connector_ehr_private_key", "connector_ehr_next_private_key"}  # read by their paths, not as settings
 PARTS = ("listen", "worker", "beat", "web")
 
 
@@ -74,26 +72,32 @@ def secrets_named() -> Iterator[tuple[str, str]]:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     for secret in compose["secrets"]:
         yield "compose.yaml", secret
-    for path in MANIFESTS:
-        for found in re.findall(r"- key: (\S+)", path.read_text()):
-            yield name(path), found
+    for pod in pods().values():
+        for secret, is_optional in secrets_of(pod).items():
+            if not is_optional:
+                yield "kubernetes", secret
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an administrator makes first."""
+    folder = tmp_path_factory.mktemp("site") / "secrets"
+    run(DEPLOY / "make-secrets", folder)
+    return folder
 
 
 @pytest.mark.parametrize(("where", "secret"), sorted(set(secrets_named())))
-def test_every_secret_is_made_and_is_a_setting(where: str, secret: str, tmp_path: Path) -> None:
-    run(DEPLOY / "make-secrets", tmp_path / "secrets")
-    assert (tmp_path / "secrets" / secret).read_text().strip(), where
+def test_every_secret_is_made_and_is_a_setting(where: str, secret: str, secrets: Path) -> None:
+    assert (secrets / secret).read_text().strip(), where
     fields = {f"connector_{field}" for field in Settings.model_fields}
     assert secret in fields | SECRETS | {"postgres_password"}
 
 
-def test_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
-    folder = tmp_path / "secrets"
-    run(DEPLOY / "make-secrets", folder)
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    run(DEPLOY / "make-secrets", folder)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
-    assert folder.stat().st_mode & 0o077 == 0
+def test_secrets_are_made_once_and_kept_from_others(secrets: Path) -> None:
+    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    run(DEPLOY / "make-secrets", secrets)
+    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
+    assert secrets.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize("file", ["prometheus/alerts.yaml", "grafana/connector.json", "README.md"])
@@ -213,75 +217,6 @@ def test_the_bill_of_materials_holds_what_is_locked() -> None:
 def test_the_image_makes_its_own_bill_of_materials_with_the_locked_tool() -> None:
     (named,) = re.findall(r"cyclonedx-bom==([\d.]+)", (DEPLOY / "Containerfile").read_text())
     assert f"\ncyclonedx-bom=={named} " in (ROOT / "requirements-dev.lock").read_text()
-
-
-# Kubernetes
-
-
-@pytest.mark.parametrize("path", [path for path in MANIFESTS if path.name != "kustomization.yaml"], ids=name)
-def test_kubernetes_takes_the_manifest(path: Path) -> None:
-    for document in documents(path):
-        kubernetes_validate.validate(document, KUBERNETES, strict=True)
-
-
-def workloads() -> Iterator[dict[str, Any]]:
-    for path in MANIFESTS:
-        yield from (one for one in documents(path) if one["kind"] in {"Deployment", "Job"})
-
-
-@pytest.mark.parametrize("workload", list(workloads()), ids=lambda one: one["metadata"]["name"])
-def test_a_pod_is_restricted_and_refers_to_what_exists(workload: dict[str, Any]) -> None:
-    kustomization = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())
-    configured = {one["name"] for one in kustomization["configMapGenerator"]}
-    pod = workload["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert pod["securityContext"]["runAsNonRoot"]
-    assert pod["automountServiceAccountToken"] is False
-    assert pod["enableServiceLinks"] is False, "variables of Services would be read as settings"
-    assert container["securityContext"]["readOnlyRootFilesystem"]
-    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert {one["configMapRef"]["name"] for one in container["envFrom"]} <= configured
-    assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
-    if workload["kind"] == "Deployment":
-        wanted = workload["spec"]["selector"]["matchLabels"]
-        assert wanted.items() <= workload["spec"]["template"]["metadata"]["labels"].items()
-
-
-def test_the_kustomization_lists_every_manifest() -> None:
-    kustomization = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())
-    assert {*kustomization["resources"], "kustomization.yaml"} == {path.name for path in MANIFESTS}
-
-
-def test_there_is_one_clock_and_the_workers_grow() -> None:
-    beat = next(one for one in workloads() if one["metadata"]["name"] == "connector-beat")
-    assert (beat["spec"]["replicas"], beat["spec"]["strategy"]["type"]) == (1, "Recreate")
-    scaled = [one for one in documents(DEPLOY / "kubernetes" / "worker.yaml") if one["kind"].startswith("Horizontal")]
-    assert scaled[0]["spec"]["scaleTargetRef"]["name"] == "connector-worker"
-    worker = next(one for one in workloads() if one["metadata"]["name"] == "connector-worker")
-    assert "replicas" not in worker["spec"], "else an update takes the scaler's workers away"
-
-
-def test_workers_grow_with_the_age_of_the_queue(tmp_path: Path) -> None:
-    made = documents(DEPLOY / "kubernetes" / "worker.yaml")
-    (scaler,) = [one for one in made if one["kind"].startswith("Horizontal")]
-    external = [one["external"]["metric"]["name"] for one in scaler["spec"]["metrics"] if one["type"] == "External"]
-    assert external == ["connector_queue_age_seconds"]
-    (scaled,) = documents(DEPLOY / "kubernetes" / "keda" / "worker.yaml")
-    (trigger,) = scaled["spec"]["triggers"]
-    rules = {"groups": [{"name": "keda", "rules": [{"record": "age", "expr": trigger["metadata"]["query"]}]}]}
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
-    run("promtool", "check", "rules", tmp_path / "rules.yaml")
-    assert set(re.findall(r"connector_\w+", trigger["metadata"]["query"])) <= set(TOLD)
-    component = yaml.safe_load((DEPLOY / "kubernetes" / "keda" / "kustomization.yaml").read_text())
-    (patch,) = component["patches"]
-    assert patch["target"] == {"kind": scaler["kind"], "name": scaler["metadata"]["name"]}, "two scalers would fight"
-    assert scaled["spec"]["scaleTargetRef"]["name"] == scaler["spec"]["scaleTargetRef"]["name"]
-
-
-@pytest.mark.parametrize("part", [*PARTS, "migrate"])
-def test_each_part_has_its_network_policy(part: str) -> None:
-    policies = documents(DEPLOY / "kubernetes" / "network.yaml")
-    assert f"connector-{part}" in {one["metadata"]["name"] for one in policies}
 
 
 # The administrator's page

@@ -10,8 +10,7 @@ import report_case as made
 from connector.core.assessment import Finding
 from connector.core.case import Identifier, LesionState, PatientIdentity
 from connector.report.board_content import board_content
-from connector.report.response_content import MOST_FINDINGS, MOST_STUDIES, MOST_VISITS
-from connector.report.treatment_content import MOST_MEASURES, MOST_RISKS
+from connector.report.room import AMPLE, ROOMS
 
 
 def content(assessed=None, **more):
@@ -141,10 +140,10 @@ def test_without_a_complete_sum_no_number_is_given():
 @pytest.mark.parametrize(
     ("visits", "shown", "note"),
     [
-        (MOST_VISITS, MOST_VISITS, ""),
+        (AMPLE.visits, AMPLE.visits, ""),
         (
-            MOST_VISITS + 2,
-            MOST_VISITS,
+            AMPLE.visits + 2,
+            AMPLE.visits,
             "2 visits after the baseline are in the reports of the earlier studies; the picture shows all.",
         ),
     ],
@@ -161,11 +160,11 @@ def test_of_many_studies_the_latest_are_shown_and_the_assessed_one_is_marked():
     point = cases.assessment().time_points[-1]
     points = [
         replace(point, study_instance_uid=f"2.25.{n}", studied_on=point.studied_on - timedelta(days=n))
-        for n in range(MOST_STUDIES, 0, -1)
+        for n in range(AMPLE.studies, 0, -1)
     ]
     said = content(cases.assessment(time_points=(*points, point)))["studies"]
     assert said["note"] == "1 earlier studies are in the reports of the earlier studies."
-    assert [row[1] for row in said["rows"]] == ["CT"] * (MOST_STUDIES - 1) + ["CT (assessed)"]
+    assert [row[1] for row in said["rows"]] == ["CT"] * (AMPLE.studies - 1) + ["CT (assessed)"]
 
 
 def test_a_lesion_is_told_by_the_axis_that_counts():
@@ -214,10 +213,10 @@ def test_alerts_and_contradictions_are_never_cut():
 
 
 def test_a_treatment_has_all_its_outcomes_or_none():
-    harms = tuple(made.risk("TACE", f"harm_{n}") for n in range(MOST_RISKS - 1))
+    harms = tuple(made.risk("TACE", f"harm_{n}") for n in range(AMPLE.risks - 1))
     said = content(with_selection(risks=(made.risk("RFA", "benefit"), made.risk("RFA", "harm"), *harms)))["evidence"]
     assert [(group["name"], len(group["rows"])) for group in said["groups"]] == [
-        ("Transarterial chemoembolisation (TACE)", MOST_RISKS - 1)
+        ("Transarterial chemoembolisation (TACE)", AMPLE.risks - 1)
     ], "the preferred one is first, and benefit without harm would mislead"
     assert said["note"] == "Numbers on Radiofrequency ablation (RFA) are in the structured report."
     assert said["groups"][0]["rows"][0] == ["harm 0", "12.1 % (3.4 to 28.2)", "33"]
@@ -225,7 +224,7 @@ def test_a_treatment_has_all_its_outcomes_or_none():
 
 def test_measures_and_visits_that_do_not_fit_are_counted():
     selection = cases.selection()
-    measures = tuple(made.reason(f"M-{n}") for n in range(MOST_MEASURES + 1))
+    measures = tuple(made.reason(f"M-{n}") for n in range(AMPLE.measures + 1))
     said = content(with_selection(measures=measures, follow_up=selection.follow_up * 5))["care"]
     assert said["note"] == "1 more measures are in the structured report. 4 more visits are in the structured report."
     assert said["follow_up"][0] == ["CT of the liver", "2026-05-07", "FU-01; SOURCE_000, table 3"]
@@ -245,7 +244,7 @@ def test_the_facts_behind_the_reasons_have_value_and_day():
 
 
 def test_findings_are_cited_and_counted():
-    findings = (Finding("adverse_event", "anaemia grade 2", made.SOURCE),) * (MOST_FINDINGS + 3)
+    findings = (Finding("adverse_event", "anaemia grade 2", made.SOURCE),) * (AMPLE.findings + 3)
     said = content(cases.assessment(findings=findings))["course"]
     assert said["findings"][0] == ["anaemia grade 2", "(SOURCE_000, table 3)"]
     assert said["note"] == "3 more findings are in the structured report."
@@ -275,3 +274,52 @@ def test_what_is_open_of_a_lesion_stands_among_the_remarks():
     changed = replace(assessed, time_points=(assessed.time_points[0], replace(point, lesions=(odd,))))
     remarks = content(changed)["response"]["flags"]
     assert remarks[-1] == f"{odd.tracking_id}: {odd.flags[0]}"
+
+
+def test_options_of_which_the_same_is_said_share_a_row():
+    same = {"rules": ("SURG-BILOBAR-NO", "A"), "verdict": "relative_contraindication"}
+    options = (
+        made.option("possible", ("A",), modality="TARE"),
+        replace(made.option(modality="RFA", **same), rank=5),
+        replace(made.option(modality="MWA", verdict=same["verdict"], rules=(*same["rules"], "B")), rank=6),
+        replace(made.option("excluded", ("SURG-BILOBAR-NO",), modality="PEI"), rank=None),
+    )
+    first, second, third = content(with_selection(options=options))["recommendation"]["options"]
+    assert (first["name"], third["name"]) == ("Radioembolisation (TARE)", "Percutaneous ethanol injection (PEI)")
+    assert second["name"] == "Radiofrequency ablation (RFA), Microwave ablation (MWA)"
+    assert (second["rank"], second["more"]) == ("5 to 6", "and 1 to 2 more rules")
+
+
+def test_two_preferred_options_stand_in_rows_of_their_own():
+    options = (made.option("preferred", ("A",)), made.option("preferred", ("A",), modality="RFA"))
+    assert len(content(with_selection(options=options))["recommendation"]["options"]) == 2
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_what_a_patients_safety_hangs_on_is_never_cut_for_room(room):
+    objections = ("RAI-MTC-NO", "SURG-BILOBAR-NO", "GEN-ABL-DIFFUSE-NO")
+    assessed = with_selection(
+        alerts=tuple(made.reason(f"ALERT-{n}", f"alert {n}") for n in range(9)),
+        contradictions=("histology", "inr"),
+        options=(made.option("excluded", objections), made.option("cannot_decide", (), needs=("ecog_ps",))),
+    )
+    assessed = replace(assessed, warnings=tuple(f"warning {n}" for n in range(6)))
+    said = board_content(made.request(assessed), room)
+    chosen = said["recommendation"]
+    assert (len(chosen["alerts"]), len(chosen["contradictions"])) == (9, 2)
+    assert [len(option["because"]) for option in chosen["options"]] == [3, 0]
+    assert chosen["options"][1]["needs"] == "ECOG performance status"
+    assert len(said["versions"]["warnings"]) == 6
+    assert said["dose"]["warnings"] == ["lung shunt is not known"]
+
+
+def test_names_of_facts_are_words_and_a_label_is_said_once():
+    assessed = cases.assessment(
+        warnings=("record and images differ in liver_lesion_count: left out until a person decides",),
+        worth_knowing=("Worth knowing: cirrhosis; TACE would be first if it is no",),
+    )
+    said = content(assessed)
+    assert said["versions"]["warnings"] == [
+        "record and images differ in liver lesion count: left out until a person decides"
+    ]
+    assert said["recommendation"]["worth_knowing"] == ["Cirrhosis; TACE would be first if it is no"]

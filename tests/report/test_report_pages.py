@@ -3,17 +3,22 @@
 import gc
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import fhir_cases as cases
 import judge_pdf as judge
 import pytest
 import report_case as made
 
+from connector.contract.reading import load
+from connector.contract.select import observed
 from connector.core.case import Identifier, PatientIdentity
+from connector.core.selection import select
 from connector.report.board_content import DRAFT
 from connector.report.board_report import BoardReport, ReportFile, draw
 from connector.report.response_sheet import PictureFiles
 
+VIGNETTES = load((Path(__file__).parents[1] / "published" / "vignettes.json").read_text())["vignettes"]
 LONG = cases.assessment(
     response=made.course(14),
     selection=replace(
@@ -26,6 +31,25 @@ LONG = cases.assessment(
     dose=replace(cases.dose(), regions=cases.dose().regions * 20),
     warnings=tuple(f"warning {n}" for n in range(40)),
 )
+
+
+def fullest(number: str):
+    """A vignette with many alternatives, beside a long course, a work-up of twelve regions, and news of everything."""
+    (facts,) = [one["facts"] for one in VIGNETTES if one["id"] == number]
+    chosen = select(observed(facts), cases.DAY)
+    point = cases.assessment().time_points[-1]
+    lesions = tuple(cases.lesion(n) for n in range(1, 11))
+    return cases.assessment(
+        selection=chosen,
+        response=replace(made.course(7), target_ids=tuple(one.tracking_id for one in lesions[:5])),
+        time_points=tuple(replace(point, studied_on=point.studied_on, lesions=lesions) for _ in range(5)),
+        dose=replace(cases.dose(), regions=cases.dose().regions * 6),
+        changes=("Compared with the assessment of 2026-01-01:", *(f"Option {n} was possible, is now excluded." * 2
+                                                                  for n in range(9))),
+        warnings=tuple(f"record and images differ in fact {n}: left out until a person decides" for n in range(6)),
+    )  # fmt: skip
+
+
 REQUESTS = {
     "everything": made.request(),
     "nothing": made.request(made.nothing()),
@@ -33,6 +57,8 @@ REQUESTS = {
     "no dose": made.request(cases.assessment(dose=None)),
     "no selection": made.request(cases.assessment(selection=None)),
     "long lists": made.request(LONG),
+    "many alternatives": made.request(fullest("VIG-001")),
+    "many questions": made.request(fullest("VIG-059")),
     "unknown signs": made.request(who=PatientIdentity((Identifier("1"),), "\u5c71\u7530", "\u0645\u062d\u0645\u062f")),
 }
 MOST_PAGES = {"long lists": 3}
