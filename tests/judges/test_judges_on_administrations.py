@@ -37,15 +37,28 @@ def documents(paths):
     return AdministrationWriter().write(replace(asked, identity=PatientIdentity(identifiers=())))
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_the_judges_find_no_error(name, tmp_path):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
     assert not missing_judges(), f"install these judges first: {missing_judges()}"
-    (document,) = documents(timed_spect(tmp_path) if name == "MAA SPECT" else SAMPLES[name])
-    path = tmp_path / "administration.dcm"
-    path.write_bytes(document.content)
-    assert dciodvfy(path, tmp_path) == []
-    assert dsrdump(path)[1] == []
-    assert [each for each in pixelmed([path])[path] if OLDER_AGENT_CODE not in each] == []
+    folder = tmp_path_factory.mktemp("administrations")
+    files = {}
+    for name, sample in SAMPLES.items():
+        (document,) = documents(timed_spect(folder) if name == "MAA SPECT" else sample)
+        files[name] = folder / f"{name}.dcm"
+        files[name].write_bytes(document.content)
+    return files
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_dciodvfy_and_dcmtk_find_no_error(written, name, tmp_path):
+    assert dciodvfy(written[name], tmp_path) == []
+    assert dsrdump(written[name])[1] == []
+
+
+def test_pixelmed_finds_the_template_kept(written):
+    found = pixelmed(list(written.values()))
+    assert sorted(found) == sorted(written.values())
+    assert [each for errors in found.values() for each in errors if OLDER_AGENT_CODE not in each] == []
 
 
 def test_highdicom_reads_its_content():
