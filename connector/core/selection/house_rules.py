@@ -64,6 +64,22 @@ RULES: tuple[Rule, ...] = (
         ("RAI",),
         "No uptake of radioiodine was seen, so radioiodine has nothing to act on.",
     ),
+    # Two sources, two words: one excludes every local treatment, the other TARE alone (CON-LIVERINSUFF).
+    _house(
+        "HOUSE-LIVER-FAILURE",
+        Facts.clinical_liver_failure,
+        Verdict.RELATIVE,
+        (*LIVER_LOCOREGIONAL, "surgery"),
+        "Clinical liver failure was entered: TARE is excluded, and whether it is the severe insufficiency that "
+        "excludes every other treatment of the liver is for the board.",
+    ),
+    _house(
+        "HOUSE-SURGERY-LIVER-INSUFFICIENCY",
+        Facts.liver_insufficiency_severe,
+        Verdict.RELATIVE,
+        ("surgery",),
+        "Severe liver insufficiency excludes local treatments; on resection no source speaks, and the board decides.",
+    ),
     _measure(
         "HOUSE-STABLE",
         Facts.liver_disease_status.is_("stable"),

@@ -8,7 +8,14 @@ from connector.core.rules import Rule, Verdict
 from connector.core.sources import SOURCES
 
 TIERS = (1, 2, 3, 4)
-NEVER_FIRST = frozenset({"laser"})  # marginal and experimental (Zhang 2025, Comparative effectiveness)
+# Why an option that rules speak for still never leads: there is next to no liver of a thyroid carcinoma behind it.
+NEVER_FIRST: Mapping[str, str] = {
+    "laser": "it is marginal and experimental, and never first",  # Zhang 2025, Comparative effectiveness
+    "PEI": "it is reported once, together with TAE, and never first",  # Nervo 2021, Table 2
+    "cryoablation": "no source tells of it in the liver, and it is never first",  # CON-CRYO
+}
+# Figure 2 asks about surgery in limited disease only (CON-F2-SURGDIFFUSE).
+ONLY_BY_PATHWAY: Mapping[str, str] = {"surgery": "the pathway does not lead to it"}
 SUPPORTING = (Verdict.PREFERS, Verdict.INDICATES)
 PLACE_OF_MEDAL: Mapping[tuple[Verdict, int], int] = {
     medal: place for place, medal in enumerate((verdict, tier) for verdict in SUPPORTING for tier in TIERS)
@@ -46,7 +53,7 @@ def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str]) 
             counts[PLACE_OF_MEDAL[rule.verdict, SOURCES[rule.cite.source].tier]] -= 1
     medals = tuple(counts)
     is_target = modality in targets
-    cannot_lead = modality in NEVER_FIRST or not (is_target or any(medals))
+    cannot_lead = modality in NEVER_FIRST or not (is_target or (any(medals) and modality not in ONLY_BY_PATHWAY))
     return Standing(modality, (against, cannot_lead, not is_target, medals))
 
 
@@ -57,9 +64,9 @@ def set_back(one: Standing, leaders: Sequence[Standing]) -> str:
     if against:
         why = f"{against} relative contraindication{'s' if against > 1 else ''}"
     elif one.modality in NEVER_FIRST:
-        why = "it is marginal and experimental, and never first"
+        why = NEVER_FIRST[one.modality]
     elif cannot_lead:
-        why = "no source prefers or indicates it in this case"
+        why = ONLY_BY_PATHWAY.get(one.modality, "no source prefers or indicates it in this case")
     elif not_a_target and not leaders[0].key[2]:
         why = f"the pathway leads to {names}"
     else:
