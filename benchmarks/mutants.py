@@ -18,8 +18,10 @@ import gc
 import importlib.abc
 import importlib.util
 import os
+import re
 import signal
 import struct
+import subprocess
 import sys
 import tomllib
 from collections import Counter
@@ -132,8 +134,9 @@ def is_equivalent(text: str, path: Path, what: str) -> bool:
 class Campaign:
     """A pytest plugin that, in place of one run of the tests, runs them for every mutant."""
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], since: str | None) -> None:
         self.files = files
+        self.since = since
         self.lively: list[tuple[Path, int]] = []
         self.tried: Counter[str] = Counter()
         self.unloadable = self.equivalent = 0
@@ -164,9 +167,12 @@ class Campaign:
         again = loaded.after(name)
         concerned = {str(Path(str(loaded.modules[one].__file__))) for one in again}
         order[:] = [*(place for place in order if str(session.items[place].path) in concerned)]
-        count = len(list(changes(ast.parse(source))))
+        lines = None if self.since is None else changed_lines(path, self.since)
+        places = [
+            place for place, (line, _, _) in enumerate(changes(ast.parse(source))) if lines is None or line in lines
+        ]
         noticed: Counter[Path] = Counter()
-        for place in range(count):
+        for place in places:
             code, line, what = mutant(source, path, place)
 
             def apply(code: CodeType = code) -> None:
@@ -190,7 +196,7 @@ class Campaign:
                 # The last ones that noticed stay in front; behind them the files of tests that notice most.
                 order[RECENT:] = sorted(order[RECENT:], key=lambda one: -noticed[session.items[one].path])
         print(
-            f"{path}: {count} tried, {sum(one == path for one, _ in self.lively)} live at first; "
+            f"{path}: {len(places)} tried, {sum(one == path for one, _ in self.lively)} live at first; "
             f"{self.unloadable} in all hung or did not load",
             flush=True,
         )
@@ -229,6 +235,15 @@ class Campaign:
         except BaseException:  # noqa: BLE001 - a mutant may raise anything at all
             os._exit(1)
         os._exit(found > 0)
+
+
+def changed_lines(path: Path, since: str) -> set[int]:
+    """The lines of a file that were written after a commit."""
+    told = subprocess.run(["git", "diff", "-U0", since, "--", path], check=True, capture_output=True, text=True)
+    found: set[int] = set()
+    for first, count in re.findall(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", told.stdout, re.MULTILINE):
+        found |= set(range(int(first), int(first) + int(count or 1)))
+    return found
 
 
 def mutant(source: str, path: Path, place: int) -> tuple[CodeType, int, str]:
@@ -294,11 +309,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--tests", nargs="*", default=TESTS)
+    parser.add_argument("--since", metavar="COMMIT", help="change only the lines that were written after it")
     parser.add_argument("--warm", action="store_true", help="list what lives at first, and do not try it anew")
     given = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    campaign = Campaign(given.files)
+    campaign = Campaign(given.files, given.since)
     pytest.main(["-q", "-p", "no:cacheprovider", "-s", *given.tests], plugins=[campaign])
     count = 0
     for line in () if given.warm else survivors(campaign.lively, given.tests):

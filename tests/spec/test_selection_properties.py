@@ -1,6 +1,7 @@
 """What must hold for every case: knowledge only adds, contraindications only lower, order does not matter."""
 
 import json
+import random
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -81,10 +82,10 @@ def test_every_case_gets_an_answer_that_keeps_the_contract(values):
 
 
 @SLOW
-@given(facts(), st.randoms(use_true_random=False))
-def test_the_order_of_facts_does_not_matter(values, chance):
+@given(facts(), st.integers(0, 1000))
+def test_the_order_of_facts_does_not_matter(values, seed):
     names = list(values)
-    chance.shuffle(names)
+    random.Random(seed).shuffle(names)  # noqa: S311 - the same order on every run
     assert answer({name: values[name] for name in names}) == answer(values)
 
 

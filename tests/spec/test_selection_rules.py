@@ -8,12 +8,13 @@ import random
 import re
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from connector.core.catalogue import FACTS
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
-from connector.core.rules import marks_in_words
+from connector.core.rules import Kind, marks_in_words
 from connector.core.selection.derived import add_sums
 from connector.core.selection.registry import CITED, RULE, RULES
 from connector.core.sources import SOURCES
@@ -140,6 +141,18 @@ def test_the_catalogue_and_the_rows_name_the_same_rules():
     assert len(CATALOGUE) == len(CITED) == 340
     assert {row["id"] for row in CATALOGUE} == {rule.id for rule in CITED}
     assert len(RULE) == len(RULES)
+
+
+def test_the_rules_of_our_own_are_few_and_marked_as_such():
+    own = [rule for rule in RULES if rule not in CITED]
+    named = {rule.id for rule in own if not rule.id.startswith(("HOUSE-DECLINED-", "HOUSE-NOT-HERE-"))}
+    assert named == {
+        "HOUSE-SURGERY-NO", "HOUSE-SYSTEMIC-NO", "HOUSE-RAI-NOT-AVID", "HOUSE-STABLE", "HOUSE-LIVER-FUNCTION-STALE",
+        "HOUSE-COAG-CORRECTED", "HOUSE-TARE-BREASTFEEDING", "HOUSE-RESIN-SHUNT-10", "HOUSE-RESIN-SHUNT-20",
+        "HOUSE-NO-RULE-SET", "HOUSE-BOARD-NO-RULE-SET",
+    }  # fmt: skip
+    assert all(rule.derived and rule.cite.source == "House rule" for rule in own), "no paper says so"
+    assert {rule.kind for rule in RULES} <= set(get_args(Kind))
 
 
 def figures(words):
