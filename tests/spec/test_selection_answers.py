@@ -217,6 +217,7 @@ def test_an_offered_option_says_why_it_is_not_first(base, changes, modality, exp
         ({"liver_tumour_burden_percent": Decimal("70.1")}, "TARE-REL-BURDEN70"),
         ({"pregnancy_status": "pregnant"}, "GEN-DER-PREG"),
         ({"histology": "PDTC"}, "GEN-MDT-ENDO"),
+        ({"histology": "ATC"}, "HOUSE-BOARD-NO-RULE-SET"),
     ],
 )
 def test_the_board_is_told_what_leaves_the_case_to_it(changes, rule_id):

@@ -18,6 +18,7 @@ from connector.core.rules import Kind, marks_in_words
 from connector.core.selection.derived import add_sums
 from connector.core.selection.registry import CITED, RULE, RULES
 from connector.core.sources import SOURCES
+from connector.core.vocabulary import MODALITIES
 
 CATALOGUE = json.loads((Path(__file__).parents[1] / "published" / "rules.json").read_text())["rules"]
 ABSENT = object()
@@ -153,6 +154,10 @@ def test_the_rules_of_our_own_are_few_and_marked_as_such():
     }  # fmt: skip
     assert all(rule.derived and rule.cite.source == "House rule" for rule in own), "no paper says so"
     assert {rule.kind for rule in RULES} <= set(get_args(Kind))
+    for prefix, kept in (("HOUSE-DECLINED-", {"board_only"}), ("HOUSE-NOT-HERE-", {"board_only", "systemic_therapy"})):
+        found = {rule.id: rule.options for rule in own if rule.id.startswith(prefix)}
+        assert found == {f"{prefix}{one}": (one,) for one in MODALITIES if one not in kept}
+    assert {option for rule in own for option in rule.options} <= set(MODALITIES)
 
 
 def figures(words):
