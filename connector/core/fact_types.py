@@ -103,11 +103,10 @@ class Flag(Fact, Condition):
         return self.name
 
 
-class Choice(Fact, Generic[Word]):
-    """One word of a closed list."""
+class _Worded(Fact, Generic[Word]):
+    """A fact in words of a closed list."""
 
     __slots__ = ("words",)
-    type_name = "choice"
 
     def __init__(self, words: tuple[Word, ...], if_missing: str) -> None:
         super().__init__(if_missing)
@@ -117,6 +116,13 @@ class Choice(Fact, Generic[Word]):
     def allowed(self) -> str:
         """The words."""
         return ", ".join(self.words)
+
+
+class Choice(_Worded[Word]):
+    """One word of a closed list."""
+
+    __slots__ = ()
+    type_name = "choice"
 
     def read(self, raw: object) -> str:
         """One of the words, exactly."""
@@ -133,20 +139,11 @@ class Choice(Fact, Generic[Word]):
         return self.compare(_is_among, frozenset(words), f"{self.name} in ({', '.join(words)})")
 
 
-class Choices(Fact, Generic[Word]):
+class Choices(_Worded[Word]):
     """Any words of a closed list; an empty set says that there are none."""
 
-    __slots__ = ("words",)
+    __slots__ = ()
     type_name = "set"
-
-    def __init__(self, words: tuple[Word, ...], if_missing: str) -> None:
-        super().__init__(if_missing)
-        self.words = words
-
-    @property
-    def allowed(self) -> str:
-        """The words."""
-        return ", ".join(self.words)
 
     def read(self, raw: object) -> frozenset[str]:
         """A list of words, in any order."""

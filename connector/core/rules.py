@@ -99,10 +99,34 @@ class Test(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf(Condition):
-    """Kleene and."""
+class _Joined(Condition):
+    """What Kleene's and and or share: parts, of which those decide that answer as the whole does."""
 
     parts: tuple[Condition, ...]
+
+    def decided_by(self, values: Values) -> frozenset[str]:
+        """The facts of the parts that answer as the whole does; nothing while it is unknown."""
+        answer = self.truth(values)
+        if answer is None:
+            return frozenset()
+        agreeing = (part for part in self.parts if part.truth(values) is answer)
+        return frozenset().union(*(part.decided_by(values) for part in agreeing))
+
+    def undecided_by(self, values: Values) -> frozenset[str]:
+        """The absent facts of its unknown parts."""
+        if self.truth(values) is not None:
+            return frozenset()
+        return frozenset().union(*(part.undecided_by(values) for part in self.parts))
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Every fact of every part."""
+        return frozenset().union(*(part.facts for part in self.parts))
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(_Joined):
+    """Kleene and."""
 
     def truth(self, values: Values) -> Truth:
         """False as soon as one part is; True only when all are."""
@@ -115,28 +139,13 @@ class AllOf(Condition):
                 answer = None
         return answer
 
-    def decided_by(self, values: Values) -> frozenset[str]:
-        """The facts of the parts that are false, or of all when the whole is true."""
-        return _deciders(self, values)
-
-    def undecided_by(self, values: Values) -> frozenset[str]:
-        """The absent facts of its unknown parts."""
-        return _open_questions(self, values)
-
-    @property
-    def facts(self) -> frozenset[str]:
-        """Every fact of every part."""
-        return frozenset().union(*(part.facts for part in self.parts))
-
     def __str__(self) -> str:
         return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf(Condition):
+class AnyOf(_Joined):
     """Kleene or."""
-
-    parts: tuple[Condition, ...]
 
     def truth(self, values: Values) -> Truth:
         """True as soon as one part is; False only when all are."""
@@ -149,35 +158,8 @@ class AnyOf(Condition):
                 answer = None
         return answer
 
-    def decided_by(self, values: Values) -> frozenset[str]:
-        """The facts of the parts that are true, or of all when the whole is false."""
-        return _deciders(self, values)
-
-    def undecided_by(self, values: Values) -> frozenset[str]:
-        """The absent facts of its unknown parts."""
-        return _open_questions(self, values)
-
-    @property
-    def facts(self) -> frozenset[str]:
-        """Every fact of every part."""
-        return frozenset().union(*(part.facts for part in self.parts))
-
     def __str__(self) -> str:
         return " or ".join(f"({part})" if isinstance(part, AllOf) else str(part) for part in self.parts)
-
-
-def _deciders(whole: AllOf | AnyOf, values: Values) -> frozenset[str]:
-    answer = whole.truth(values)
-    if answer is None:
-        return frozenset()
-    agreeing = (part for part in whole.parts if part.truth(values) is answer)
-    return frozenset().union(*(part.decided_by(values) for part in agreeing))
-
-
-def _open_questions(whole: AllOf | AnyOf, values: Values) -> frozenset[str]:
-    if whole.truth(values) is not None:
-        return frozenset()
-    return frozenset().union(*(part.undecided_by(values) for part in whole.parts))
 
 
 @dataclass(frozen=True, slots=True)

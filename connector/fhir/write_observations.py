@@ -214,10 +214,6 @@ def _dose(case: Case, report: DoseReport, region: RegionDose, lesions: Mapping[s
     )
 
 
-def _body_site(region: RegionDose) -> Resource:
-    return concept(_SITES["liver"]) if region.name in {"liver", "normal liver"} else {"text": region.name}
-
-
 def _interval(region: RegionDose) -> list[Resource]:
     """The interval of the mean dose, about 95 %."""
     if region.mean_interval_gy is None:

@@ -33,7 +33,6 @@ _NO_RESULT = frozenset({"O", "N"})
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 _MEASURED = re.compile(rf"(?P<comparator><=|>=|<|>)?\s*(?P<number>{_NUMBER})")
 _RANGE = re.compile(rf"(?P<low>{_NUMBER})\s*-\s*(?P<high>{_NUMBER})")
-_COMPARATORS = ("<", "<=", ">=", ">")
 
 
 @dataclass(frozen=True, slots=True)

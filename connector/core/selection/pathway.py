@@ -9,7 +9,6 @@ from connector.core.rules import ALWAYS, Condition, Truth, Values
 from connector.core.selection.registry import RULE
 from connector.core.sources import ZHANG_2025
 
-FIGURE = "Figure 2 text"
 TEXT = "Criteria for patient selection"
 HAS_LIVER_LESIONS = Facts.liver_lesion_count >= 1
 EXTRAHEPATIC_PROGRESSES = Facts.extrahepatic_disease_status.is_("progressive")
