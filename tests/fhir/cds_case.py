@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from ledger_case import make_tables
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -26,7 +27,6 @@ from connector.store import open_ledger
 from connector.store import tables as t
 from connector.store.cards import CardShelf
 from connector.store.desk import Desk
-from connector.store.engine import migrate
 from connector.store.ledger import SqlLedger
 from connector.web.access import is_local
 
@@ -112,7 +112,7 @@ class Bench:
 
 def make_bench(folder: Path, *, host: str = "10.0.0.7", signed: bool = True, origins: tuple[str, ...] = ()) -> Bench:
     url = f"sqlite:///{folder / 'ledger.sqlite'}"
-    migrate(url)
+    make_tables(url)
     engine = open_ledger(url)
     ledger = SqlLedger(engine, outbox_dir=folder / "outbox")
     shelf, refs, ehr = CardShelf(engine), CaseRefs(b"key", {HOSPITAL: SYSTEM}), Ehr()

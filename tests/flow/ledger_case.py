@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
@@ -42,8 +44,25 @@ class Bench:
     same: set[frozenset[Path]] = field(default_factory=set)
 
 
+@cache
+def _empty_ledger() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.sqlite"
+        migrate(f"sqlite:///{path}")
+        return path.read_bytes()
+
+
+def make_tables(url: str) -> None:
+    """As `migrate`; a new SQLite file is a copy of one that was migrated, since every test begins with one."""
+    place = sa.make_url(url)
+    if place.drivername == "sqlite" and place.database and not Path(place.database).exists():
+        Path(place.database).write_bytes(_empty_ledger())
+    else:
+        migrate(url)
+
+
 def make_bench(url: str, folder: Path, *, audit_repositories: Sequence[str] = ()) -> Bench:
-    migrate(url)
+    make_tables(url)
     engine = open_ledger(url)
     clock = Clock()
     ledger = SqlLedger(
