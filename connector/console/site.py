@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from connector import __version__
+from connector.console.addresses import Addresses
 from connector.console.glance import Glance
 from connector.console.people import Person
 from connector.console.signing import Cookies
@@ -73,6 +74,7 @@ class Site:
     waiting_messages: Callable[[], list[dict[str, Any]]] = list  # of HL7 v2
     card_feedback: Callable[[], list[dict[str, Any]]] = list  # on CDS Hooks cards
     templates: Environment = field(init=False)
+    addresses: Addresses = field(init=False)
 
     def __post_init__(self) -> None:
         made = Environment(
@@ -82,6 +84,7 @@ class Site:
         made.filters.update(FILTERS)
         made.globals["version"] = __version__
         object.__setattr__(self, "templates", made)
+        object.__setattr__(self, "addresses", Addresses(self.cookies.key))
 
     @property
     def has_sign_in(self) -> bool:

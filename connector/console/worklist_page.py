@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connector.console import wording
+from connector.console.addresses import Addresses
 from connector.console.glance import Glance
 from connector.console.site import Site, person_of
 from connector.report import words
@@ -26,7 +27,7 @@ def routes(site: Site) -> list[Route]:
     patients = _Patients(site)
 
     async def worklist(request: Request) -> Response:
-        wanted = _wanted(request)
+        wanted = _wanted(request, site.addresses)
         page = await run_in_threadpool(site.worklist.page, wanted)
         person, cases = person_of(request), [row["case_ref"] for row in page.rows]
         glances = await run_in_threadpool(site.newest.of_cases, cases) if person.is_clinical else {}
@@ -36,10 +37,16 @@ def routes(site: Site) -> list[Route]:
         return await run_in_threadpool(
             site.page, request, "worklist.html", wanted=wanted, page=page, order_names=ORDER_NAMES,
             groups=[(name, text, _count(counts, name)) for name, text in wording.GROUPS.items()],
-            link=_link(wanted), glances=glances, names=names,
+            link=_link(wanted, site.addresses), glances=glances, names=names,
         )  # fmt: skip
 
-    return [Route("/", worklist)]
+    async def find(request: Request) -> Response:
+        fields = await site.form(request)
+        asked = {name: fields.get(name, "") for name in ("view", "state", "order")}
+        asked["find"] = site.addresses.seal(fields.get("find", "").strip()[:_LONGEST_SEARCH])
+        return RedirectResponse(_link(_wanted_of(asked, site.addresses), site.addresses)(), status_code=303)
+
+    return [Route("/", worklist), Route("/find", find, methods=["POST"])]
 
 
 class _Patients:
@@ -71,16 +78,19 @@ class _Patients:
         return self._known[key]
 
 
-def _wanted(request: Request) -> Wanted:
+def _wanted(request: Request, addresses: Addresses) -> Wanted:
+    return _wanted_of(request.query_params, addresses)
+
+
+def _wanted_of(asked: Mapping[str, str], addresses: Addresses) -> Wanted:
     """What the address asks for; a word that means nothing asks for everything."""
-    asked = request.query_params
     state, order, view = asked.get("state", ""), asked.get("order", ""), asked.get("view", "")
     return Wanted(
         view=view if view in ("cases", "studies") else "cases",
         state=state if state in GROUPS or state in STATES else "",
-        find=asked.get("find", "").strip()[:_LONGEST_SEARCH].replace("\0", ""),
+        find=addresses.opened(asked.get("find", "")),
         order=order if order in ORDERS else "newest",
-        after=asked.get("after", "")[: 2 * _LONGEST_SEARCH + 1].replace("\0", ""),
+        after=addresses.opened(asked.get("after", "")),
     )
 
 
@@ -91,10 +101,12 @@ def _count(counts: dict[str, int], group: str) -> int:
 class _link:  # noqa: N801 - called like a function in the template
     """The address of the same list with something changed."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, addresses: Addresses) -> None:
+        self._addresses = addresses
         self._now = {"view": wanted.view, "state": wanted.state, "find": wanted.find, "order": wanted.order}
 
     def __call__(self, **changed: str) -> str:
         defaults = {"view": "cases", "order": "newest"}
         parts = {key: value for key, value in (self._now | changed).items() if value and defaults.get(key) != value}
+        parts |= {key: self._addresses.seal(parts[key]) for key in ("find", "after") if key in parts}
         return f"/?{urlencode(parts)}" if parts else "/"

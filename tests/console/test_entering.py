@@ -264,3 +264,48 @@ def test_a_caller_on_this_machine_may_be_a_proxy_once_we_are_known_by_another_na
     desk = make_desk(tmp_path)
     object.__setattr__(desk.site, "is_local", local_callers(*addresses))
     assert desk.browser().get("/").status_code == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "rows"),
+    [("1.2.3", 1), ("1.2", 1), ("9.9", 0), ("a%&b", 0), ("", 1)],
+    ids=["a study", "its beginning", "none", "anything", "nothing"],
+)
+def test_no_address_holds_the_uid_of_a_study_that_was_looked_for(desk: Desk, typed, rows) -> None:
+    """A UID names a patient to whoever can ask the PACS, and addresses are kept by browsers and proxies."""
+    set_aside(desk.bench, "1.2.3", "x")
+    client = desk.browser("olga")
+    form = form_of(client.get("/").text) | {"find": typed, "view": "cases", "order": "newest"}
+    told = client.post("/find", data=form)
+    assert told.status_code == 303
+    assert "1.2" not in told.headers["location"]
+    page = client.get(told.headers["location"])
+    assert page.text.count('<tr id="row-') - page.text.count('<tr id="row-none"') == rows
+    assert client.post("/find", data=form).headers["location"] == told.headers["location"], "so that it can be kept"
+
+
+def test_what_a_case_is_called_here_stands_in_the_address_as_it_is(desk: Desk) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", "x")
+    client = desk.browser("olga")
+    told = client.post("/find", data=form_of(client.get("/").text) | {"find": case_ref})
+    assert told.headers["location"] == f"/?find={case_ref}"
+
+
+def test_the_logbook_is_searched_by_a_uid_without_showing_it_in_the_address(desk: Desk) -> None:
+    set_aside(desk.bench, "1.2.3", "x")
+    set_aside(desk.bench, "1.2.4", "x", patient="P2")
+    client = desk.browser("olga")
+    form = form_of(client.get("/logbook").text) | {"ref": "1.2.3", "who": "all"}
+    address = client.post("/logbook", data=form).headers["location"]
+    assert "1.2.3" not in address
+    page = client.get(address).text
+    assert 'value="1.2.3"' in page, "the page says what was asked for"
+    assert page.count('<span class="uid">1.2.3</span>') > 0
+    assert '<span class="uid">1.2.4</span>' not in page
+
+
+@pytest.mark.parametrize("place", ["1.2.3", "~", "~AAAA", "~" + "A" * 4000, "~é"])
+def test_what_was_not_sealed_here_is_not_looked_for(desk: Desk, place) -> None:
+    client = desk.browser("olga")
+    assert client.get("/", params={"find": place, "after": place}).status_code == 200
+    assert client.get("/logbook", params={"ref": place}).status_code == 200

@@ -25,8 +25,16 @@ QUERIES = {
     "/settings": (),
     "/sign-in": ("to",),
 }
-FORMS = ("/cases/{case_ref}/studies/{study}/{act}", "/steps/{job_id}/replay", "/sign-in", "/sign-out")
-FIELDS = dict.fromkeys(("form_token", "action_key", "reason", "seen", "name", "password", "to"), TEXT)
+FORMS = (
+    "/find",
+    "/logbook",
+    "/cases/{case_ref}/studies/{study}/{act}",
+    "/steps/{job_id}/replay",
+    "/sign-in",
+    "/sign-out",
+)
+FIELDS = dict.fromkeys(("form_token", "action_key", "reason", "seen", "name", "password", "to",
+                        "find", "view", "state", "order", "kind", "actor", "ref", "who", "before"), TEXT)  # fmt: skip
 
 
 def _description(case_ref: str) -> dict:
