@@ -33,6 +33,7 @@ def case_content(summary: str) -> Content:
         "spider": charts.spider(assessment.time_points, response),
         "lesions": _lesions(assessment.time_points),
         "response": response_content.response(assessment),
+        "beside": response_content.beside(assessment),
         "options": [_option(option) for option in selection.options] if selection else [],
         "pathway": Markup(drawing.svg(selection)) if selection and selection.pathway else Markup(),  # noqa: S704 - it escapes what it is given
         "pathway_in_words": [_node(node) for node in selection.pathway] if selection else [],
@@ -79,7 +80,7 @@ def _option(option: Option) -> Content:
         "needs": option.needs,
         "because": [
             {"rule": one.rule, "text": one.text, "source": str(one.source), "quote": one.source.quote}
-            for one in option.because
+            for one in treatment_content.in_order(option.because)
         ],
     }
 

@@ -17,7 +17,7 @@ from connector.console.addresses import Addresses
 from connector.console.glance import Glance
 from connector.console.people import Person
 from connector.console.signing import Cookies
-from connector.console.wording import FILTERS
+from connector.console.wording import FILTERS, TESTS
 from connector.core.case import PatientIdentity
 from connector.report.dose_slices import DoseSlices
 from connector.store.accounts import Accounts
@@ -82,6 +82,7 @@ class Site:
             lstrip_blocks=True,
         )  # fmt: skip
         made.filters.update(FILTERS)
+        made.tests.update(TESTS)
         made.globals["version"] = __version__
         object.__setattr__(self, "templates", made)
         object.__setattr__(self, "addresses", Addresses(self.cookies.key))

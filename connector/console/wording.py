@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from connector.core.catalogue import in_words
 from connector.core.rules import marks_in_words
@@ -123,6 +123,22 @@ def on_page(reason: str) -> str:
     return reason.replace(RELEASE_HINT, "release the study")
 
 
+def full_stop(text: str) -> str:
+    """The text with a full stop at its end."""
+    return f"{text.rstrip('. ')}."
+
+
+def is_lead(change: str) -> bool:
+    """Whether a line of changes says what they are compared with."""
+    return change.endswith(":")
+
+
+def in_code(text: str) -> Markup:
+    """A meaning of a setting, with what stands between backquotes as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup().join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
+
+
 def flag(text: str) -> str:
     """A flag without the code before it that scripts go by."""
     code, colon, said = text.partition(": ")
@@ -134,6 +150,7 @@ def event_name(kind: str) -> str:
     return EVENTS.get(kind, sentence(kind.replace("_", " ")))
 
 
+TESTS: dict[str, Callable[[str], bool]] = {"lead": is_lead}
 FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "age": age,
@@ -141,6 +158,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "event_name": event_name,
     "on_page": on_page,
     "flag": flag,
+    "full_stop": full_stop,
+    "in_code": in_code,
+    "facts_in_words": words.facts_in_words,
+    "without_label": words.without_label,
     "short_ref": short_ref,
     "in_words": in_words,
     "marks_in_words": marks_in_words,

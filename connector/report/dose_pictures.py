@@ -66,7 +66,10 @@ def dose_picture(
     is much. `arithmetic` writes the sums below, which a page with a table of its own leaves out. The same input gives
     the same bytes.
     """
-    figure = Figure(figsize=(15, 6.6 if arithmetic else 5.4), dpi=110, layout="constrained")
+    # On a page it is printed at two thirds of its size: smaller axes keep the letters readable.
+    figure = Figure(
+        figsize=(15, 6.6) if arithmetic else (10.4, 3.5), dpi=110 if arithmetic else 160, layout="constrained"
+    )
     axes = figure.subplot_mosaic(
         "ACD;LLL" if arithmetic else "ACD",
         width_ratios=(1, 1, 1.1),
@@ -76,18 +79,20 @@ def dose_picture(
     crops, anatomy = scene.crops, scene.anatomy
     draw_cut(axes["A"], AXIAL, scene)
     draw_cut(axes["C"], CORONAL, scene)
-    _curves(axes["D"], dose, regions, crops)
+    _curves(axes["D"], dose, regions, crops, is_alone=arithmetic)
     if arithmetic:
         axes["L"].set_axis_off()
         lines = "\n".join(_arithmetic(dose, regions))
         axes["L"].text(0, 1, lines, va="top", fontsize=9, color="#333333", linespacing=1.5)
     figure.legend(
-        handles=_isodose_handles(scene.levels), loc="outside upper left", ncols=len(ISODOSES_GY), frameon=False
-    )
+        handles=_isodose_handles(scene.levels), loc="outside upper left", ncols=len(ISODOSES_GY), frameon=False,
+        fontsize=None if arithmetic else 8, handlelength=None if arithmetic else 1.2,
+        columnspacing=None if arithmetic else 1.0,
+    )  # fmt: skip
     method = dose.method.replace("_", " ")
     under = "CT" if anatomy is not None else "activity"
     title = f"{dose.nuclide} absorbed dose ({method}) over {under}: draft, not for treatment"
-    figure.suptitle(title, fontsize=12, x=0.99, ha="right")
+    figure.suptitle(title, fontsize=12 if arithmetic else 9, x=0.99, ha="right")
     buffer = BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
@@ -311,14 +316,17 @@ def _scale_bar(axes: Axes, geometry: VolumeGeometry, right: int, colour: str) ->
     axes.text(0.04, 0.07, f"{SCALE_BAR_MM:g} mm", transform=axes.transAxes, fontsize=8, color=colour)
 
 
-def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region], crops: Sequence[Crop | None]) -> None:
-    """Cumulative dose-volume curve of every region, with its mean dose in the legend."""
+def _curves(
+    axes: Axes, dose: DoseReport, regions: Sequence[Region], crops: Sequence[Crop | None], *, is_alone: bool
+) -> None:
+    """Cumulative dose-volume curve of every region; where no table stands beside it, with its mean dose and D70."""
     for number, (region, volume) in enumerate(zip(regions, dose_volumes(dose.dose_gy, crops), strict=True)):
         if volume is None:
             continue
         levels = np.linspace(0, volume.max_gy, CURVE_POINTS)
         shares = [100 * volume.volume_fraction_at(float(level)) for level in levels]
-        label = f"{region.name}: mean {volume.mean_gy:.1f} Gy, D70 {volume.dose_to_hottest_gy(70):.1f} Gy"
+        doses = f": mean {volume.mean_gy:.1f} Gy, D70 {volume.dose_to_hottest_gy(70):.1f} Gy" if is_alone else ""
+        label = f"{region.name}{doses}"
         colour = REGION_COLOURS[number % len(REGION_COLOURS)]
         axes.plot([*levels, volume.max_gy], [*shares, 0], color=colour, label=label, linewidth=1.8)
     axes.set_xlabel("absorbed dose at least [Gy]")
@@ -327,6 +335,8 @@ def _curves(axes: Axes, dose: DoseReport, regions: Sequence[Region], crops: Sequ
     axes.set_ylim(0, 103)
     axes.grid(visible=True, alpha=0.3)
     axes.set_title("dose-volume curves", fontsize=10)
-    if axes.lines:
+    if axes.lines and is_alone:
         axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
+    elif axes.lines:
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, handlelength=1.2)
     axes.spines[["top", "right"]].set_visible(False)

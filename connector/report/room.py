@@ -31,7 +31,7 @@ class Room:
     follow_ups: int = 6
     warnings: int = 6
     regions: int = 12
-    picture_percent: int = 70  # of the page's width, for the dose
+    picture_percent: int = 90  # of the page's width, for the dose
 
 
 AMPLE = Room()
@@ -42,11 +42,15 @@ ROOMS = (
         studies=3, lesions=6, visits=4, reasons_of_preferred=2, missing=6, facts=8, risks=12, measures=6, follow_ups=5,
     ),
     Room(
+        studies=3, lesions=6, visits=4, reasons_of_preferred=1, missing=6, worth_knowing=2, facts=6, risks=10,
+        measures=4, follow_ups=4, picture_percent=75,
+    ),
+    Room(
         studies=2, lesions=5, visits=3, changes=4, reasons_of_preferred=1, missing=5, worth_knowing=2, facts=5, risks=7,
-        measures=4, follow_ups=3, picture_percent=60,
+        measures=4, follow_ups=3, picture_percent=75,
     ),
     Room(
         studies=2, lesions=4, visits=3, flags=3, beside=4, changes=3, reasons_of_preferred=1, missing=4,
-        worth_knowing=1, facts=3, risks=1, measures=2, follow_ups=2, regions=8, picture_percent=50,
+        worth_knowing=1, facts=3, risks=1, measures=2, follow_ups=2, regions=8, picture_percent=60,
     ),
 )  # fmt: skip

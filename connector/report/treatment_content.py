@@ -93,9 +93,7 @@ def _reason(reason: Reason) -> Content:
 
 
 def _option(option: Option, room: Room) -> Content:
-    weighing = [reason for reason in option.because if _verdict_of(reason) in _WEIGHING]
-    against = [reason for reason in weighing if _verdict_of(reason) in _AGAINST]
-    support = sorted((reason for reason in weighing if reason not in against), key=_generality)
+    against, support, _ = _sorted(option.because)
     most = room.reasons_of_preferred if option.verdict == "preferred" else room.reasons
     if option.verdict not in ("preferred", "possible") and against:
         most = 0
@@ -113,6 +111,17 @@ def _option(option: Option, room: Room) -> Content:
         "why_not_first": "" if against or option.rank != NEXT else _sentence(option.why_not_first.replace("_", " ")),
         "needs": words.listed(map(in_words, option.needs), MOST_NEEDS, words.ELSEWHERE),
     }
+
+
+def in_order(because: Sequence[Reason]) -> list[Reason]:
+    """Reasons as a person weighs them: objections, what speaks for it, then what must be done or known all the same."""
+    return [reason for part in _sorted(because) for reason in part]
+
+
+def _sorted(because: Sequence[Reason]) -> tuple[list[Reason], list[Reason], list[Reason]]:
+    against = [reason for reason in because if _verdict_of(reason) in _AGAINST]
+    support = [reason for reason in because if _verdict_of(reason) in _WEIGHING - _AGAINST]
+    return against, sorted(support, key=_generality), [one for one in because if _verdict_of(one) not in _WEIGHING]
 
 
 def _joined(options: Iterable[Content]) -> list[Content]:
@@ -235,7 +244,7 @@ def care(selection: Selection | None, room: Room = AMPLE) -> Content:
     return {
         "measures": [_reason(measure) for measure in measures[: room.measures]],
         "follow_up": [
-            [one.what, one.due_on.isoformat() if one.due_on else one.when, f"{one.rule}; {one.source}"]
+            [marks_in_words(one.what), one.due_on.isoformat() if one.due_on else one.when, f"{one.rule}; {one.source}"]
             for one in follow_up[: room.follow_ups]
         ],
         "note": " ".join(more),

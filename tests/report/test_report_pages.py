@@ -45,7 +45,7 @@ def fullest():
         response=replace(made.course(7), target_ids=tuple(one.tracking_id for one in lesions[:5])),
         time_points=tuple(replace(point, studied_on=point.studied_on, lesions=lesions) for _ in range(5)),
         dose=replace(cases.dose(), regions=cases.dose().regions * 6),
-        findings=(Finding("adverse_event", "thrombocytes fell to grade 3 within the month after treatment", made.SOURCE),) * 10,
+        findings=(Finding("adverse_event", "thrombocytes fell to grade 3 after treatment", made.SOURCE),) * 10,
         changes=("Compared with the assessment of 2026-01-01:", *(f"Option {n} was possible, is now excluded." * 2
                                                                   for n in range(9))),
         warnings=tuple(f"record and images differ in fact {n}: left out until a person decides" for n in range(6)),
