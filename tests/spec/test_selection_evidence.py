@@ -32,6 +32,9 @@ GUGLIELMI-1999   laser              DTC 1  0/1/0/0/0 170-170 -/- -
 TOLD = {row.split()[0]: row.split()[1:] for row in TABLES.strip().splitlines()}
 
 
+BONE = "Ablation and consolidation"
+
+
 def told(numbers, between="/"):
     return "-" if numbers is None else between.join("-" if number is None else str(number) for number in numbers)
 
@@ -58,19 +61,21 @@ def test_a_series_is_counted_as_its_table_prints_it(series):
 
 
 @pytest.mark.parametrize(
-    ("name", "modalities", "events", "n", "outcome", "in_whom"),
+    ("name", "modalities", "events", "n", "outcome", "in_whom", "locus"),
     [
-        ("CAZZATO-2015", {"cementoplasty", "bone_ablation"}, 1, 25, "major complication", ""),
-        ("SONG-2012", {"cementoplasty"}, 8, 8, "pain relief", ""),
-        ("DE-BAERE-2015", {"lung_RFA"}, 86, 1037, "local tumour progression", "mixed primaries"),
-        ("RHEE-2008", {"TARE"}, 6, 42, "grade 3 liver tests", "neuroendocrine"),
+        ("CAZZATO-2015", {"cementoplasty", "bone_ablation"}, 1, 25, "major complication", "", BONE),
+        ("SONG-2012", {"cementoplasty"}, 8, 8, "pain relief", "", BONE),
+        ("DE-BAERE-2015", {"lung_RFA"}, 86, 1037, "local tumour progression", "mixed primaries",
+         "Visceral metastases"),
+        ("RHEE-2008", {"TARE"}, 6, 42, "grade 3 liver tests", "neuroendocrine", "Neuroendocrine"),
     ],
-)
-def test_a_single_proportion_is_the_one_of_its_publication(name, modalities, events, n, outcome, in_whom):
-    """Cazzato 2018 (Visceral metastases; Ablation and consolidation) and Anbari 2023 (Neuroendocrine), in words."""
+)  # fmt: skip
+def test_a_single_proportion_is_the_one_of_its_publication(name, modalities, events, n, outcome, in_whom, locus):
+    """Cazzato 2018, and Anbari 2023 for the neuroendocrine tumours, tell them in words."""
     (count,) = [count for count in COUNTS if count.id == name]
     assert (set(count.modalities), count.events, count.n) == (modalities, events, n)
     assert outcome in count.outcome
+    assert count.cite.locus == locus
     assert in_whom in count.indirect
     assert bool(count.indirect) is bool(in_whom), "whom it tells of is said where they are others"
     assert len(COUNTS) == 4

@@ -1,5 +1,6 @@
 """What a fact may be: names, types, ranges, words, and the sentence for everything else."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from connector.core.catalogue import FACTS, Facts, Sums, read_fact
 from connector.core.errors import BadCase
 from connector.core.fact_types import ENDLESS, Number
+from connector.core.selection.derived import SUMS
 
 
 @pytest.mark.parametrize(
@@ -90,10 +92,16 @@ def test_the_catalogue_tells_every_fact():
     assert len(FACTS) == 153 + 15, "153 clinical facts, and 15 parts that others are computed from"
     for name, fact in FACTS.items():
         assert fact.name == name
-        assert fact.if_missing
+        assert re.split(r"\W", fact.if_missing)[0] in {"BLOCK", "ASK", "REQUIRED", "NONE"}
         assert fact.type_name
         assert isinstance(fact.allowed, str)
     assert not set(vars(Sums)) & set(FACTS)
+
+
+def test_what_is_computed_asks_for_what_it_is_computed_from():
+    assert {name: vars(Sums)[name].inputs for name, _, _ in SUMS} == {name: inputs for name, inputs, _ in SUMS}
+    assert Sums.outdated_child_pugh_score.inputs == ("liver_function_age_days", "child_pugh_score_age_days")
+    assert Sums.child_pugh_known.inputs == (), "it is never unknown"
 
 
 @pytest.mark.parametrize(
