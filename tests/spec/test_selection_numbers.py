@@ -149,6 +149,31 @@ def test_benefit_is_pooled_from_similar_patients():
     assert risk({"histology": "PTC"}, "TARE", "objective response").n == 1
 
 
+@pytest.mark.parametrize(
+    ("values", "modality", "outcome", "n", "percent", "why"),
+    [
+        ({"histology": "MTC"}, "TACE", "disease control", 31, "87.1", "18 responses and 9 stable (Nervo 2021)"),
+        ({"histology": "MTC"}, "TACE", "progression", 31, "12.9", "Nervo 1, Lorenz 1, Fromigue 2"),
+        ({"histology": "MTC"}, "TARE", "objective response", 6, "83.3", "Puleo: 1 CR, 4 PR; 2 not assessed"),
+        ({"histology": "MTC"}, "TARE", "disease control", 6, "100.0", "and 1 SD"),
+        ({"histology": "MTC"}, "TARE", "progression", 6, "0.0", "none"),
+        ({}, "TACE", "adverse event of grade 3 or more", 33, "12.1", "Lorenz 2, Fromigue 1, Grozinsky 1"),
+        ({"histology": "MTC", "liver_lesion_largest_diameter_mm": D(25)}, "TACE", "objective", 19, "63.2",
+         "Fromigue from 25 mm on, Grozinsky from 13"),
+        ({"histology": "MTC", "liver_lesion_largest_diameter_mm": D("24.9")}, "TACE", "objective", 7, "100.0",
+         "Grozinsky alone had so small ones"),
+    ],
+)  # fmt: skip
+def test_each_outcome_counts_its_own(values, modality, outcome, n, percent, why):
+    found = risk(values, modality, outcome)
+    assert (found.n, found.probability_percent) == (n, D(percent)), why
+
+
+def test_size_is_named_only_where_it_tells_patients_apart():
+    only = risk({"histology": "PTC", "liver_lesion_largest_diameter_mm": D(45)}, "TARE", "objective")
+    assert only.outcome == "objective response (CR or PR) (DTC)", "Kesim had the one patient, of 45 mm"
+
+
 def test_harm_is_pooled_over_everybody_treated():
     for values in ({"histology": "PTC"}, {"histology": "MTC", "liver_lesion_largest_diameter_mm": D(18)}):
         death = risk(values, "TACE", "death")
