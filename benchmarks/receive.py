@@ -1,37 +1,43 @@
 """How many instances a second arrive safely, beside pynetdicom as shipped, Orthanc and DCMTK, in one run.
 
-    python benchmarks/receive.py [--rounds 3] [--ct 400] [--small 400] [--associations 1 4 16] [--only NAME ...]
+    python benchmarks/receive.py [--only ct-4 ...] [--rounds 3] [--ct 200] [--small 400] [--receivers NAME ...]
 
-Prints ratios to pynetdicom's default handler (`event.dataset.save_as`, no fsync). Ours is durable: file and folder
-synced, receipt committed to SQLite, before each success. Senders are DCMTK's `storescu`, as shipped (Nagle's algorithm
-on) and with TCP_NODELAY=1 (for the receivers too), over one, four and sixteen associations. Senders and receivers share
-this machine's processors, so differences below 1.3 mean little; on a busy disk only the syncing is measured.
+A scenario is `<object>-<associations>-<sender>`: `ct` (0.5 MB) or `small` (10 KB); 1, 4 or 16; `stock` is DCMTK's
+`storescu` as shipped (Nagle's algorithm on), `nodelay` has TCP_NODELAY=1, for the receivers too. `--only` takes
+beginnings of those names. In each round every receiver gets the same files, one receiver after the other, and each
+scenario is printed as soon as it is known: instances a second, the ratio to pynetdicom's default handler
+(`event.dataset.save_as`, no fsync) and to Orthanc (which syncs its files), and the receiver's processor time for an
+instance. Ratios are medians of the ratios within a round. Ours is `connector listen --processes 2` as shipped, durable:
+file and folder synced, receipt committed to SQLite, before each success. Senders and receivers share this machine's
+processors, so differences below 1.3 mean little; on a busy disk only the syncing is measured.
 """
 
 import argparse
 import json
 import os
-import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from receivers import make_objects, our_inbox, print_ratios, running
+from receivers import listening, make_objects, processor_seconds, running
 
-OURS = "connector"
-REFERENCE = "pynetdicom"
-RECEIVERS = (REFERENCE, OURS, "orthanc", "storescp")
+OURS, REFERENCE, ORTHANC = "connector", "pynetdicom", "orthanc"
+RECEIVERS = (REFERENCE, OURS, ORTHANC, "storescp")
+KINDS = {"ct": 512 * 1024, "small": 10 * 1024}
+SCENARIOS = [f"{kind}-{count}-{sender}" for kind in KINDS for count in (1, 4, 16) for sender in ("stock", "nodelay")]
 
 
-def serve_ours(port: int, folder: str) -> None:
-    """Our listener with a SQLite ledger (run in a process of its own)."""
-    from connector.dicom.receive import Listener  # noqa: PLC0415 - only the child pays for the import
+@dataclass(frozen=True)
+class Measured:
+    """What one receiver did in one round."""
 
-    Listener(inbox=our_inbox(folder), folder=Path(folder, "in"), ae_title="BENCH", host="127.0.0.1", port=port).start()
-    signal.pause()
+    per_second: float
+    processor_ms: float
 
 
 def serve_pynetdicom(port: int, folder: str) -> None:
@@ -52,9 +58,13 @@ def serve_pynetdicom(port: int, folder: str) -> None:
     entity.start_server(("127.0.0.1", port), evt_handlers=[(evt.EVT_C_STORE, store)])
 
 
-def command(name: str, port: int, folder: Path) -> list[str]:
-    if name in {OURS, REFERENCE}:
-        return [sys.executable, __file__, "--serve", name, str(port), str(folder)]
+def command(name: str, port: int, folder: Path, *, processes: int = 1) -> list[str]:
+    if name == OURS:
+        settings = {"DATA_DIR": folder, "DICOM_PORT": port, "AE_TITLE": "BENCH"}
+        ours = [f"CONNECTOR_{key}={value}" for key, value in settings.items()]
+        return ["env", *ours, sys.executable, "-m", "connector", "listen", "--processes", str(processes)]
+    if name == REFERENCE:
+        return [sys.executable, __file__, "--serve", str(port), str(folder)]
     if name == "storescp":
         return ["storescp", "--fork", "+B", "-aet", "BENCH", "-od", str(folder), str(port)]
     settings = {
@@ -66,8 +76,10 @@ def command(name: str, port: int, folder: Path) -> list[str]:
     return ["Orthanc", str(folder / "orthanc.json")]
 
 
-def answers(port: int) -> bool:
-    """Whether a receiver verifies."""
+def answers(port: int, *, processes: int = 1) -> bool:
+    """Whether a receiver verifies, with all its processes there."""
+    if listening(port) < processes:
+        return False
     echo = ["echoscu", "-aec", "BENCH", "127.0.0.1", str(port)]
     return subprocess.run(echo, capture_output=True, check=False).returncode == 0
 
@@ -95,41 +107,64 @@ def send(port: int, files: list[Path], *, associations: int, nagle: bool) -> flo
     return len(files) / (time.monotonic() - start)
 
 
-def measure(name: str, sets: dict[str, list[Path]], at_once: list[int]) -> dict[str, float]:
-    """Rates of one receiver; a fresh receiver for each row, so that none meets an instance twice."""
-    rates = {}
-    for kind, files in sets.items():
-        for nagle in (True, False):
-            for associations in at_once:
-                with running(partial(command, name), answers, **environment(nagle=nagle)) as (port, _):
-                    rate = send(port, files, associations=associations, nagle=nagle)
-                rates[f"{kind} x{associations} {'stock' if nagle else 'nodelay'}"] = rate
-    return rates
+def measure(name: str, scenario: str, files: list[Path], *, processes: int) -> Measured:
+    """One receiver, begun anew so that it never meets an instance twice."""
+    _, associations, sender = scenario.split("-")
+    nagle = sender == "stock"
+    starts = partial(command, name, processes=processes)
+    is_ready = partial(answers, processes=processes if name == OURS else 1)
+    with running(starts, is_ready, **environment(nagle=nagle)) as (port, process_id):
+        before = processor_seconds(process_id)
+        per_second = send(port, files, associations=int(associations), nagle=nagle)
+        used = processor_seconds(process_id) - before
+    return Measured(per_second, 1000 * used / len(files))
+
+
+def in_words(name: str, rounds: list[dict[str, Measured]]) -> str:
+    """One receiver in one scenario: medians, and medians of the ratios within a round."""
+    mine = [measured[name] for measured in rounds]
+    words = f"  {name:12}{statistics.median(one.per_second for one in mine):8.0f}/s"
+    words += f"{statistics.median(one.processor_ms for one in mine):8.2f} ms processor"
+    for other in (REFERENCE, ORTHANC):
+        if other in rounds[0]:
+            ratio = statistics.median(one[name].per_second / one[other].per_second for one in rounds)
+            words += f"{ratio:9.2f} x {other}"
+    return words
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", default=[""], help="beginnings of scenarios: ct-4, small-1-stock")
+    parser.add_argument("--receivers", nargs="*", default=RECEIVERS, choices=RECEIVERS)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ct", type=int, default=400)
-    parser.add_argument("--small", type=int, default=400)
-    parser.add_argument("--associations", type=int, nargs="*", default=[1, 4, 16])
-    parser.add_argument("--only", nargs="*", default=RECEIVERS)
-    parser.add_argument("--serve", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--ct", type=int, default=200, help="how many CT")
+    parser.add_argument("--small", type=int, default=400, help="how many small objects")
+    parser.add_argument("--processes", type=int, default=2, help="listener processes of ours")
+    parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        name, port, folder = options.serve
-        {OURS: serve_ours, REFERENCE: serve_pynetdicom}[name](int(port), folder)
+        serve_pynetdicom(int(options.serve[0]), options.serve[1])
         return
+    chosen = [name for name in SCENARIOS if name.startswith(tuple(options.only))]
+    if not chosen:
+        parser.error(f"--only: no scenario begins so; there are {', '.join(SCENARIOS)}")
     with tempfile.TemporaryDirectory() as folder:
-        sets = {
-            "CT 0.5 MB": sorted(make_objects(Path(folder, "ct"), options.ct, 512 * 1024).iterdir()),
-            "10 KB": sorted(make_objects(Path(folder, "small"), options.small, 10 * 1024).iterdir()),
+        files = {
+            kind: sorted(make_objects(Path(folder, kind), getattr(options, kind), size_bytes).iterdir())
+            for kind, size_bytes in KINDS.items()
+            if any(name.startswith(f"{kind}-") for name in chosen)
         }
-        rounds: dict[str, list[dict[str, float]]] = {name: [] for name in options.only}
-        for _ in range(options.rounds):
-            for name in options.only:
-                rounds[name].append(measure(name, sets, options.associations))
-    print_ratios(rounds, reference=REFERENCE)
+        for scenario in chosen:
+            rounds: list[dict[str, Measured]] = []
+            for number in range(1, options.rounds + 1):
+                rounds.append({})
+                for name in options.receivers:
+                    where = f"{scenario}, round {number} of {options.rounds}: {name}"
+                    print(f"\r\033[K{where}", end="", file=sys.stderr, flush=True)
+                    sent = files[scenario.split("-")[0]]
+                    rounds[-1][name] = measure(name, scenario, sent, processes=options.processes)
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            print("\n".join([scenario, *(in_words(name, rounds) for name in options.receivers)]), flush=True)
 
 
 if __name__ == "__main__":

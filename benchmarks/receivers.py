@@ -51,6 +51,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def listening(port: int) -> int:
+    """How many sockets listen on a loopback port: one of each process that shares it (Linux)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port for row in rows)
+
+
 def our_inbox(folder: str) -> "SqlInbox":
     """The inbox of the service over a SQLite ledger."""
     from connector.dicom.receive_same import same_dataset  # noqa: PLC0415 - only our own child pays for the imports
@@ -85,8 +91,24 @@ def running(
                 raise RuntimeError("the receiver did not start")
             yield port, process.pid
         finally:
-            process.kill()
-            process.wait()
+            process.terminate()  # with what it started
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def processor_seconds(process_id: int) -> float:
+    """Processor time of a process and all below it, those that ended too (Linux)."""
+    try:
+        after_name = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2]
+        below = [path.read_text(encoding="ascii") for path in Path(f"/proc/{process_id}/task").glob("*/children")]
+    except OSError:
+        return 0.0  # ended just now
+    ticks = sum(map(int, after_name.split()[11:15]))  # user, system, and both of children that were waited for
+    children = [int(child) for line in below for child in line.split()]
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(map(processor_seconds, children))
 
 
 def print_ratios(rounds: Mapping[str, Sequence[Rates]], *, reference: str) -> None:

@@ -35,24 +35,11 @@ Recorded = ReceiptOutcome | Path
 # Made once: building a statement anew for each receipt costs more than what it does.
 _UID: sa.BindParameter[str] = sa.bindparam("uid")
 _AT: sa.BindParameter[float] = sa.bindparam("at")
-_OPEN_STUDY = (
-    sa.update(t.study)
-    .where(t.study.c.study_instance_uid == _UID, t.study.c.state != "rejected")
-    .values(
-        last_received_at=_AT,
-        state="receiving",
-        traceparent=sa.case(
-            (t.study.c.state == "receiving", t.study.c.traceparent),
-            else_=sa.bindparam("trace", type_=t.study.c.traceparent.type),
-        ),
-    )
-)
 _OPEN_PRIOR = (
     sa.update(t.study)
     .where(t.study.c.study_instance_uid == _UID, t.study.c.state == "prior")
     .values(last_received_at=_AT, state="receiving")
 )
-_TOUCH_SERIES = sa.update(t.series).where(t.series.c.series_instance_uid == _UID).values(last_received_at=_AT)
 
 
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
@@ -70,6 +57,38 @@ def _insert_or_ignore(dialect_name: str, table: sa.Table) -> sa.Insert:
     dialect = postgresql if dialect_name == "postgresql" else sqlite
     statement: sa.Insert = dialect.insert(table).on_conflict_do_nothing()
     return statement
+
+
+@cache
+def _open_study(dialect_name: str) -> sa.Insert:
+    """
+    Begin a study, or open it again: what follows a late instance supersedes, and no image is lost.
+
+    A study that a person marked as a wrong patient's stays out, whatever still comes.
+    """
+    statement = (postgresql if dialect_name == "postgresql" else sqlite).insert(t.study)
+    new = statement.excluded
+    opened: sa.Insert = statement.on_conflict_do_update(
+        index_elements=[t.study.c.study_instance_uid],
+        set_={
+            "last_received_at": new.last_received_at,
+            "state": "receiving",
+            "traceparent": sa.case((t.study.c.state == "receiving", t.study.c.traceparent), else_=new.traceparent),
+        },
+        where=t.study.c.state != "rejected",
+    )
+    return opened
+
+
+@cache
+def _touch_series(dialect_name: str) -> sa.Insert:
+    """Begin a series, or note that something of it came again."""
+    statement = (postgresql if dialect_name == "postgresql" else sqlite).insert(t.series)
+    touched: sa.Insert = statement.on_conflict_do_update(
+        index_elements=[t.series.c.series_instance_uid],
+        set_={"last_received_at": statement.excluded.last_received_at},
+    )
+    return touched
 
 
 def patient_key(receipt: Receipt) -> str:
@@ -204,7 +223,8 @@ class SqlInbox:
                 for receipt in stored.values():
                     self._touch_study(connection, receipt)
                 self._touch_series(connection, (receipt for receipt, _ in batch))
-                self._open_priors(connection, (receipt for receipt, _ in batch))
+                opened = {uid for uid, receipt in stored.items() if not receipt.is_prior}
+                self._open_priors(connection, (one for one, _ in batch if one.study_instance_uid not in opened))
                 self._note_associations(connection, (receipt for receipt, _ in batch))
         except DataError as fault:
             if len(batch) > 1:  # one that the ledger cannot hold must not keep the others out
@@ -276,10 +296,10 @@ class SqlInbox:
             "last_received_at": at,
             "traceparent": new_traceparent(),
         }
-        if not insert_or_ignore(connection, t.study, row) and not receipt.is_prior:
-            # A late instance opens the study again: what follows supersedes, and no image is lost. A study that a
-            # person marked as a wrong patient's stays out, whatever still comes.
-            connection.execute(_OPEN_STUDY, {"uid": receipt.study_instance_uid, "at": at, "trace": new_traceparent()})
+        if receipt.is_prior:
+            insert_or_ignore(connection, t.study, row)
+        else:
+            connection.execute(_open_study(connection.dialect.name), row)
 
     def _touch_series(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         for uid, receipt in sorted({one.series_instance_uid: one for one in receipts}.items(), key=itemgetter(0)):
@@ -292,11 +312,10 @@ class SqlInbox:
                 "procedure_codes": "\n".join(receipt.procedure_codes),
                 "last_received_at": self._now(),
             }
-            if not insert_or_ignore(connection, t.series, row):
-                connection.execute(_TOUCH_SERIES, {"uid": uid, "at": row["last_received_at"]})
+            connection.execute(_touch_series(connection.dialect.name), row)
 
     def _open_priors(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
-        """A study that we had fetched as a prior is now sent to be assessed."""
+        """A study that we had fetched as a prior is now sent to be assessed, though nothing of it is new."""
         for study_instance_uid in sorted({receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}):
             connection.execute(_OPEN_PRIOR, {"uid": study_instance_uid, "at": self._now()})
 
