@@ -80,7 +80,8 @@ def tidy_of(settings: Settings, ledger: SqlLedger) -> Tidy:
         events_days=settings.retain_events_days,
         follow_days=settings.ehr_follow_days if settings.ehr_url else 0,
     )
-    return Tidy(ledger.engine, ledger.trail, policy, outbox=settings.data_dir / "outbox")
+    folder = settings.data_dir
+    return Tidy(ledger.engine, ledger.trail, policy, outbox=folder / "outbox", inbox=folder / "inbox")
 
 
 def accounts_of(settings: Settings, ledger: SqlLedger) -> Accounts:

@@ -230,8 +230,8 @@ class Withdrawal:
     """
     A study that a person marked as a wrong patient's, and what was sent of it.
 
-    `documents` are those that arrived, or may have (oldest first); `others` the FHIR documents of the case's other
-    studies, whose resources stay.
+    `documents` are those that arrived, or may have (oldest first); `tidied` those of them whose content is no longer
+    here, only what names them; `others` the FHIR documents of the case's other studies, whose resources stay.
     """
 
     study_instance_uid: str
@@ -239,6 +239,7 @@ class Withdrawal:
     by: str
     documents: Sequence[Document]
     others: Sequence[Document] = ()
+    tidied: Sequence[Document] = ()
 
 
 class Withdrawer(Protocol):

@@ -314,8 +314,8 @@ class Steps:
             one for withdrawer in self._withdrawers for one in withdrawer.withdraw(withdrawal)
         ]  # fmt: skip
         with self._ledger.transaction() as connection:
-            if documents:
-                return self._withdrawals.save(connection, lease, documents)
+            if withdrawal is not None and documents:
+                return self._withdrawals.save(connection, lease, documents, withdrawal.tidied)
             self._ledger.jobs.done(connection, lease)
         return ()
 

@@ -71,8 +71,7 @@ class Workitems:
         kept.ScheduledProcedureStepModificationDateTime = self._stamp()
         if _TRANSACTION in kept:
             del kept[_TRANSACTION]
-        awaited = tuple(dict.fromkeys(_inputs(attributes)))
-        step = ProcedureStep(uid, "ups", SCHEDULED, study, to_json(kept), awaited, owner)
+        step = ProcedureStep(uid, "ups", SCHEDULED, study, to_json(kept), _inputs(attributes), owner)
         if not self._book.create(step):
             raise StepFault(DUPLICATE_INSTANCE, "a workitem with this UID is here already")
 
@@ -102,7 +101,8 @@ class Workitems:
         attributes.update({tag: element for tag, element in changes.items() if tag != _TRANSACTION})
         attributes.ScheduledProcedureStepModificationDateTime = self._stamp()
         study = ordered_study(attributes) or step.study_instance_uid
-        self._change(replace(step, attributes=to_json(attributes), study_instance_uid=study), was=step.state)
+        changed = replace(step, attributes=to_json(attributes), study_instance_uid=study, awaited=_inputs(attributes))
+        self._change(changed, was=step.state)
 
     def change_state(self, uid: str, state: str, *, transaction_uid: str) -> None:
         """Claim, complete or cancel as the performer (N-ACTION type 1, CC.2.1). Raises StepWarning too."""
@@ -229,12 +229,14 @@ def ordered_study(attributes: Dataset) -> str:
     return ""
 
 
-def _inputs(attributes: Dataset) -> Iterator[str]:
-    for item in attributes.get("InputInformationSequence") or []:
-        for reference in item.get("ReferencedSOPSequence") or []:
-            uid = str(reference.get("ReferencedSOPInstanceUID", ""))
-            if is_uid(uid):
-                yield uid
+def _inputs(attributes: Dataset) -> tuple[str, ...]:
+    """The instances that a workitem's input names, each once."""
+    named = (
+        str(reference.get("ReferencedSOPInstanceUID", ""))
+        for item in attributes.get("InputInformationSequence") or []
+        for reference in item.get("ReferencedSOPSequence") or []
+    )
+    return tuple(dict.fromkeys(uid for uid in named if is_uid(uid)))
 
 
 def _output_items(step: ProcedureStep, outputs: Sequence[Output], retrieve_ae_title: str) -> Iterator[Dataset]:

@@ -9,7 +9,7 @@ from highdicom.sr import CodedConcept, DeviceObserverIdentifyingAttributes, Obse
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
-from pydicom.uid import KeyObjectSelectionDocumentStorage
+from pydicom.uid import UID, KeyObjectSelectionDocumentStorage
 
 from connector import __version__
 from connector.dicom.headers import quiet
@@ -37,7 +37,7 @@ class RejectionWriter:
     """
 
     def withdraw(self, withdrawal: Withdrawal) -> Sequence[Document]:
-        """Make the note; none when no object was sent to the PACS."""
+        """Make the note; none when no object was sent to the PACS, or none is here to take the study's header from."""
         sent = {one.identity: one for one in withdrawal.documents if one.destination == "pacs" and one.kind != KIND}
         if not sent:
             return ()
@@ -45,6 +45,8 @@ class RejectionWriter:
             objects = [
                 _without_planes(dcmread(BytesIO(sent[uid].content), stop_before_pixels=True)) for uid in sorted(sent)
             ]
+            tidied = [one for one in withdrawal.tidied if one.destination == "pacs" and one.kind != KIND]
+            objects += [_named(one) for one in sorted(tidied, key=lambda one: one.identity)]
             note = _note(withdrawal, objects)
             return [document_of(KIND, note, part_10(note))]
 
@@ -55,6 +57,14 @@ def _without_planes(made: Dataset) -> Dataset:
         if keyword in made:
             del made[keyword]
     return made
+
+
+def _named(tidied: Document) -> Dataset:
+    """What a note must know of an object whose content is no longer here."""
+    named = Dataset()
+    named.SOPClassUID, named.SOPInstanceUID = UID(tidied.sop_class_uid), UID(tidied.identity)
+    named.StudyInstanceUID, named.SeriesInstanceUID = UID(tidied.study_instance_uid), UID(tidied.series_instance_uid)
+    return named
 
 
 def _note(withdrawal: Withdrawal, objects: Sequence[Dataset]) -> Dataset:

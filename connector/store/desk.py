@@ -15,7 +15,7 @@ from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
 from connector.store.holds import let_go
 from connector.store.inbox import insert_or_ignore
-from connector.store.ledger import NEVER_ASSESSED, SqlLedger
+from connector.store.ledger import NEVER_ASSESSED, TIDIED, SqlLedger
 from connector.store.messages import MessageBook
 
 
@@ -205,12 +205,17 @@ class Desk:
             )
 
     def followed(self, *, not_since: float, studied_after: float) -> list[Followed]:
-        """Patients not looked at since then, whose newest study came after `studied_after`."""
+        """
+        Patients not looked at since then, whose newest study came after `studied_after`.
+
+        Not those whose newest study was tidied away: what was told of it stands, and only an order has it fetched.
+        """
         newest = (
             sa.select(t.study.c.study_instance_uid)
             .where(t.study.c.case_ref == t.patient.c.case_ref, t.study.c.state.not_in(NEVER_ASSESSED))
             .order_by(t.study.c.study_date.desc(), t.study.c.first_received_at.desc())
             .limit(1)
+            .correlate(t.patient)
             .scalar_subquery()
         )
         recent = sa.exists().where(
@@ -218,10 +223,11 @@ class Desk:
             t.study.c.last_received_at > studied_after,
             t.study.c.state.not_in(NEVER_ASSESSED),
         )
+        is_here = sa.exists().where(t.study.c.study_instance_uid == newest, t.study.c.state.not_in(TIDIED))
         with self._reading.connect() as connection:
             rows = connection.execute(
                 sa.select(t.patient, newest.label("newest"))
-                .where(t.patient.c.polled_at <= not_since, recent)
+                .where(t.patient.c.polled_at <= not_since, recent, is_here)
                 .order_by(t.patient.c.polled_at)
             ).all()
         return [Followed(row.case_ref, row.record_reference, row.seen_until, row.newest) for row in rows]

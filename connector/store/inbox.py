@@ -3,9 +3,8 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from operator import itemgetter
@@ -17,13 +16,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from connector.core.errors import ImpossibleInput, TryLater
+from connector.logs import get_logger
 from connector.ports import Receipt, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.engine import for_reading
+from connector.store.expected import Expected
 from connector.traceparent import new_traceparent
 
+log = get_logger("inbox")
+
 ALIVE_SECONDS = 60.0
-_MOVING, _MOVE_SECONDS = "moving:", 4 * 3600.0  # no C-MOVE of one study takes longer
 _LARGEST_BATCH = 64
 
 SameDataset = Callable[[Path, Path], bool]
@@ -107,6 +109,10 @@ class SqlInbox:
         self._case_ref = case_ref
         self._same_dataset = same_dataset
         self._now = now
+        expected = Expected(engine, now=now)
+        self.expecting, self.is_expected = expected.expecting, expected.is_expected
+        self._closing = threading.Lock()
+        self._closed = False
         self._queue: queue.SimpleQueue[tuple[Receipt, Future[Recorded]] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="inbox-writer", daemon=True)
         self._writer.start()
@@ -115,10 +121,13 @@ class SqlInbox:
         """
         Record one instance and return when it is committed.
 
-        Raises TryLater when the ledger is away, ImpossibleInput when an attribute does not fit it.
+        Raises TryLater when the ledger is away or closed, ImpossibleInput when an attribute does not fit it.
         """
         future: Future[Recorded] = Future()
-        self._queue.put((receipt, future))
+        with self._closing:  # nothing is queued behind the writer's last word, where it would be waited for in vain
+            if self._closed:
+                raise TryLater("the service is stopping: send again")
+            self._queue.put((receipt, future))
         recorded = future.result()
         if isinstance(recorded, ReceiptOutcome):
             return recorded
@@ -126,8 +135,10 @@ class SqlInbox:
         return ReceiptOutcome.SAME if self._same_dataset(recorded, receipt.path) else self._conflict(receipt)
 
     def close(self) -> None:
-        """Commit what is queued and stop the writer."""
-        self._queue.put(None)
+        """Commit what is queued and stop the writer; what comes later is refused."""
+        with self._closing:
+            self._closed = True
+            self._queue.put(None)
         self._writer.join()
 
     def association_opened(self, association_id: str) -> None:
@@ -149,31 +160,6 @@ class SqlInbox:
         with self._engine.begin() as connection:
             for table in (t.association_study, t.association):
                 connection.execute(sa.delete(table).where(table.c.association_id == association_id))
-
-    @contextmanager
-    def expecting(self, uids: Sequence[str]) -> Iterator[None]:
-        """Note what is being asked for by C-MOVE; each process with a listener then knows it when it comes."""
-        names = [f"{_MOVING}{uid}" for uid in uids]
-        with self._engine.begin() as connection:
-            connection.execute(sa.delete(t.note).where(t.note.c.name.in_(names)))
-            for name in names:
-                insert_or_ignore(connection, t.note, {"name": name, "value": "", "changed_at": self._now()})
-        try:
-            yield
-        finally:
-            with self._engine.begin() as connection:
-                connection.execute(sa.delete(t.note).where(t.note.c.name.in_(names)))
-
-    def is_expected(self, uids: Sequence[str]) -> bool:
-        """Whether one of these series or studies is being asked for; the note of a process that died grows stale."""
-        there = sa.select(t.note.c.name).where(
-            t.note.c.name.in_([f"{_MOVING}{uid}" for uid in uids]), t.note.c.changed_at > self._now() - _MOVE_SECONDS
-        )
-        try:
-            with self._reading.connect() as connection:
-                return connection.execute(there.limit(1)).first() is not None
-        except SQLAlchemyError as fault:
-            raise TryLater(f"the ledger does not answer ({type(fault).__name__}): send again") from fault
 
     def held(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
         """Which of these instances we keep, with their SOP classes: what a storage commitment promises."""
@@ -208,39 +194,41 @@ class SqlInbox:
         return batch, False
 
     def _commit(self, batch: list[tuple[Receipt, Future[Recorded]]]) -> None:
+        """Record a batch and tell everybody who waits. Never raises: the thread that all wait for must go on."""
         # In one order in every process, as a sweep has it too: else two of them could wait for each other's rows.
         batch.sort(key=lambda entry: (entry[0].study_instance_uid, entry[0].sop_instance_uid))
         try:
-            with self._engine.begin() as connection:
-                outcomes = [self._record(connection, receipt) for receipt, _ in batch]
-                stored: dict[str, Receipt] = {}
-                for (receipt, _), outcome in zip(batch, outcomes, strict=True):
-                    # One that was sent opens its study, whatever was fetched of it at the same moment.
-                    if outcome is ReceiptOutcome.STORED and not (
-                        receipt.is_prior and receipt.study_instance_uid in stored
-                    ):
-                        stored[receipt.study_instance_uid] = receipt
-                for receipt in stored.values():
-                    self._touch_study(connection, receipt)
-                self._touch_series(connection, (receipt for receipt, _ in batch))
-                opened = {uid for uid, receipt in stored.items() if not receipt.is_prior}
-                self._open_priors(connection, (one for one, _ in batch if one.study_instance_uid not in opened))
-                self._note_associations(connection, (receipt for receipt, _ in batch))
-        except DataError as fault:
-            if len(batch) > 1:  # one that the ledger cannot hold must not keep the others out
+            outcomes = self._record_all([receipt for receipt, _ in batch])
+        except Exception as fault:  # noqa: BLE001 - whatever went wrong, each sender must hear that nothing is stored
+            is_away = isinstance(fault, SQLAlchemyError | OSError) and not isinstance(fault, DataError)
+            if len(batch) > 1 and not is_away:  # one that the ledger cannot hold must not keep the others out
                 for entry in batch:
                     self._commit([entry])
                 return
-            told = ImpossibleInput("an attribute does not fit the ledger: the sender must correct the object")
-            told.__cause__ = fault
-            batch[0][1].set_exception(told)
-            return
-        except (SQLAlchemyError, OSError) as fault:
+            if not isinstance(fault, SQLAlchemyError | OSError):
+                log.warning("receipt_not_recorded", exception_type=type(fault).__name__)
             for _, future in batch:
-                future.set_exception(TryLater(f"the ledger did not commit ({type(fault).__name__}): send again"))
+                future.set_exception(_told(fault))
             return
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             future.set_result(outcome)
+
+    def _record_all(self, receipts: Sequence[Receipt]) -> Sequence[Recorded]:
+        """Record receipts in one transaction; when this returns, it is committed."""
+        with self._engine.begin() as connection:
+            outcomes = [self._record(connection, receipt) for receipt in receipts]
+            stored: dict[str, Receipt] = {}
+            for receipt, outcome in zip(receipts, outcomes, strict=True):
+                # One that was sent opens its study, whatever was fetched of it at the same moment.
+                if outcome is ReceiptOutcome.STORED and not (receipt.is_prior and receipt.study_instance_uid in stored):
+                    stored[receipt.study_instance_uid] = receipt
+            for receipt in stored.values():
+                self._touch_study(connection, receipt)
+            self._touch_series(connection, receipts)
+            opened = {uid for uid, receipt in stored.items() if not receipt.is_prior}
+            self._open_priors(connection, (one for one in receipts if one.study_instance_uid not in opened))
+            self._note_associations(connection, receipts)
+        return outcomes
 
     def _record(self, connection: sa.Connection, receipt: Receipt) -> Recorded:
         row = {
@@ -327,6 +315,17 @@ class SqlInbox:
                 t.association_study,
                 {"association_id": association_id, "study_instance_uid": study_instance_uid},
             )
+
+
+def _told(fault: Exception) -> Exception:
+    """What a sender hears: of an object that does not fit the ledger, or of a ledger that is away."""
+    told: Exception
+    if isinstance(fault, DataError):
+        told = ImpossibleInput("an attribute does not fit the ledger: the sender must correct the object")
+    else:
+        told = TryLater(f"the ledger did not commit ({type(fault).__name__}): send again")
+    told.__cause__ = fault
+    return told
 
 
 class PriorInbox:

@@ -25,7 +25,8 @@ from connector.store.trail import Trail, tidied_before
 # News of a patient asks for no assessment of such a study: the newest other one has it.
 NEVER_ASSESSED = ("prior", "rejected", "kept_out")
 # Nothing of such a study is here, or only what was fetched of it to be compared with.
-NOT_HERE = ("prior", "tidying", "tidied")
+TIDIED = ("tidying", "tidied")
+NOT_HERE = ("prior", *TIDIED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Takes away what belongs to no case: reports of studies that never came here, and files that no row names."""
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from connector.store.procedure_steps import FORGOTTEN_SECONDS
 
 DAY_SECONDS = 86400.0
 _ASIDE = ".orphan-"
+_RECEIVED = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}\.dcm")  # every reception has a name of its own
 
 
 def tidy_reports(connection: sa.Connection, now: float, *, orders_days: float, dry_run: bool) -> int:
@@ -54,3 +57,29 @@ def tidy_orphans(connection: sa.Connection, outbox: Path, now: float, *, dry_run
         else:
             aside.rename(path)
     return len(orphans)
+
+
+def tidy_unrecorded(connection: sa.Connection, inbox: Path, now: float, *, dry_run: bool) -> int:
+    """
+    Unlink received files that no row names: the process died before its commit, and no sender was told "stored".
+
+    Returns how many; young ones stay, and those that an event keeps aside for a person to compare.
+    """
+    before = now - DAY_SECONDS
+    old: dict[str, str] = {}
+    for shard in sorted(inbox.glob("[0-9a-f][0-9a-f]")):
+        with os.scandir(shard) as entries:
+            for entry in entries:
+                if _RECEIVED.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
+                    old[entry.name] = entry.path
+    if not old:
+        return 0
+    for path in connection.execute(sa.select(t.instance.c.path)).yield_per(1000).scalars():
+        old.pop(Path(path).name, None)
+    aside = sa.select(t.event.c.detail).where(t.event.c.kind == "instance_conflict")
+    for detail in connection.execute(aside).yield_per(1000).scalars():
+        for name in _RECEIVED.findall(detail):
+            old.pop(name, None)
+    for path in old.values() if not dry_run else ():
+        Path(path).unlink(missing_ok=True)
+    return len(old)

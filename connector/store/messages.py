@@ -19,7 +19,7 @@ from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.holds import hold
 from connector.store.inbox import insert_or_ignore
-from connector.store.ledger import NEVER_ASSESSED, SqlLedger
+from connector.store.ledger import NEVER_ASSESSED, TIDIED, SqlLedger
 
 _BETWEEN_FORGETTING_SECONDS = 3600.0
 
@@ -86,7 +86,7 @@ class MessageBook:
                 if merged:
                     pass
                 elif case_ref in changed:
-                    self._ledger.ask_assessment(connection, study, case_ref)
+                    self._ask(connection, study, case_ref)
                 elif not results:
                     connection.execute(
                         sa.update(t.patient).where(t.patient.c.case_ref == case_ref).values(polled_at=0.0)
@@ -167,6 +167,12 @@ class MessageBook:
             .order_by(t.study.c.study_date, t.study.c.first_received_at)
         ).all()
         return {row.case_ref: row.study_instance_uid for row in rows}
+
+    def _ask(self, connection: sa.Connection, study: str, case_ref: str) -> None:
+        """Ask for a new assessment, unless the study was tidied away: what was told of it stands."""
+        is_here = sa.select(t.study.c.state.not_in(TIDIED)).where(t.study.c.study_instance_uid == study)
+        if connection.execute(is_here).scalar_one():
+            self._ledger.ask_assessment(connection, study, case_ref)
 
     def _keep(self, connection: sa.Connection, result: KeptResult) -> bool:
         """Keep a result; tells whether it says something new."""

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -75,11 +76,12 @@ class Outbox:
         if insert_or_ignore(connection, t.document, row):
             return document_id
         here = (t.document.c.destination == document.destination) & (t.document.c.identity == document.identity)
+        # It is the newest assessment's from now on, sent again or not: what an order ends with names it too.
+        now_of: dict[str, Any] = {"assessment_id": assessment_id, "path": str(path)}
         if document.destination == "pacs" and document.kind != "rejection" and not _is_held_back(connection, here):
+            connection.execute(sa.update(t.document).where(here).values(now_of))
             return None
-        connection.execute(
-            sa.update(t.document).where(here).values(assessment_id=assessment_id, path=str(path), note=None)
-        )
+        connection.execute(sa.update(t.document).where(here).values(note=None, **now_of))
         return str(connection.execute(sa.select(t.document.c.id).where(here)).scalar_one())
 
     def document(self, document_id: str) -> Document | None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from connector.store import contradicting
 from connector.store import tables as t
 from connector.store.engine import for_reading
-from connector.store.leftovers import DAY_SECONDS, tidy_orphans, tidy_reports
+from connector.store.leftovers import DAY_SECONDS, tidy_orphans, tidy_reports, tidy_unrecorded
 from connector.store.trail import Trail
 
 _TIDIED = ("tidying", "tidied")
@@ -44,7 +44,7 @@ class Tidied:
     cases_forgotten: int = 0
     events: int = 0
     reports: int = 0  # procedure steps of studies that are not here
-    orphans: int = 0  # files of documents whose transaction never ended
+    orphans: int = 0  # files of documents and instances whose transaction never ended
     kept: Counter[str] = field(default_factory=Counter)
 
     def shown(self) -> dict[str, Any]:
@@ -71,6 +71,7 @@ class Tidy:
         policy: Policy,
         *,
         outbox: Path | None = None,
+        inbox: Path | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
@@ -78,6 +79,7 @@ class Tidy:
         self._trail = trail
         self._policy = policy
         self._outbox = outbox
+        self._inbox = inbox
         self._now = now
 
     def run(self, *, dry_run: bool = False) -> Tidied:
@@ -98,6 +100,9 @@ class Tidy:
         if self._outbox is not None:
             with self._reading.connect() as connection:
                 found.orphans = tidy_orphans(connection, self._outbox, self._now(), dry_run=dry_run)
+        if self._inbox is not None:
+            with self._reading.connect() as connection:
+                found.orphans += tidy_unrecorded(connection, self._inbox, self._now(), dry_run=dry_run)
         return found
 
     def _cases(self) -> Sequence[str]:

@@ -36,7 +36,7 @@ class Withdrawals:
         """
         What is to be taken back of a study; None when its mark was taken back meanwhile.
 
-        Raises TryLater while a document of it is under way to the PACS, Refused when one's content was tidied away.
+        Raises TryLater while a document of it is under way, Refused when the content of all was tidied away.
         """
         with self._reading.connect() as connection:
             marked = connection.execute(
@@ -66,7 +66,7 @@ class Withdrawals:
             ).all()
         if any(row.job_state == "leased" and row.lease_until >= self._ledger.now() for row in rows):
             raise TryLater("a document of the study is under way: it is taken back once it has arrived")
-        if any(not row.path for row in rows):
+        if not any(row.path for row in rows):
             raise Refused(
                 "what was sent of the study was tidied away here: have it withdrawn in the PACS and the EHR by hand"
             )
@@ -74,12 +74,19 @@ class Withdrawals:
             study_instance_uid=study_instance_uid,
             marked_at=datetime.fromtimestamp(marked.at, UTC).replace(microsecond=0),
             by=marked.actor or "a person",
-            documents=[_document(row) for row in rows],
+            documents=[_document(row) for row in rows if row.path],
+            tidied=[_document(row) for row in rows if not row.path],
             others=[_document(row) for row in others if Path(row.path).exists()],
         )
 
-    def save(self, connection: sa.Connection, lease: Lease, documents: Sequence[Document]) -> Sequence[str]:
-        """Save what takes the study's documents back, and ask for each delivery; returns the jobs' ids."""
+    def save(
+        self, connection: sa.Connection, lease: Lease, documents: Sequence[Document], tidied: Sequence[Document] = ()
+    ) -> Sequence[str]:
+        """
+        Save what takes the study's documents back, and ask for each delivery; returns the jobs' ids.
+
+        What was tidied away can be named to a PACS and no more: the step stays with a person for the rest.
+        """
         newest = connection.execute(
             sa.select(t.assessment.c.id, t.assessment.c.case_ref)
             .where(t.assessment.c.study_instance_uid == lease.ref)
@@ -93,7 +100,16 @@ class Withdrawals:
             connection, kind="withdrawn", ref=lease.ref, case_ref=newest.case_ref,
             detail=f"{len(documents)} documents take back what was sent",
         )  # fmt: skip
-        self._ledger.jobs.done(connection, lease)
+        named = {one.destination for one in documents if one.kind == "rejection"}
+        left = [one for one in tidied if one.destination not in named]
+        if left:
+            places = " and ".join(sorted({one.destination.upper() for one in left}))
+            why = (
+                f"of {len(left)} earlier documents the content was tidied away: have them withdrawn in {places} by hand"
+            )
+            self._ledger.jobs.stop(connection, lease, state="parked", reason=why)
+        else:
+            self._ledger.jobs.done(connection, lease)
         return following
 
     def arrived(self, connection: sa.Connection, document: Document) -> None:
@@ -137,7 +153,8 @@ def _sent(study_instance_uid: str) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _document(row: sa.Row[tuple[object, ...]]) -> Document:
     return Document(
-        kind=row.kind, destination=row.destination, identity=row.identity, content=Path(row.path).read_bytes(),
+        kind=row.kind, destination=row.destination, identity=row.identity,
+        content=Path(row.path).read_bytes() if row.path else b"",
         study_instance_uid=row.study_instance_uid, sop_class_uid=row.sop_class_uid,
         series_instance_uid=row.series_instance_uid,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydicom import Dataset
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from step_case import PULL, PUSH, calling, door, order
+from step_case import PULL, PUSH, calling, door, order, reference
 
 from connector.app import App
 from connector.dicom.receive_association import N_ACTION, N_CREATE, N_SET
@@ -104,6 +104,15 @@ def test_the_states_by_dimse(bench: Bench, story, status, why) -> None:
 )
 def test_an_order_that_cannot_be_is_refused(bench: Bench, attributes, status, why) -> None:
     assert ask(bench, N_CREATE, attributes) == status, why
+
+
+def test_an_order_that_is_changed_waits_for_the_instances_that_it_names_now(bench: Bench) -> None:
+    assert ask(bench, N_CREATE, order()) == 0
+    changes = Dataset()
+    changes.InputInformationSequence = order().InputInformationSequence
+    changes.InputInformationSequence[0].ReferencedSOPSequence = [reference("1.2.3.7"), reference("1.2.3.8")]
+    assert ask(bench, N_SET, changes) == 0
+    assert bench.steps.get(UID).awaited == ("1.2.3.7", "1.2.3.8")
 
 
 def test_a_subscription_is_not_offered(bench: Bench) -> None:

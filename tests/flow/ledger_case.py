@@ -1,5 +1,6 @@
 """A ledger with a clock that tests move, and receipts to put into it."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from connector.store.engine import migrate
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger
 from connector.store.procedure_steps import SqlProcedureSteps
+
+# Where a receipt's file is, for tests that look at none: one that a tidying may take.
+_RECEIVED = tempfile.TemporaryDirectory(prefix="received-")
 
 
 @dataclass
@@ -86,9 +90,12 @@ def receipt(
     patient: str = "P1",
     date: str = "20260101",
     digest: str = "a",
-    path: str | Path = __file__,
+    path: str | Path | None = None,
     association: str = "",
 ) -> Receipt:
+    if path is None:
+        path = Path(_RECEIVED.name, "received.dcm")
+        path.touch()
     return Receipt(
         sop_instance_uid=instance,
         sop_class_uid="1.2.840.10008.5.1.4.1.1.2",

@@ -328,3 +328,42 @@ def test_a_delivery_that_is_asked_for_again_stands_behind_those_that_wait(bench)
     assert ask("a", 3) == first
     assert bench.ledger.jobs.claim(first) is None, "an EHR keeps what comes last"
     assert bench.ledger.jobs.claim(second)
+
+
+def test_a_fault_that_nobody_thought_of_keeps_out_one_instance_and_not_those_beside_it(bench: Bench) -> None:
+    def picky(key: str) -> str:
+        if key.endswith("BAD"):
+            raise ValueError(key)
+        return key
+
+    bench.inbox._case_ref = picky
+    good, bad = receipt(), receipt("1.2.4.1", study="1.2.4", patient="BAD")
+    batch = [(one, Future()) for one in (bad, good)]
+    bench.inbox._commit(batch)
+    told = {one.sop_instance_uid: future.exception() for one, future in batch}
+    assert told["1.2.3.1"] is None
+    assert isinstance(told["1.2.4.1"], TryLater), "the sender hears A700 and sends again"
+    assert "BAD" not in str(told["1.2.4.1"])
+    with pytest.raises(TryLater):
+        bench.inbox.receive(bad)
+    assert bench.inbox.receive(receipt("1.2.3.2")) is ReceiptOutcome.STORED, "the writer lives"
+    assert {row.sop_instance_uid for row in _rows(bench, t.instance)} == {"1.2.3.1", "1.2.3.2"}
+
+
+def test_an_upload_that_outlives_the_inbox_is_refused_and_does_not_wait(bench: Bench) -> None:
+    bench.inbox.close()
+    with pytest.raises(TryLater, match="stopping"):
+        bench.inbox.receive(receipt())
+    assert _rows(bench, t.instance) == []
+
+
+def test_two_requests_for_one_series_end_each_for_itself(bench: Bench) -> None:
+    with bench.inbox.expecting(["1.2.3", "1.2.4"]):
+        with bench.inbox.expecting(["1.2.3"]):
+            pass
+        assert bench.inbox.is_expected(["1.2.3"]), "what still comes by the first one is no new study"
+        assert not bench.inbox.is_expected(["1.2"])
+        assert not bench.inbox.is_expected([])
+        bench.clock.seconds += 4 * 3600 + 1
+        assert not bench.inbox.is_expected(["1.2.3"]), "the process died that asked"
+    assert _rows(bench, t.note) == []

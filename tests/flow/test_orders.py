@@ -180,6 +180,27 @@ def test_a_second_order_of_the_same_study_ends_with_the_same_report(bench: Bench
     assert house.door.arrived.count("2.25.77") == 1
 
 
+def test_an_order_ends_with_what_its_assessment_left_unchanged_too(bench: Bench) -> None:
+    """The newer assessment makes the same object again: it is in the PACS already, and not sent twice."""
+    house = make(bench)
+    bench.inbox.receive(receipt())
+    place(bench)
+    for _ in range(2):
+        house.run_all()
+    house.images.diameter_mm = 30
+    bench.inbox.receive(receipt("1.2.3.2"))
+    workitems = Workitems(bench.steps)
+    workitems.create("1.2.51", order(ScheduledProcedureStepStartDateTime=""), owner="RIS")
+    for _ in range(3):
+        house.run_all()
+    with bench.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(t.assessment)).scalar_one() == 2
+    (performed,) = workitems.get("1.2.51").UnifiedProcedureStepPerformedProcedureSequence
+    (output,) = performed.OutputInformationSequence
+    assert [one.ReferencedSOPInstanceUID for one in output.ReferencedSOPSequence] == ["2.25.77"]
+    assert house.door.arrived.count("2.25.77") == 1
+
+
 def test_an_order_taken_back_in_time_is_not_assessed(bench: Bench) -> None:
     house = make(bench)
     bench.inbox.receive(receipt())

@@ -168,6 +168,16 @@ def test_news_ask_for_the_newest_study_that_is_assessed_at_all(house: House, sta
     assert followed.latest_study_instance_uid == "1.2.3"
 
 
+@pytest.mark.parametrize("state", ["tidying", "tidied"])
+def test_news_of_a_patient_whose_newest_study_was_tidied_away_fetch_and_park_nothing(house: House, state: str) -> None:
+    house.run_all()
+    house.bench.inbox.receive(receipt("1.2.4.1", study="1.2.4", date="20990101"))
+    with house.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).where(t.study.c.study_instance_uid == "1.2.4").values(state=state))
+    assert house.steps.look_for_observations() == 0
+    assert "assess.due" not in house.status()["jobs"], "what was told of it stands; only an order has it fetched"
+
+
 @pytest.mark.parametrize("state", ["receiving", "incomplete", "kept_out"])
 def test_news_of_the_record_do_not_assess_a_study_that_is_not_to_be_assessed_yet(house: House, state: str) -> None:
     house.run_all()

@@ -322,6 +322,28 @@ def test_a_document_whose_transaction_was_rolled_back_leaves_no_file(bench, tmp_
     assert list((tmp_path / "outbox").iterdir()) == [kept]
 
 
+def test_a_received_file_that_no_row_names_goes_and_one_kept_aside_stays(bench, tmp_path) -> None:
+    """The process died between the file and its row: no sender was told that it is stored."""
+    shard = tmp_path / "inbox" / "a0"
+    shard.mkdir(parents=True)
+    known, aside, orphan = (shard / f"{letter * 32}-{letter * 16}.dcm" for letter in "abc")
+    other = shard / "notes.txt"
+    for path in (known, aside, orphan, other):
+        path.write_bytes(b"pixels")
+    bench.inbox.receive(receipt(path=known))
+    bench.inbox.receive(receipt(path=aside, digest="b"))  # the same UID with other content
+    young, old = bench.clock() - 0.9 * DAY_SECONDS, bench.clock() - 1.1 * DAY_SECONDS
+    for at, goes in ((young, False), (old, True)):
+        for path in (known, aside, orphan, other):
+            os.utime(path, (at, at))
+        tidying = Tidy(bench.engine, bench.ledger.trail, Policy(), inbox=tmp_path / "inbox", now=bench.clock)
+        assert (tidying.run(dry_run=True).orphans, orphan.exists()) == (goes, True)
+        assert (tidying.run().orphans, orphan.exists()) == (goes, not goes)
+    assert known.exists()
+    assert aside.exists()
+    assert other.exists()
+
+
 def eraser(bench: Bench, tmp_path: Path) -> Eraser:
     return Eraser(bench.engine, bench.ledger.trail, folder=tmp_path, now=bench.clock)
 

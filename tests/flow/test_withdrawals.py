@@ -151,6 +151,28 @@ def test_a_form_key_counts_for_its_own_decision_only(house: House) -> None:
     assert house.bench.ledger.is_rejected("1.2.3")
 
 
+def test_what_was_tidied_away_is_named_to_the_pacs_and_left_to_a_person_for_the_ehr(house: House) -> None:
+    """The first report's content went by the site's retention; a late image made a second one."""
+    with house.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.document).values(path=""))
+    first = list(house.door.arrived)
+    house.images.diameter_mm = 30
+    house.bench.inbox.receive(receipt("1.2.3.2"))
+    run(house)
+    second = house.door.arrived[2:]
+    assert len(second) == 2
+    assert act(house, REJECT)
+    run(house)
+    assert sorted(house.door.arrived[4:]) == [
+        f"{kind} of {'+'.join(sorted(second))}" for kind in ("rejection", "retraction")
+    ]
+    (withdrawal,) = house.steps._withdrawers[0].asked
+    assert {one.identity for one in withdrawal.tidied} == set(first)
+    (waits,) = house.status()["waiting"]
+    assert (waits["kind"], waits["state"]) == ("withdraw", "parked")
+    assert waits["reason"] == "of 1 earlier documents the content was tidied away: have them withdrawn in EHR"
+
+
 class SameMap:
     """A dose map does not say what a person decided: that of the same images is the same object."""
 

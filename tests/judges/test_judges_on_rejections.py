@@ -25,11 +25,19 @@ def sent(tmp_path_factory):
     return [*made, Document("fhir", "ehr", "fhir:1", b"{}", cases.STUDY)]
 
 
+# What an earlier report was, whose content is no longer here.
+TIDIED = (
+    Document("sr", "pacs", "2.25.41", b"", cases.STUDY, "1.2.840.10008.5.1.4.1.1.88.34", "2.25.40"),
+    Document("fhir", "ehr", "fhir:0", b"", cases.STUDY),
+)
+
+
 def note_of(sent, path):
     at = datetime(2026, 4, 8, 9, 30, 15, tzinfo=UTC)
-    (note,) = RejectionWriter().withdraw(Withdrawal(cases.STUDY, at, "olga", sent))
+    withdrawal = Withdrawal(cases.STUDY, at, "olga", sent, tidied=TIDIED)
+    (note,) = RejectionWriter().withdraw(withdrawal)
     path.write_bytes(note.content)
-    assert (note,) == tuple(RejectionWriter().withdraw(Withdrawal(cases.STUDY, at, "olga", sent))), "the same bytes"
+    assert (note,) == tuple(RejectionWriter().withdraw(withdrawal)), "the same bytes"
     return dcmread(path)
 
 
@@ -45,7 +53,7 @@ def test_the_judges_find_no_error(sent, tmp_path):
 
 def test_it_names_all_of_ours_and_nothing_else(sent, tmp_path):
     note = hd.ko.KeyObjectSelectionDocument.from_dataset(note_of(sent, tmp_path / "note.dcm"))
-    ours = {one.identity for one in sent if one.destination == "pacs"}
+    ours = {one.identity for one in (*sent, *TIDIED) if one.destination == "pacs"}
     assert {one.referenced_sop_instance_uid for one in note.content.get_references()} == ours
     assert {uid for uid in ours if note.resolve_reference(uid)[0] == cases.STUDY} == ours
     code = note.ConceptNameCodeSequence[0]
