@@ -83,7 +83,7 @@ def running(
             stderr=subprocess.DEVNULL,
         )
         try:
-            for _ in range(1200):
+            for _ in range(6000):
                 time.sleep(0.05)
                 if is_ready(port):
                     break

@@ -170,7 +170,7 @@ def test_what_was_tidied_away_is_named_to_the_pacs_and_left_to_a_person_for_the_
     assert {one.identity for one in withdrawal.tidied} == set(first)
     (waits,) = house.status()["waiting"]
     assert (waits["kind"], waits["state"]) == ("withdraw", "parked")
-    assert waits["reason"] == "of 1 earlier documents the content was tidied away: have them withdrawn in EHR"
+    assert waits["reason"] == "of 1 earlier documents the content was tidied away: have them withdrawn in EHR by hand"
 
 
 class SameMap:
