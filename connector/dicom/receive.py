@@ -29,6 +29,7 @@ from connector.dicom.receive_intake import (
     PROCESSING_FAILURE,
     STORED,
     Intake,
+    WrongObject,
     refusal_status,
     require_uids,
 )
@@ -163,7 +164,7 @@ class Listener:
             status = refusal_status(fault)
             told = str(fault) if isinstance(fault, ConnectorError) else type(fault).__name__
             log.warning("store_refused", reason=told, status=f"{status:04X}", **fields)
-            return Answer(status, _COMMENTS[status])
+            return Answer(status, _comment(status, fault))
         session.stored += 1
         return Answer(STORED)
 
@@ -226,6 +227,13 @@ class Listener:
             for session in self._server.open_sessions:
                 if session.announced:
                     _quietly(self._intake.inbox.association_alive, session.association_id)
+
+
+def _comment(status: int, fault: Exception) -> str:
+    """What the sender's log shows (LO, 64 characters): what is wrong with an object, which never quotes a value."""
+    if isinstance(fault, ImpossibleInput) and not isinstance(fault, WrongObject):
+        return str(fault).partition(":")[0][:64]
+    return _COMMENTS[status]
 
 
 def _quietly(tell: Callable[[str], None], association_id: str) -> None:

@@ -8,6 +8,7 @@ import image_case as case
 import numpy as np
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
@@ -122,6 +123,23 @@ def test_every_encoding_gives_the_same_values(tmp_path, syntax):
         else:
             plain = pydicom.Dataset({each.tag: each for each in dataset})
             case.save(plain, path, syntax)
+    headers, skipped = read_headers(paths)
+    assert not skipped
+    assert np.array_equal(read_volume(headers).values, expected)
+
+
+@pytest.mark.parametrize("syntax", ["201", "202", "203"])
+def test_high_throughput_jpeg_2000_of_another_encoder_gives_the_same_values(tmp_path, syntax):
+    planes = np.arange(-1500, 1572, dtype=np.int16).reshape(3, 32, 32)
+    paths = case.slices(tmp_path, planes)
+    expected = read_volume(read_headers(paths)[0]).values
+    for number, path in enumerate(paths):
+        dataset = pydicom.dcmread(path)
+        codestream = (case.DATA / "htj2k" / f"{number}.j2c").read_bytes()
+        dataset.PixelData = encapsulate([codestream + bytes(len(codestream) % 2)])
+        dataset["PixelData"].VR, dataset["PixelData"].is_undefined_length = "OB", True
+        dataset.file_meta.TransferSyntaxUID = f"1.2.840.10008.1.2.4.{syntax}"
+        dataset.save_as(path)
     headers, skipped = read_headers(paths)
     assert not skipped
     assert np.array_equal(read_volume(headers).values, expected)

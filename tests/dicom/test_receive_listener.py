@@ -136,6 +136,9 @@ def test_what_is_not_the_announced_object_is_refused(
     _, answer = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
     assert answer.Status == status, why
+    told = {0xA900: "data set is not the announced object"}
+    named = next(iter(changes)).replace("InstanceUID", "_instance_uid").lower()
+    assert answer.ErrorComment == told.get(status, f"{named} is missing or not a UID"), "the sender's log says why"
     association.release()
     assert not inbox.receipts
     assert not files_in(tmp_path)
