@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from connector.cli.case_io import RunFailed
 
 if TYPE_CHECKING:
-    from connector.demo.run import Arrived
+    from connector.demo.outcome import Outcome
 
 
 @click.command()
@@ -49,22 +49,33 @@ def demo(folder: Path, *, stay: bool, patients: int) -> None:
         try:
             with (
                 console.status("Starting") as status,
-                demonstration(folder.absolute(), status.update, patients=patients) as (service, arrived),
-            ):
+                demonstration(
+                    folder.absolute(), status.update, patients=patients,
+                    opened=lambda url: console.print(f"Console: {url}   open it now and watch the studies come in"),
+                ) as (service, came),
+            ):  # fmt: skip
                 status.stop()
-                _show(Console(), arrived, folder)
+                _show(Console(), came, folder)
                 if stay:
                     console.print(f"Console: http://127.0.0.1:{service.http_port}/   stop with Ctrl-C")
                     until_stopped()
+                else:
+                    console.print("The console is closed now; with --stay it remains open.")
         except TimeoutError as fault:
             raise RunFailed(f"{fault} (log: {folder / 'service.log'})") from None
 
 
-def _show(console: Console, arrived: "list[Arrived]", folder: Path) -> None:
-    table = Table(
-        "Where", "What", "Count", Column("For example", overflow="fold"), title=f"What arrived in {folder}/archive"
+def _show(console: Console, came: "Outcome", folder: Path) -> None:
+    patients = Table("Patient", "Response", "What the board reads first", title="What became of the patients")
+    for one in came.concluded:
+        patients.add_row(one.patient, one.response, one.said)
+    console.print(patients)
+    arrived = Table("Where", "What", Column("Count", justify="right"), title=f"What arrived in {folder}/archive")
+    for row in came.arrived:
+        arrived.add_row(row.where, row.what, str(row.count))
+    console.print(arrived)
+    console.print(
+        f"To look at: the board reports in {folder}/reports, the FHIR resources in {folder}/archive/ehr, the DICOM"
+        f" objects in {folder}/archive/pacs, the case that was sent in {folder}/case, the log {folder}/service.log.",
+        soft_wrap=True,
     )
-    for row in arrived:
-        table.add_row(row.where, row.what, str(row.count), row.look_at)
-    console.print(table)
-    console.print(f"The case that was sent is in {folder}/case, the log in {folder}/service.log.", soft_wrap=True)
