@@ -1,14 +1,13 @@
 """The CDS Hooks 2.0 door: the EHR asks about the patient on the screen, and is answered with cards made beforehand."""
 
+import asyncio
 import re
-import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -20,6 +19,7 @@ from connector.core.errors import TryLater
 from connector.fhir.cds_clients import CdsClients, NotTrusted
 from connector.fhir.cds_feedback import NotFeedback, read_feedback
 from connector.fhir.cds_request import NOT_KEPT, Fault, asked, content_of, json_answer, parsed
+from connector.fhir.cds_views import View, Views
 from connector.fhir.read_patient import read_identity
 from connector.fhir.resource import Json, items
 from connector.logs import get_logger
@@ -28,12 +28,12 @@ from connector.ports import CardAnswer, ShelvedCard
 log = get_logger("cds-hooks")
 
 PATH = "/cds-services"
-_SEEN_AGAIN_SECONDS = 900.0
-_VIEWS_EVERY_SECONDS = 0.5
-_MOST_VIEWS = 10_000  # kept while the ledger is away
-View = tuple[str, str, tuple[str, ...]]  # hook, who, cases
+RETRY = {"Retry-After": "30"}
+Answered = TypeVar("Answered")
+# One thread computes and others wait for the database: more would only take turns, and each turn costs all of them.
+_THREADS = 4
+_LONGEST_NOTING_SECONDS = 5.0  # for the audit trail; an EHR does not wait much longer for its cards
 _REFERENCE = re.compile(r"[A-Za-z]{1,64}/[A-Za-z0-9\-.]{1,64}")
-_LOOK_AGAIN_SECONDS = 60.0  # a chart that is opened again and again asks the EHR once
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,8 @@ class Shelf(Protocol):
     def note_feedback(self, answers: Sequence[CardAnswer]) -> int:
         """Keep feedback; how much of it was about cards of ours."""
 
-    def note_views(self, views: Sequence[View]) -> None:
-        """Write down who saw cards of which cases: hook, actor and cases of each view."""
-
-    def look_at(self, record_reference: str) -> None:
-        """Somebody has the patient open: look for news."""
+    def note_views(self, views: Sequence[View], opened: Sequence[str]) -> None:
+        """Write down who saw cards of which cases, and have the records of the opened charts looked at for news."""
 
 
 class CdsDoor:
@@ -111,13 +108,8 @@ class CdsDoor:
         self._public_url = public_url.rstrip("/")
         self._fhir_servers = frozenset(map(_plain_url, fhir_servers))
         self._case_refs = case_refs
-        self._monotonic = monotonic
-        self._looked: dict[str, float] = {}
-        self._lock = threading.Lock()
-        self._views: list[View] = []
-        self._seen: dict[View, float] = {}
-        self.hints = ThreadPoolExecutor(1, thread_name_prefix="cds-hints")
-        self.notes = ThreadPoolExecutor(1, thread_name_prefix="cds-notes")
+        self._views = Views(shelf.note_views, monotonic=monotonic)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="cds-hooks")
 
     async def discovery(self, _: Request) -> Response:
         """`GET /cds-services`: open to all, since it says nothing of anybody."""
@@ -129,11 +121,16 @@ class CdsDoor:
             service = _service(request)
             content = await content_of(request)
             # One turn in a thread does everything: each further one would be a wait of its own under load.
-            return await run_in_threadpool(self._call, request, service, content)
+            answer, noted = await self._in_thread(self._call, request, service, content)
+            await _durable(noted)
         except Fault as fault:
             return fault.response
+        return answer
 
-    def _call(self, request: Request, service: Service, content: bytes) -> Response:
+    async def _in_thread(self, work: Callable[..., Answered], *given: Any) -> Answered:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
+
+    def _call(self, request: Request, service: Service, content: bytes) -> tuple[Response, Future[None] | None]:
         self._admit(request)
         return self._answer(service, parsed(content))
 
@@ -141,7 +138,7 @@ class CdsDoor:
         """`POST /cds-services/{id}/feedback`."""
         try:
             _service(request)
-            return await run_in_threadpool(self._keep, request, await content_of(request))
+            return await self._in_thread(self._keep, request, await content_of(request))
         except Fault as fault:
             return fault.response
 
@@ -173,55 +170,28 @@ class CdsDoor:
             log.warning("cds_client_refused", reason=str(fault))
             raise Fault(401, str(fault), {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
         except TryLater as fault:
-            raise Fault(503, str(fault), {"Retry-After": "30"}) from None
+            raise Fault(503, str(fault), RETRY) from None
 
-    def _answer(self, service: Service, body: Json) -> Response:
+    def _answer(self, service: Service, body: Json) -> tuple[Response, Future[None] | None]:
+        """The cards, and when they may be shown: None for at once."""
         patient, about = asked(service.hook, body)
         proven = self._identifiers(body, patient)
         if about == frozenset():
-            return _cards([])
+            return _cards([]), None
         cards = self._shelf.cards(patient, about)
         if proven is not None:
             fitting = [card for card in cards if card.case_ref in proven]
             if len(fitting) < len(cards):
                 log.warning("cds_patient_differs", count=len(cards) - len(fitting))
             cards = fitting
-        if cards:
-            self._look(patient)
-            self._note_view(service, body, sorted({card.case_ref for card in cards}))
-        return _cards([card.body for card in cards])
-
-    def _note_view(self, service: Service, body: Json, case_refs: Sequence[str]) -> None:
-        """Who saw which case stands in the audit trail; the EHR does not wait until it does."""
+        answer = _cards([card.body for card in cards])
+        if not cards:
+            return answer, None
         user = str(items(body, "context").get("userId", ""))
         actor = f"EHR user {user if _REFERENCE.fullmatch(user) else '(not named by a reference)'}"
-        view = (service.hook, actor, tuple(case_refs))
-        now = self._monotonic()
-        with self._lock:
-            if now - self._seen.get(view, -_SEEN_AGAIN_SECONDS) < _SEEN_AGAIN_SECONDS:
-                return  # a chart that is opened again and again is one look, as at the console
-            if len(self._seen) >= _MOST_VIEWS:
-                self._seen.clear()  # some looks are told twice then
-            self._seen[view] = now
-            self._views.append(view)
-            is_first = len(self._views) == 1
-        if is_first:
-            self.notes.submit(self._write_views)
-
-    def _write_views(self) -> None:
-        """All views of a moment in one commit: a commit for each would be what the next caller waits for."""
-        time.sleep(_VIEWS_EVERY_SECONDS)
-        with self._lock:
-            views, self._views = self._views, []
-        try:
-            if views:
-                self._shelf.note_views(views)
-        except Exception as fault:  # noqa: BLE001 - told again with the next one
-            log.warning("views_not_noted", exception_type=type(fault).__name__, count=len(views))
-            time.sleep(_VIEWS_EVERY_SECONDS)
-            with self._lock:
-                self._views = [*views, *self._views][-_MOST_VIEWS:]
-            self.notes.submit(self._write_views)
+        return answer, self._views.note(
+            (service.hook, actor, tuple(sorted({card.case_ref for card in cards}))), patient
+        )
 
     def _identifiers(self, body: Json, patient: str) -> Collection[str] | None:
         """
@@ -246,21 +216,16 @@ class CdsDoor:
             "(CONNECTOR_EHR_URL, CONNECTOR_CDS_FHIR_SERVERS)",
         )
 
-    def _look(self, patient: str) -> None:
-        """An open chart is a free hint that something may be new; nobody waits for it to be noted."""
-        now = self._monotonic()
-        with self._lock:
-            if now - self._looked.get(patient, -_LOOK_AGAIN_SECONDS) < _LOOK_AGAIN_SECONDS:
-                return
-            recent = {one: at for one, at in self._looked.items() if now - at < _LOOK_AGAIN_SECONDS}
-            self._looked = {**recent, patient: now}
-        self.hints.submit(self._hint, patient)
 
-    def _hint(self, patient: str) -> None:
-        try:
-            self._shelf.look_at(patient)
-        except Exception as fault:  # noqa: BLE001 - a hint: the next look comes anyway
-            log.warning("hint_lost", exception_type=type(fault).__name__)
+async def _durable(noted: Future[None] | None) -> None:
+    """Wait, in no thread, until who sees the cards stands in the audit trail; raise 503 when it does not in time."""
+    if noted is None:
+        return
+    try:
+        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(noted)), _LONGEST_NOTING_SECONDS)
+    except (TryLater, TimeoutError) as fault:
+        log.warning("cards_withheld", exception_type=type(fault).__name__)
+        raise Fault(503, "who sees a card is written down first, and that is not possible now", RETRY) from None
 
 
 def cds_routes(door: CdsDoor, *, origins: Sequence[str]) -> list[BaseRoute]:

@@ -132,8 +132,12 @@ class CardShelf:
             for row in rows
         ]  # fmt: skip
 
-    def note_views(self, views: Sequence[tuple[str, str, tuple[str, ...]]]) -> None:
-        """Write down who saw cards of which cases: hook, actor and cases of each view."""
+    def note_views(self, views: Sequence[tuple[str, str, tuple[str, ...]]], opened: Sequence[str]) -> None:
+        """
+        Write down who saw cards of which cases (hook, actor, cases), in one commit.
+
+        `opened` are the references of patients whose charts are open: their records are looked at in the next round.
+        """
         with self._engine.begin() as connection:
             for hook, actor, case_refs in views:
                 for case_ref in case_refs:
@@ -141,10 +145,7 @@ class CardShelf:
                         connection, kind="viewed", ref=f"case:{case_ref}", case_ref=case_ref, actor=actor,
                         detail=f"card at {hook}",
                     )  # fmt: skip
-
-    def look_at(self, record_reference: str) -> None:
-        """Have the record of this patient looked at in the next round: somebody has it open."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(t.patient).where(t.patient.c.record_reference == record_reference).values(polled_at=0.0)
-            )
+            if opened:
+                connection.execute(
+                    sa.update(t.patient).where(t.patient.c.record_reference.in_(opened)).values(polled_at=0.0)
+                )
