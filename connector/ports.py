@@ -232,6 +232,7 @@ class Withdrawal:
 
     `documents` are those that arrived, or may have (oldest first); `tidied` those of them whose content is no longer
     here, only what names them; `others` the FHIR documents of the case's other studies, whose resources stay.
+    `arrived` are the identities of those that surely arrived.
     """
 
     study_instance_uid: str
@@ -240,6 +241,7 @@ class Withdrawal:
     documents: Sequence[Document]
     others: Sequence[Document] = ()
     tidied: Sequence[Document] = ()
+    arrived: frozenset[str] = frozenset()
 
 
 class Withdrawer(Protocol):

@@ -133,6 +133,7 @@ class _Http:
                 port=settings.http_port,
                 log_config=None,
                 access_log=False,
+                forwarded_allow_ips=settings.trusted_proxies,
                 ssl_certfile=settings.tls_certificate_file,
                 ssl_keyfile=settings.tls_key_file,
                 timeout_graceful_shutdown=10,

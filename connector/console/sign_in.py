@@ -60,6 +60,7 @@ def _try(site: Site, account: Account | None, name: str, password: str) -> bool:
         site.logbook.note("sign_in_failed", actor="unknown", ref="sign-in", detail="no such account")
         return False
     if not may:
+        site.logbook.note("sign_in_failed", actor=name, ref="sign-in", detail="the account is locked")
         return False
     if not right:
         locked = ", now locked" if site.accounts.is_locked(name) else ""

@@ -30,8 +30,8 @@ log = get_logger("cds-hooks")
 PATH = "/cds-services"
 RETRY = {"Retry-After": "30"}
 Answered = TypeVar("Answered")
-# One thread computes and others wait for the database: more would only take turns, and each turn costs all of them.
-_THREADS = 4
+# One computes while the other waits for the database: more would only take turns, which delays whoever came first.
+_THREADS = 2
 _LONGEST_NOTING_SECONDS = 5.0  # for the audit trail; an EHR does not wait much longer for its cards
 _REFERENCE = re.compile(r"[A-Za-z]{1,64}/[A-Za-z0-9\-.]{1,64}")
 

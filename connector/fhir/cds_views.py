@@ -14,7 +14,8 @@ log = get_logger("cds-views")
 SEEN_AGAIN_SECONDS = 900.0  # a chart that is opened again and again is one look, as at the console
 LOOK_AGAIN_SECONDS = 60.0  # and asks the EHR for news once a minute
 _MOST_KEPT = 10_000
-Key, Value = TypeVar("Key"), TypeVar("Value")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 View = tuple[str, str, tuple[str, ...]]  # hook, who, cases
 
 

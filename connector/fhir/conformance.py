@@ -136,7 +136,9 @@ def capability_statement() -> Json:
 def profile_list() -> list[Json]:
     """The profiles of what is written, each with the skeleton of an example."""
     return [
-        {**asdict(one), "always": list(one.always), "systems": list(one.systems), "example": example(one)}
+        asdict(one)
+        | {name: list(getattr(one, name)) for name in ("always", "systems", "told_by")}
+        | {"example": example(one)}
         for one in PROFILES
     ]
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ from connector.fhir.reconcile import SAID_ONCE, Plan, Write, own_identifier, rec
 from connector.fhir.resource import Json, items, members, reference_of, replaced, study_day_of
 from connector.fhir.retract import retract, sought
 from connector.fhir.write_for_way import fitted
-from connector.fhir.write_retraction import KIND, MARKED_KINDS
+from connector.fhir.write_retraction import KIND, MARKED_KINDS, surely_arrived
 from connector.fhir.write_transaction import identifier_query
 from connector.ports import Delivery, Document, Memory
 
@@ -54,14 +54,14 @@ class EhrDestination:
 
     def deliver(self, document: Document) -> Delivery:
         """Deliver one document. Raises TryLater or Refused."""
-        entries = json.loads(document.content, parse_float=Decimal)["entry"]
+        bundle = json.loads(document.content, parse_float=Decimal)
         until = self._clock() + self._within_seconds
         unmarked: set[str] = set()
         for _ in range(_MOST_WAYS):
             way = self.ladder.way()
             require(way)
             try:
-                return self._by(way, entries, document.identity, until, unmarked)
+                return self._by(way, bundle, document.identity, until, unmarked)
             except NotDone as fault:
                 if document.identity.startswith(f"{KIND}:") and fault.kind in MARKED_KINDS - unmarked:
                     unmarked.add(fault.kind)  # it stands there all the same: a person is asked, nothing is left out
@@ -70,9 +70,8 @@ class EhrDestination:
                 self.ladder.deny(fault.kind, fault.why)
         raise Refused("the EHR refuses everything that it declares: have its CapabilityStatement corrected")
 
-    def _by(
-        self, way: Way, entries: Sequence[Json], identity: str, until: float, unmarked: AbstractSet[str]
-    ) -> Delivery:
+    def _by(self, way: Way, bundle: Json, identity: str, until: float, unmarked: AbstractSet[str]) -> Delivery:
+        entries = bundle["entry"]
         is_retraction = identity.startswith(f"{KIND}:")
         wanted, left_out = sought(entries, way) if is_retraction else fitted(entries, way)
         state = EhrState(self._client, way)
@@ -80,7 +79,8 @@ class EhrDestination:
         for _ in range(_MOST_READS):
             held = state.read(wanted)
             if is_retraction:
-                plan = retract(wanted, held, {**self._updated(), **dict.fromkeys(unmarked, False)})
+                updated = {**self._updated(), **dict.fromkeys(unmarked, False)}
+                plan = retract(wanted, held, updated, must_be_there=surely_arrived(bundle))
             else:
                 plan = reconcile(wanted, held, study_day_of(entries), studies_of(entries))
             plan.notes += left_out

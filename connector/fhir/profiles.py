@@ -38,12 +38,15 @@ class Profile:
     systems: tuple[str, ...] = ()
     code: str | None = None
     shaped_after: str = ""
+    told_by: tuple[str, str] = ("", "")  # the element that tells it from others of its type, and its value
 
     def is_of(self, resource: Json) -> bool:
         """Whether a resource is of this kind."""
         if resource["resourceType"] != self.resource_type:
             return False
-        return self.code is None or self.code in found(resource, "code.coding.code")
+        path, value = self.told_by
+        told = not path or value in found(resource, path)
+        return told and (self.code is None or self.code in found(resource, "code.coding.code"))
 
     def faults(self, resource: Json) -> list[str]:
         """What of a resource does not keep to this profile."""
@@ -122,8 +125,20 @@ PROFILES = (
             ("identifier", "type", "subject", "date", "author", "content.attachment.hash", "context.related"),
             (LOINC,)),
     Profile("review", "Task", "the request that the board looks at a result", _MARKED | {"intent": "proposal"},
-            ("identifier", "status", "code", "focus", "for", "authoredOn", "requester"), (identity.CODE_SYSTEM,)),
+            ("identifier", "status", "code", "focus", "for", "authoredOn", "requester"), (identity.CODE_SYSTEM,),
+            told_by=("intent", "proposal")),
+    Profile("request to retract", "Task",
+            "the urgent request that a person retracts what we may not, on a wrong patient's images",
+            _MARKED | {"intent": "order", "priority": "urgent"},
+            ("identifier", "status", "code.text", "for", "authoredOn", "requester", "description"),
+            told_by=("intent", "order")),
     Profile("provenance", "Provenance", "appended for each change: who made it from what",
             {"agent.type.coding.code": "author", "reason.coding.code": "AIAST"},
-            ("target", "recorded", "agent.who", "entity"), ()),
+            ("target", "recorded", "agent.who", "entity"), (), told_by=("reason.coding.code", "AIAST")),
+    Profile("retraction", "Provenance", "appended for each retraction: which person had what nullified, and when",
+            {"activity.coding.code": "NULLIFY", "reason.coding.code": "PATSFTY", "agent.type.coding.code": "author"},
+            ("target", "recorded", "agent.who", "reason.text"),
+            ("http://terminology.hl7.org/CodeSystem/v3-DataOperation",
+             "http://terminology.hl7.org/CodeSystem/v3-ActReason"),
+            told_by=("activity.coding.code", "NULLIFY")),
 )  # fmt: skip

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from connector.core.errors import Refused
 from connector.fhir.identity import full_url
 from connector.fhir.ladder import Way
-from connector.fhir.reconcile import Plan, State, Write, asks_to_retract, is_untouched, own_identifier, plan_day
+from connector.fhir.reconcile import Plan, State, Write, about, asks_to_retract, is_untouched, own_identifier, plan_day
 from connector.fhir.resource import Json, items, members, reference_of
 from connector.fhir.write_board import as_message
 from connector.fhir.write_for_way import taken
@@ -34,17 +35,28 @@ def sought(entries: Sequence[Json], way: Way) -> tuple[list[Resource], list[str]
     return taken(wanted, way), notes
 
 
-def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool]) -> Plan:
+def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool], *, must_be_there: bool = False) -> Plan:
     """
     Decide what to write so that nothing of ours stands; `updated` tells which types the EHR lets us replace.
 
     What is as we wrote it is marked as entered in error. What a clinician edited or activated is never overwritten: a
     Task (or message) asks a person to retract it. A plan that the retracted one had replaced is a draft again.
+
+    Raises Refused when something was surely written (`must_be_there`) and nothing of it is found: it may stand under
+    another patient, since the EHR merged two.
     """
     plan = Plan()
     wanted = {str(entry["fullUrl"]): dict(entry["resource"]) for entry in entries}
     types = {url: str(one["resourceType"]) for url, one in wanted.items()}
     request = next((url for url, one in wanted.items() if asks_to_retract(one)), None)
+    sought_after = [url for url in wanted if url != request and types[url] in MARKED_KINDS]
+    lost = sorted({types[url] for url in sought_after if url not in state.current})
+    if must_be_there and sought_after and not any(url in state.current for url in sought_after):
+        patient = next(filter(None, map(about, wanted.values())), "the patient")
+        raise Refused(
+            f"nothing of what was written of this study is found under {patient} in the EHR: if the EHR merged the "
+            "patient into another one, retract there by hand what stands on this study, under the patient that is left"
+        )
     kept: list[Json] = []
     for url, current in state.current.items():
         plan.places[url] = reference_of(current)
@@ -55,6 +67,8 @@ def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool]) 
             plan.writes.append(Write(url, tagged(marked(current), {}), current))
         else:
             kept.append(current)
+    if lost:
+        plan.notes.append(f"not found in the EHR, so not retracted there: {', '.join(lost)}")
     retracted = [one.current for one in plan.writes if one.current is not None]
     plan.writes += _revived(retracted, state)
     if kept:

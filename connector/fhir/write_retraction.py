@@ -6,14 +6,16 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from connector.fhir.identity import canonical_json, full_url
+from connector.fhir.identity import CODE_SYSTEM, canonical_json, full_url
 from connector.fhir.reconcile import RETRACTION, about
-from connector.fhir.resource import Json, members
+from connector.fhir.resource import Json, items, members
 from connector.fhir.write_resource import Resource, checked, narrative, new, reference_to
 from connector.ports import Document, Withdrawal
 
 ENTERED_IN_ERROR = "entered-in-error"
 KIND = RETRACTION
+# Tag of a retraction of what the EHR surely took; without it nothing may be there to take back.
+ARRIVED = "arrived"
 RETRACT = "Retract what stands on the images of a wrong patient"
 _SAYS = "Entered in error: the images that this stands on are not this patient's. Do not use it."
 # Of each type the element that says so, by its R4 value set; a BodyStructure has no status.
@@ -48,6 +50,11 @@ def marked(resource: Json) -> Resource:
             for one in details
         ]
     return changed
+
+
+def surely_arrived(bundle: Json) -> bool:
+    """Whether something that a retraction takes back was surely written into the EHR."""
+    return any(tag.get("code") == ARRIVED for tag in members(items(bundle, "meta"), "tag"))
 
 
 def is_marked(resource: Json) -> bool:
@@ -94,7 +101,10 @@ def _document(withdrawal: Withdrawal, entries: Sequence[Json]) -> Document:
         )
         request = {"method": "POST", "url": resource["resourceType"]}
         kept.append({"fullUrl": url, "resource": resource, "request": request})
-    content = canonical_json(checked({"resourceType": "Bundle", "type": "transaction", "entry": kept}))
+    bundle: Resource = {"resourceType": "Bundle", "type": "transaction", "entry": kept}
+    if any(one.kind == "fhir" and one.identity in withdrawal.arrived for one in withdrawal.documents):
+        bundle["meta"] = {"tag": [{"system": CODE_SYSTEM, "code": ARRIVED}]}
+    content = canonical_json(checked(bundle))
     return Document(KIND, "ehr", f"{KIND}:{study}:{sha256(content).hexdigest()[:32]}", content, study)
 
 

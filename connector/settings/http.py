@@ -18,6 +18,12 @@ class HttpSettings(BaseSettings):
         description="Base URL by which others reach our HTTP door (https://connector.hospital.example); the `aud` of"
         " CDS Hooks tokens begins with it. Empty: CONNECTOR_CONSOLE_URL.",
     )
+    trusted_proxies: str = Field(
+        default="127.0.0.1",
+        description="Addresses or networks of reverse proxies whose X-Forwarded-For is believed; comma-separated. Name"
+        " yours: without it all its callers share one address, and 30 wrong sign-ins of anybody close sign-in for all"
+        " of them for five minutes.",
+    )
     stow_token: SecretStr = Field(
         default=SecretStr(""),
         description="Bearer token of DICOMweb clients (STOW-RS, UPS-RS), or one for each: `NAME:TOKEN`, several with"

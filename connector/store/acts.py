@@ -77,7 +77,9 @@ class Acts:
         with self._ledger.transaction() as connection:
             if connection.dialect.name == "postgresql":
                 # SQLite's transactions wait for each other by themselves.
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"act:{act.ref}"))))
+                # First by the form, whose key may come with another study or step, then by what it is about.
+                for name in (f"form:{act.key}", f"act:{act.ref}"):
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(name))))
             before = connection.execute(
                 sa.select(t.event.c.case_ref, t.event.c.kind, t.event.c.ref).where(t.event.c.action_key == act.key)
             ).one_or_none()

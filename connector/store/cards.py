@@ -12,6 +12,7 @@ from connector.ports import CardAnswer, Document, ShelvedCard
 from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.inbox import insert_or_ignore
+from connector.store.looks import look_again
 from connector.store.trail import Trail
 
 
@@ -38,16 +39,16 @@ def shelve(
 def _cards() -> sa.Select[Any]:
     """Made once: to build the statement anew would be half of an answer."""
     newer = t.card.alias()
-    # What a person marked as a wrong patient's is shown to nobody.
-    rejected = sa.exists().where(
-        t.assessment.c.id == newer.c.assessment_id,
-        t.study.c.study_instance_uid == t.assessment.c.study_instance_uid,
-        t.study.c.state == "rejected",
-    )
+    # An older study that is assessed again, since something of it came late, hides no newer study.
+    of_day = sa.func.coalesce(t.study.c.study_date, "")
     newest = (
         sa.select(newer.c.assessment_id)
-        .where(newer.c.case_ref == t.card.c.case_ref, ~rejected.correlate(newer))
-        .order_by(newer.c.made_at.desc())
+        .join(t.assessment, t.assessment.c.id == newer.c.assessment_id)
+        .outerjoin(t.study, t.study.c.study_instance_uid == t.assessment.c.study_instance_uid)
+        # What a person marked as a wrong patient's is shown to nobody.
+        .where(newer.c.case_ref == t.card.c.case_ref, sa.func.coalesce(t.study.c.state, "") != "rejected")
+        .order_by(of_day.desc(), newer.c.made_at.desc())
+        .correlate(t.card)
         .limit(1)
         .scalar_subquery()
     )
@@ -74,7 +75,7 @@ class CardShelf:
         self._now = now
 
     def cards(self, record_reference: str, about: Collection[str]) -> Sequence[ShelvedCard]:
-        """The cards of the patient's newest assessment that are about these things, the plan first."""
+        """The cards about these things of the newest assessment of the patient's newest study, the plan first."""
         with self._reading.connect() as connection:
             rows = connection.execute(_CARDS, {"reference": record_reference, "about": sorted(about)}).all()
         return [ShelvedCard(row.case_ref, row.body) for row in rows]
@@ -146,6 +147,4 @@ class CardShelf:
                         detail=f"card at {hook}",
                     )  # fmt: skip
             if opened:
-                connection.execute(
-                    sa.update(t.patient).where(t.patient.c.record_reference.in_(opened)).values(polled_at=0.0)
-                )
+                look_again(connection, t.patient.c.record_reference.in_(opened))

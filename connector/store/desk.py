@@ -16,6 +16,7 @@ from connector.store.engine import for_reading
 from connector.store.holds import let_go
 from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import NEVER_ASSESSED, TIDIED, SqlLedger
+from connector.store.looks import look_again
 from connector.store.messages import MessageBook
 
 
@@ -235,7 +236,7 @@ class Desk:
     def look_now(self) -> None:
         """Have every followed patient's record looked at in the next round: somebody hinted at news."""
         with self._engine.begin() as connection:
-            connection.execute(sa.update(t.patient).values(polled_at=0.0))
+            look_again(connection)
 
     def looked(self, followed: Followed, *, seen_until: str | None, changed: bool) -> None:
         """Note a look at a record; when something changed the newest study is assessed again."""

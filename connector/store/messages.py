@@ -20,6 +20,7 @@ from connector.store.engine import for_reading
 from connector.store.holds import hold
 from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import NEVER_ASSESSED, TIDIED, SqlLedger
+from connector.store.looks import look_again
 
 _BETWEEN_FORGETTING_SECONDS = 3600.0
 
@@ -49,8 +50,9 @@ class MessageBook:
     def was_taken(self, heard: Heard) -> bool:
         """Whether just this message was taken before. Raises TryLater, as every call here does while it is away."""
         with self._writing() as connection:
-            row = connection.execute(sa.select(t.message).where(t.message.c.id == heard.id)).one_or_none()
-        return row is not None and (row.digest, row.state) == (heard.digest, "taken")
+            named = t.message.c.id.in_([heard.id, _beside(heard).id])
+            taken = sa.exists().where(named, t.message.c.digest == heard.digest, t.message.c.state == "taken")
+            return bool(connection.execute(sa.select(taken)).scalar_one())
 
     def take(
         self,
@@ -75,10 +77,14 @@ class MessageBook:
             kept = [one for one in results if one.case_ref in known] if known else results
             changed = {one.case_ref for one in kept if self._keep(connection, one)}
             self._forget(connection)
-            self._note(
-                connection, heard, "taken", context=json.dumps(orders) if orders else None,
-                case_ref=min(known or cases, default=None),
-            )  # fmt: skip
+            case_ref = min(known or cases, default=None)
+            before = self._of_that_name(connection, heard)
+            # Of the same kind about the same patient it is the mended message; any other still waits for a person.
+            if before is not None and before.state == "set_aside" and (before.kind, before.case_ref) != (
+                heard.kind, case_ref
+            ):  # fmt: skip
+                heard = _beside(heard)
+            self._note(connection, heard, "taken", context=json.dumps(orders) if orders else None, case_ref=case_ref)
             if merged:
                 why = f"the hospital merged this patient's number with another one ({heard.kind} of {heard.sender})"
                 hold(self._ledger, connection, known, why)
@@ -88,9 +94,7 @@ class MessageBook:
                 elif case_ref in changed:
                     self._ask(connection, study, case_ref)
                 elif not results:
-                    connection.execute(
-                        sa.update(t.patient).where(t.patient.c.case_ref == case_ref).values(polled_at=0.0)
-                    )
+                    look_again(connection, t.patient.c.case_ref == case_ref)
                 self._ledger.tell(
                     connection,
                     kind="patients_merged" if merged else "message",
@@ -101,14 +105,14 @@ class MessageBook:
 
     def set_aside(self, heard: Heard, *, reason: str, path: str, cases: Collection[str] = ()) -> None:
         """
-        Note a message that a person must look at; what was taken of an earlier one of its name stays.
+        Note a message that a person must look at; another one of its name, taken or set aside before it, stays.
 
         It goes with the one of the `cases` of which there are images, as far as its patient could be read.
         """
         with self._writing() as connection:
-            here = sa.select(t.message.c.state).where(t.message.c.id == heard.id)
-            if connection.execute(here).scalar_one_or_none() == "taken":
-                heard = replace(heard, id=sha256(f"{heard.id}{heard.digest}".encode()).hexdigest())
+            before = self._of_that_name(connection, heard)
+            if before is not None and (before.state == "taken" or before.digest != heard.digest):
+                heard = _beside(heard)
             case_ref = min(self._known(connection, cases) or cases, default=None)
             self._note(connection, heard, "set_aside", reason=reason, path=path, case_ref=case_ref)
             self._ledger.tell(connection, kind="message_set_aside", ref=heard.id, detail=reason, case_ref=case_ref)
@@ -190,6 +194,11 @@ class MessageBook:
         changed: bool = connection.execute(newer.values(**values)).rowcount == 1
         return changed
 
+    @staticmethod
+    def _of_that_name(connection: sa.Connection, heard: Heard) -> Any:
+        """What came first under this sender's control id."""
+        return connection.execute(sa.select(t.message).where(t.message.c.id == heard.id)).one_or_none()
+
     def _note(self, connection: sa.Connection, heard: Heard, state: str, **more: str | None) -> None:
         row = {
             "id": heard.id, "sender": heard.sender, "kind": heard.kind, "digest": heard.digest, "state": state,
@@ -202,6 +211,11 @@ class MessageBook:
         connection.execute(sa.update(t.message).where(here).values(row))
         if aside != row["path"]:
             _unlink(aside)  # it came again, and this time it was taken
+
+
+def _beside(heard: Heard) -> Heard:
+    """The same message under a name of its own: senders' counters start anew, so a control id names several."""
+    return replace(heard, id=sha256(f"{heard.id}{heard.digest}".encode()).hexdigest())
 
 
 def _unlink(path: str | None) -> None:

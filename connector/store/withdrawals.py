@@ -77,6 +77,7 @@ class Withdrawals:
             documents=[_document(row) for row in rows if row.path],
             tidied=[_document(row) for row in rows if not row.path],
             others=[_document(row) for row in others if Path(row.path).exists()],
+            arrived=frozenset(row.identity for row in rows if row.delivered_at is not None),
         )
 
     def save(

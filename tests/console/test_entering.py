@@ -54,6 +54,10 @@ def test_five_wrong_passwords_lock_an_account_also_for_the_right_one(desk: Desk)
     assert "The name or the password is wrong." in answer.text, "a stranger is not told that there is such an account"
     assert sign_in(client, "clara", PASSWORD).status_code == 401
     assert desk.browser("phil").get("/").status_code == 200, "others are not locked"
+    assert [row["detail"] for row in desk.events("sign_in_failed")][:2] == [
+        "the account is locked",
+        "wrong password, now locked",
+    ], "whoever reads the trail sees that somebody goes on trying"
     desk.site.accounts.set_password("clara", password_hash())
     assert sign_in(client, "clara", PASSWORD).status_code == 303
 

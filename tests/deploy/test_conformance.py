@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ from connector.fhir.ehr import EhrClient
 from connector.fhir.profiles import PROFILES, example
 from connector.fhir.read_ehr import EhrRecordSource
 from connector.fhir.receive import poll
+from connector.fhir.write_retraction import RetractionWriter
+from connector.fhir.write_transaction import tagged
+from connector.ports import Document, Withdrawal
 from connector.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +138,22 @@ def test_what_the_bundled_case_puts_into_the_ehr_keeps_to_its_profile(processed:
         seen.add(profile.name)
     assert seen >= {"software", "lesion", "lesion size", "response", "absorbed dose", "risks", "proposal", "report",
                     "review", "provenance"}  # fmt: skip
-    assert len({(one.resource_type, one.code) for one in PROFILES}) == len(PROFILES)
+    assert len({(one.resource_type, one.code, one.told_by) for one in PROFILES}) == len(PROFILES)
+
+
+def test_what_takes_a_wrong_patients_results_back_keeps_to_its_profile(processed: Path) -> None:
+    """The Task is an order and the Provenance one of a person: other kinds than those of a result."""
+    content = (processed / "ehr" / "bundle.json").read_bytes()
+    sent = Document("fhir", "ehr", "made", content, "2.25.1")
+    (document,) = RetractionWriter().withdraw(Withdrawal("2.25.1", datetime(2026, 4, 8, tzinfo=UTC), "olga", [sent]))
+    made = [entry["resource"] for entry in json.loads(document.content)["entry"]]
+    kinds = {}
+    for resource in made:
+        if resource["resourceType"] in ("Task", "Provenance") and "entered-in-error" not in resource.get("status", ""):
+            (profile,) = [one for one in PROFILES if one.is_of(tagged(resource, {}))]
+            assert profile.faults(tagged(resource, {})) == [], profile.name
+            kinds[resource["resourceType"]] = profile.name
+    assert kinds == {"Task": "request to retract", "Provenance": "retraction"}
 
 
 def test_a_resource_that_does_not_keep_to_its_profile_is_told() -> None:

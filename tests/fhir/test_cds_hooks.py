@@ -312,6 +312,26 @@ def test_a_card_of_a_wrong_patients_study_is_not_shown_and_the_one_before_it_is(
     assert shown["uuid"] == earlier["uuid"]
 
 
+def study_row(bench, assessed, day):
+    row = {
+        "study_instance_uid": assessed.study_instance_uid, "case_ref": bench.case_ref, "patient_key": "x",
+        "study_date": day, "state": "complete", "first_received_at": 1.0, "last_received_at": 1.0,
+    }  # fmt: skip
+    with bench.engine.begin() as connection:
+        connection.execute(sa.insert(t.study).values(row))
+
+
+def test_an_older_study_that_is_assessed_again_hides_no_newer_one(bench):
+    """A pathology report comes late: the older study is judged anew, today, and the chart shows the newer one."""
+    older, newer = cases.assessment(), cases.later()
+    study_row(bench, older, "20260110")
+    study_row(bench, newer, "20260401")
+    expected = bench.shelve(newer)["plan"]
+    bench.shelve(cases.assessment(input_digest="cd" * 32))
+    (shown,) = bench.view(asks()).json()["cards"]
+    assert shown["uuid"] == expected["uuid"]
+
+
 def test_a_case_that_is_forgotten_leaves_no_card_and_no_feedback(bench):
     card = bench.shelve()["plan"]
     bench.shelve(cases.later(), case_ref="another")

@@ -9,6 +9,7 @@ import pytest
 from ehr_in_memory import ALL, EhrInMemory
 from judge_fhir import findings
 
+from connector.core.errors import Refused
 from connector.fhir.deliver import EhrDestination
 from connector.fhir.identity import canonical_json
 from connector.fhir.reconcile import own_identifier
@@ -77,6 +78,31 @@ def test_what_never_arrived_is_not_made_to_be_taken_back():
     ehr = EhrInMemory(KINDS)
     EhrDestination(ehr).deliver(taken_back(FIRST))
     assert ehr.writes == 0
+
+
+def surely(*documents):
+    """The same, of documents that arrived for certain."""
+    arrived = frozenset(one.identity for one in documents)
+    (document,) = RetractionWriter().withdraw(Withdrawal(cases.STUDY, AT, "olga", documents, arrived=arrived))
+    return document
+
+
+def test_what_surely_arrived_and_is_found_nowhere_is_parked_for_a_person():
+    """After a merge in the EHR all of it may stand under another patient, where no search for this one finds it."""
+    ehr = EhrInMemory(KINDS)
+    with pytest.raises(Refused, match="merged the patient into another one"):
+        EhrDestination(ehr).deliver(surely(FIRST))
+    assert ehr.writes == 0
+
+
+def test_what_is_found_in_part_is_retracted_and_the_rest_is_told():
+    ehr = delivered(FIRST)
+    for one in ehr.of("RiskAssessment"):
+        del ehr.held[one["id"]]
+    for _ in range(2):  # replayed it says the same, and parks nothing: what is marked was found
+        note = EhrDestination(ehr).deliver(surely(FIRST)).note
+        assert "not found in the EHR, so not retracted there: RiskAssessment" in note
+        assert standing(ehr, cases.STUDY) == []
 
 
 @pytest.mark.parametrize("kind", ["CarePlan", "Observation", "RiskAssessment", "DocumentReference"])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -334,6 +335,17 @@ def test_a_refused_message_that_uses_a_control_id_again_leaves_what_was_taken_as
     assert door.code(good) == "AA"
     assert len(door.results()) == 1
     assert len(door.book.waiting()) == 1, "the person still sees the refused one"
+
+
+def test_two_refused_messages_with_one_control_id_both_wait_for_a_person(door):
+    """A counter that starts anew must not push out what nobody has looked at yet."""
+    one, other = oru(bilirubin("17,5"), control_id="5"), oru(bilirubin("19,5"), control_id="5")
+    assert [door.code(each) for each in (one, other, one, other)] == ["AE"] * 4
+    assert sorted(Path(each["path"]).read_bytes() for each in door.book.waiting()) == sorted([one, other])
+    good = oru(bilirubin("21"), pid=PID.replace("12345", "777"), control_id="5")
+    assert [door.code(each) for each in (good, good)] == ["AA", "AA"]
+    assert len(door.book.waiting()) == 2, "another patient's message of that name was taken, once; these two still wait"
+    assert len([row for row in door.rows(t.message) if row.state == "taken"]) == 1
 
 
 def test_strangers_leave_one_row_and_no_file(tmp_path):
