@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import get_args
 
 from connector.core import vocabulary as w
@@ -236,6 +237,13 @@ class Sums:
     outdated_child_pugh_score = Derived("liver_function_age_days", "child_pugh_score_age_days")
 
 
+# What `dose plan` calls the same thing.
+NAMES_IN_DOSE_PLAN: Mapping[str, str] = {
+    "device": "microsphere_type",
+    "tumour_to_normal_ratio": "tn_ratio",
+    "previous_lung_dose_gy": "prior_lung_dose_gy",
+    "perfused_mass_kg": "target_liver_mass_kg",
+}
 FACTS: Mapping[str, Fact] = {name: fact for name, fact in vars(Facts).items() if isinstance(fact, Fact)}
 
 
@@ -247,7 +255,9 @@ def read_fact(name: str, raw: object) -> FactValue:
     """
     fact = FACTS.get(name)
     if fact is None:
-        message = "unknown fact: remove it or correct its name (`connector rules --facts` prints the names)"
+        alike = NAMES_IN_DOSE_PLAN.get(name) or next(iter(get_close_matches(name, FACTS, n=1, cutoff=0.8)), None)
+        meant = f" (did you mean {alike}?)" if alike else ""
+        message = f"unknown fact{meant}: remove it or correct its name (`connector rules --facts` prints the names)"
         raise BadCase(f"facts.{name}", raw, message)
     return fact.read(raw)
 

@@ -78,6 +78,9 @@ def test_a_fact_is_read(name, raw, expected):
         ("liver_symptoms", [["itching"]], "is not allowed in the list"),
         ("patient_declined_modalities", ["chemotherapy"], "use surgery, RFA"),
         ("liver_lesions", 3, "unknown fact"),
+        ("liver_leson_count", 3, "did you mean liver_lesion_count?"),
+        ("device", "resin", "did you mean microsphere_type?"),
+        ("shoe_size", 42, "unknown fact: remove it"),
         ("cumulative_lung_dose_gy", 3, "unknown fact"),
     ],
 )

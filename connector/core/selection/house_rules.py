@@ -80,6 +80,14 @@ RULES: tuple[Rule, ...] = (
         ("surgery",),
         "Severe liver insufficiency excludes local treatments; on resection no source speaks, and the board decides.",
     ),
+    # BONE-OSTEOSYN names cement beside the screws; alone it is for lytic metastases (Cazzato 2018, techniques).
+    _house(
+        "HOUSE-CEMENT-NOT-LYTIC",
+        ~Facts.bone_lesion_lytic,
+        Verdict.RELATIVE,
+        ("cementoplasty",),
+        "Cement fills the defect of a lytic metastasis, and this one is not lytic.",
+    ),
     _measure(
         "HOUSE-STABLE",
         Facts.liver_disease_status.is_("stable"),
