@@ -89,6 +89,13 @@ RULES: tuple[Rule, ...] = (
         "Cement fills the defect of a lytic metastasis, and this one is not lytic.",
     ),
     _measure(
+        "HOUSE-LIFE-3",
+        Facts.life_expectancy_months < 3,
+        (*LOCOREGIONAL, "surgery"),
+        "The limit of 3 months to live is told for TARE alone: weigh whether another procedure still helps below it.",
+        Verdict.ADVISES,
+    ),
+    _measure(
         "HOUSE-STABLE",
         Facts.liver_disease_status.is_("stable"),
         LIVER_LOCOREGIONAL,
