@@ -12,7 +12,7 @@ from connector.contract.reading import CaseModel, Exact, parse, versions
 from connector.core.dosimetry import kinetics, systemic
 from connector.core.dosimetry.constants import constants_for
 from connector.core.dosimetry.photons import SOURCE as PHOTON_SOURCE
-from connector.core.dosimetry.ranges import PERCENT
+from connector.core.dosimetry.ranges import PERCENT, RANGES, check
 from connector.core.dosimetry.systemic import ActivityLimit
 from connector.core.errors import BadCase
 
@@ -44,18 +44,24 @@ class FitCase(TissueCase):
     weights: list[Exact] | None = None
 
 
-class BloodLimit(CaseModel):
+class IodineLimit(CaseModel):
+    """What every limit may hold: its nuclide, once more."""
+
+    nuclide: Literal["I-131"] = "I-131"
+
+
+class BloodLimit(IodineLimit):
     """2 Gy to the blood; without blood samples the height and sex give the blood's share of the body."""
 
     limit: Literal["blood"]
     residence_time_total_body_h: Annotated[Exact, Field(json_schema_extra=ZERO_OR_MORE)]
-    weight_kg: Annotated[Exact, Field(json_schema_extra=ABOVE_ZERO)]
+    weight_kg: Annotated[Exact, Field(json_schema_extra={**RANGES["weight_kg"].as_schema()})]
     residence_time_per_ml_h: Annotated[Exact | None, Field(json_schema_extra=ZERO_OR_MORE)] = None
-    height_m: Annotated[Exact | None, Field(json_schema_extra=ABOVE_ZERO)] = None
+    height_m: Annotated[Exact | None, Field(json_schema_extra={**RANGES["height_m"].as_schema()})] = None
     sex: Literal["male", "female"] | None = None
 
 
-class RetentionLimit(CaseModel):
+class RetentionLimit(IodineLimit):
     """120 mCi (80 mCi with diffuse lung metastases) retained at 48 h; the fraction includes physical decay."""
 
     limit: Literal["retention_48h"]
@@ -63,7 +69,7 @@ class RetentionLimit(CaseModel):
     diffuse_lung_metastases: bool | None = None
 
 
-class CumulativeLimit(CaseModel):
+class CumulativeLimit(IodineLimit):
     """600 mCi (22.2 GBq) over a lifetime."""
 
     limit: Literal["cumulative"]
@@ -105,7 +111,7 @@ def _single_limit(case: dict[str, Any]) -> BloodLimit | RetentionLimit | Cumulat
     model = _LIMITS.get(case["limit"]) if isinstance(case["limit"], str) else None
     if model is None:
         raise BadCase("limit", case["limit"], f"unknown: use one of {', '.join(_LIMITS)}")
-    return parse(model, {name: value for name, value in case.items() if name != "nuclide"})
+    return parse(model, case)
 
 
 def _above_zero(field: str, value: Decimal | None) -> None:
@@ -122,6 +128,14 @@ def _fraction(field: str, value: Decimal) -> None:
     _zero_or_more(field, value)
     if value > 1:
         raise BadCase(field, str(value), PERCENT)
+
+
+def _of_body(place: str, field: str, value: Decimal | None) -> None:
+    """Refuse a height or weight of no person, with the place of the limit before its name."""
+    try:
+        check(field, value)
+    except BadCase as fault:
+        raise BadCase(f"{place}{field}", fault.value, fault.message) from None
 
 
 def _retention(field: str, value: Decimal) -> None:
@@ -263,7 +277,9 @@ def _limit(limit: BloodLimit | RetentionLimit | CumulativeLimit, place: str) -> 
 
 def _blood(limit: BloodLimit, place: str) -> ActivityLimit:
     _above_zero(f"{place}residence_time_total_body_h", limit.residence_time_total_body_h)
-    _above_zero(f"{place}weight_kg", limit.weight_kg)
+    # Centimetres for metres would give a blood volume of hundreds of litres and a limit many times too high.
+    _of_body(place, "weight_kg", limit.weight_kg)
+    _of_body(place, "height_m", limit.height_m)
     _zero_or_more(f"{place}residence_time_per_ml_h", limit.residence_time_per_ml_h)
     per_ml = limit.residence_time_per_ml_h
     if per_ml is None:
@@ -273,7 +289,6 @@ def _blood(limit: BloodLimit, place: str) -> ActivityLimit:
                 None,
                 "is needed and missing: add it, or height_m and sex to take 14 % of the body's",
             )
-        _above_zero(f"{place}height_m", limit.height_m)
         volume = systemic.blood_volume_ml(sex=limit.sex, height_m=limit.height_m, weight_kg=limit.weight_kg)
         per_ml = systemic.residence_time_per_ml_from_body_h(
             residence_time_total_body_h=limit.residence_time_total_body_h, blood_volume=volume

@@ -16,11 +16,27 @@ from connector.core.errors import BadCase
 from connector.core.versions import RULESET
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise BadCase("(case)", name, "not a finite number: give a decimal, or leave the field out if it is not known")
+class _NotFinite(str):
+    """NaN or an infinity, until the field is known that holds it."""
+
+    __slots__ = ()
+
+    def refuse(self, field: str) -> NoReturn:
+        """Raise BadCase for the field."""
+        raise BadCase(
+            field, str(self), "not a finite number: give a decimal, or leave the field out if it is not known"
+        )
 
 
-def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_in(field: str, value: Any) -> None:
+    if isinstance(value, _NotFinite):
+        value.refuse(field)
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            _refuse_in(f"{field}.{number}", item)
+
+
+def _checked_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         seen: set[str] = set()
@@ -28,12 +44,14 @@ def _refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             if name in seen:
                 raise BadCase(name, value, "is given twice in the same object: keep the right one")
             seen.add(name)
+    for name, value in pairs:
+        _refuse_in(name, value)
     return fields
 
 
 # Two values of one name would silently leave the last: every object is checked while it is read.
 _READ = partial(jiter.from_json, float_mode="decimal", catch_duplicate_keys=True, allow_inf_nan=False)
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_refuse_doubles)
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_NotFinite, object_pairs_hook=_checked_fields)
 
 
 def load(text: str | bytes) -> Any:
@@ -47,11 +65,13 @@ def load(text: str | bytes) -> Any:
 def _load_slowly(text: str | bytes) -> Any:
     """Read what the fast parser refuses: a byte order mark, a lone surrogate; or tell what is wrong with it."""
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        case = _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except RecursionError as fault:
         raise BadCase("(case)", "", "nested too deeply: a case is at most a few levels deep") from fault
     except ValueError as fault:  # not JSON, not UTF-8, or a whole number of thousands of digits
         raise BadCase("(case)", "", f"not valid JSON ({fault}): check the file") from fault
+    _refuse_in("(case)", case)
+    return case
 
 
 _PLAIN_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)

@@ -231,7 +231,8 @@ def test_the_smallest_of_several_limits_controls():
     assert answer["controlling_constraint"] == "cumulative"
     assert [each["name"] for each in answer["constraints"]] == ["blood", "retention_48h", "cumulative"]
     assert answer["maximum_activity_gbq"] == 6.29
-    assert run({"nuclide": "I-131", "limits": [BLOOD, KEPT]})["controlling_constraint"] == "retention_48h"
+    each_named = [{**limit, "nuclide": "I-131"} for limit in (BLOOD, KEPT)]
+    assert run({"nuclide": "I-131", "limits": each_named})["controlling_constraint"] == "retention_48h"
 
 
 def test_blood_dose_needs_confirmation_and_says_so():
@@ -261,8 +262,16 @@ def test_without_blood_samples_the_body_stands_for_the_blood(sex, height_m, weig
         ({"nuclide": "I-131", "limit": "marrow"}, "limit", "use one of"),
         ({"nuclide": "I-131", "limit": ["blood"]}, "limit", "use one of"),
         ({"nuclide": "I-131", "limits": []}, "limits", ""),
-        ({"nuclide": "I-131", **BLOOD, "weight_kg": 0}, "weight_kg", "above 0"),
-        ({"nuclide": "I-131", "limits": [KEPT, {**BLOOD, "weight_kg": 0}]}, "limits.1.weight_kg", "above 0"),
+        ({"nuclide": "I-131", **BLOOD, "weight_kg": 0}, "weight_kg", "kilograms"),
+        ({"nuclide": "I-131", "limits": [KEPT, {**BLOOD, "weight_kg": 0}]}, "limits.1.weight_kg", "kilograms"),
+        ({"nuclide": "I-131", **BLOOD, "weight_kg": "300.1"}, "weight_kg", "kilograms"),
+        ({"nuclide": "I-131", **BLOOD, "height_m": "2.51"}, "height_m", "metres"),
+        (
+            {"nuclide": "I-131", **BLOOD, "residence_time_per_ml_h": None, "height_m": 165, "sex": "female"},
+            "height_m",
+            "metres, not centimetres",
+        ),
+        ({"nuclide": "I-131", "limits": [{**KEPT, "nuclide": "Lu-177"}]}, "limits.0.retention_48h.nuclide", "I-131"),
         ({"nuclide": "I-131", **BLOOD, "residence_time_per_ml_h": None}, "residence_time_per_ml_h", "height_m and sex"),
         (
             {"nuclide": "I-131", **BLOOD, "residence_time_per_ml_h": None, "height_m": "0.9", "sex": "female"},

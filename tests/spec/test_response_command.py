@@ -184,7 +184,7 @@ def test_the_sentence_says_what_to_write(form, path, value, sentence):
     [
         ("{", "(case) ="),
         ("[]", "(case) = []: a case is one JSON object"),
-        ('{"criteria": NaN}', '(case) = "NaN": not a finite number'),
+        ('{"criteria": NaN}', 'criteria = "NaN": not a finite number'),
         ('{"criteria": 1, "criteria": 2}', "criteria = 2: is given twice"),
         ("[" * 100_000, "(case) ="),
         ('{"a": ' + "1" * 5000 + "}", "(case) ="),

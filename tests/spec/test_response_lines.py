@@ -62,8 +62,9 @@ def test_values_come_as_written(text, expected, why):
     ("text", "field", "why"),
     [
         ('{"a": 1, "b": {"c": 2, "c": 3}}', "c", "two values of one name, at any depth"),
-        ('{"a": NaN}', "(case)", "not a number"),
-        ("[-Infinity]", "(case)", "not finite"),
+        ('{"a": NaN}', "a", "not a number, told by its field"),
+        ('{"a": [{"b": 1}, {"b": [2, Infinity]}]}', "b.1", "not finite, within a list"),
+        ("-Infinity", "(case)", "not finite, and in no field"),
         ("[1] 2", "(case)", "more than one value"),
         (b'"\xff"', "(case)", "not UTF-8"),
         ("[" * 100_000, "(case)", "nested without end"),

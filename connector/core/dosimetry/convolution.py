@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import scipy
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from connector.core.dosimetry.dvh import Slices
@@ -14,9 +15,11 @@ from connector.core.dosimetry.kernel import Spacing, reach_voxels, voxel_kernel
 
 # Blocks are independent, so the number of workers changes the time and never a bit of the result.
 WORKERS = 2
-# One block of planes stays in a core's own cache through all of its passes.
+# What a transform and a sum work on stays in a core's own cache; a plane of the kernel is read once for some pairs.
 BLOCK_BYTES = 2**18
-# Round-off of a transform, in units of the largest value: below it a voxel is cold.
+ROWS_BYTES = 2**16
+PAIRS_SUMMED = 4
+# Round-off of a transform, in units of the largest value in both of its planes: below it a voxel is cold.
 ROUND_OFF = 0.5
 Real = NDArray[np.float32] | NDArray[np.float64]
 Complex = NDArray[np.complexfloating]
@@ -82,6 +85,8 @@ def _blurred(dose: Real, answered: Slices, spacing_mm: Spacing, density_kg_l: fl
 
 def _sources(dose: Real, within: Slices) -> Slices | None:
     """Smallest box around all dose within a box; None when there is none."""
+    if all(dose[within].take(end, axis).any() for axis in range(3) for end in (0, -1)):
+        return within
     highest = dose[within].max(axis=0)
     planes = np.flatnonzero([plane.any() for plane in dose[within]])
     if not planes.size:
@@ -110,30 +115,30 @@ def _transform(
     of, to = [sources[axis] for axis in order], [lit[axis] for axis in order]
     rows, columns = (max(to[k].stop - of[k].start, of[k].stop - to[k].start) + reach[k] for k in (1, 2))
     origin = [min(one.start, other.start) for one, other in zip(of, to, strict=True)]
-    shape = scipy.fft.next_fast_len(rows), scipy.fft.next_fast_len(columns, real=True)
+    shape = scipy.fft.next_fast_len(rows), scipy.fft.next_fast_len(columns)
     blur = _Blur(
         source=dose[sources].transpose(order),
         result=result.transpose(order),
         first=to[0].start - of[0].start,
         filled=_moved(of, origin)[1:],
         wanted=_moved(to, origin)[1:],
-        shape=shape,
         kernel=_kernel_planes(spacing_mm, density_kg_l, order, shape, dose.dtype.char),
     )
-    count = len(blur.result)
     with ThreadPoolExecutor(WORKERS) as pool:
-        parts = _blocks(count, -(-count // WORKERS))
-        floor = ROUND_OFF * float(np.finfo(dose.dtype).eps) * max(pool.map(blur.write, parts))
-        list(pool.map(lambda part: _cool(blur.result[part], floor), parts))
+        list(pool.map(blur.write, _blocks(blur.pairs, -(-blur.pairs // WORKERS))))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Blur:
     """
-    One convolution of planes [plane, row, column].
+    One convolution of planes [plane, row, column], two at a time: one as the real, one as the imaginary part.
+
+    The kernel's transform is real, so both parts stay apart, and one complex transform does for two planes what two
+    transforms of real planes do, with less padding and copying. Plane p of the first half of the result goes with
+    plane p of its second half: the neighbours of both are pairs as well.
 
     `first` is the plane of the source, perhaps outside it, that lies at plane 0 of the result; `filled` and `wanted`
-    are the rows and columns of source and result in a transform of `shape`; `kernel` is as `_kernel_planes` gives it.
+    are the rows and columns of source and result in a transform; `kernel` is as `_kernel_planes` gives it.
     """
 
     source: Real
@@ -141,71 +146,77 @@ class _Blur:
     first: int
     filled: tuple[slice, ...]
     wanted: tuple[slice, ...]
-    shape: tuple[int, int]
     kernel: Real
 
-    def write(self, planes: slice) -> float:
-        """Write these planes of the result and return the largest dose among them."""
-        half = len(self.kernel) - 1
-        plane_bytes = self.kernel[0].nbytes
-        step = min(planes.stop - planes.start, max(2 * half, BLOCK_BYTES // plane_bytes, 1))
-        spectra = np.empty((2 * half + step, self.shape[0], self.shape[1] // 2 + 1), self._kind)
-        peak = 0.0
-        self._read(spectra[: 2 * half], self.first + planes.start - half)
-        for start in range(planes.start, planes.stop, step):
-            count = min(step, planes.stop - start)
-            self._read(spectra[2 * half : 2 * half + count], self.first + start + half)
-            for block in _blocks(count, BLOCK_BYTES // plane_bytes):
-                summed = self._summed(spectra[block.start : block.stop + 2 * half])
-                lines = scipy.fft.ifft(summed, axis=1, overwrite_x=True)[:, self.wanted[0]]
-                doses = scipy.fft.irfft(lines, n=self.shape[1], axis=2)[:, :, self.wanted[1]]
-                self.result[start + block.start : start + block.stop] = doses
-                peak = max(peak, float(doses.max()))
-            # The last planes are the first neighbours of what comes next.
-            spectra[: 2 * half] = spectra[count : count + 2 * half]
-        return peak
-
     @property
-    def _kind(self) -> np.dtype[np.complexfloating]:
-        return np.result_type(self.source.dtype, np.complex64)
+    def pairs(self) -> int:
+        """Number of pairs of planes that make up the result; of an odd number the last has no second."""
+        return -(-len(self.result) // 2)
+
+    def write(self, pairs: slice) -> None:
+        """Write these pairs of planes of the result."""
+        around = len(self.kernel) - 1
+        step = min(pairs.stop - pairs.start, max(around, PAIRS_SUMMED))
+        kind = np.result_type(self.source.dtype, np.complex64)
+        spectra = np.empty((around + step, self.kernel.shape[1], self.kernel.shape[2] // 2), kind)
+        summed = np.empty((min(step, PAIRS_SUMMED), *spectra.shape[1:]), kind)
+        self._read(spectra[:around], pairs.start - around // 2)
+        for start in range(pairs.start, pairs.stop, step):
+            count = min(step, pairs.stop - start)
+            self._read(spectra[around : around + count], start + around // 2)
+            for block in _blocks(count, len(summed)):
+                made = summed[: block.stop - block.start]
+                self._sum(spectra[block.start : block.stop + around], made)
+                for number, pair in enumerate(made, start + block.start):
+                    self._put(pair, number)
+            # The last planes are the first neighbours of what comes next.
+            spectra[:around] = spectra[count : count + around]
 
     def _read(self, spectra: Complex, first: int) -> None:
-        """Transform the planes from `first` on; planes outside the source are empty."""
-        start, stop = (min(max(edge - first, 0), len(spectra)) for edge in (0, len(self.source)))
-        filled = slice(start, stop)
-        spectra[: filled.start] = 0
-        spectra[filled.stop :] = 0
-        for block in _blocks(filled.stop - filled.start, BLOCK_BYTES // self.kernel[0].nbytes):
-            into = spectra[filled][block]
-            planes = self.source[first + filled.start :][block]
-            padded = np.zeros((*planes.shape[:2], self.shape[1]), dtype=self.source.dtype)
-            padded[:, :, self.filled[1]] = planes
-            into[:, : self.filled[0].start] = 0
-            into[:, self.filled[0].stop :] = 0
-            into[:, self.filled[0]] = scipy.fft.rfft(padded, axis=2)
-            _keep(into, scipy.fft.fft(into, axis=1, overwrite_x=True))
+        """Transform the pairs of source planes that lie at the pairs of result planes from `first` on."""
+        rows, columns = self.filled
+        for block in _blocks(len(spectra), BLOCK_BYTES // self.kernel[0].nbytes):
+            into = spectra[block]
+            into[:, :, : columns.start] = 0
+            into[:, :, columns.stop :] = 0
+            lines = into[:, rows, columns]
+            begin = self.first + first + block.start
+            given = [_within(self.source, begin, lines.real), _within(self.source, begin + self.pairs, lines.imag)]
+            into[:, : rows.start] = 0
+            into[:, rows.stop :] = 0
+            if any(given):
+                _keep(into[:, rows], scipy.fft.fft(into[:, rows], axis=2, overwrite_x=True))
+                _keep(into, scipy.fft.fft(into, axis=1, overwrite_x=True))
 
-    def _summed(self, spectra: Complex) -> Complex:
-        """Sum every plane's neighbours, each times its plane of the kernel; equally far ones share it."""
-        half = len(self.kernel) - 1
-        count = len(spectra) - 2 * half
-        summed = np.empty((count, *spectra.shape[1:]), spectra.dtype)
-        into, given = summed.view(self.source.dtype), spectra.view(self.source.dtype)
-        for rows in _blocks(self.shape[0], BLOCK_BYTES // (count * self.kernel[0, 0].nbytes)):
-            total, near = into[:, rows], given[:, rows]
-            np.multiply(near[half : half + count], self.kernel[0, rows], out=total)
-            pair = np.empty_like(total)
-            for apart in range(1, half + 1):
-                np.add(near[half - apart :][:count], near[half + apart :][:count], out=pair)
-                np.multiply(pair, self.kernel[apart, rows], out=pair)
-                np.add(total, pair, out=total)
-        return summed
+    def _sum(self, spectra: Complex, summed: Complex) -> None:
+        """Sum every plane's neighbours, each times its plane of the kernel."""
+        given, into = spectra.view(self.source.dtype), summed.view(self.source.dtype)
+        neighbours = sliding_window_view(given, len(summed), axis=0)
+        for rows in _blocks(given.shape[1], ROWS_BYTES // self.kernel[0, 0].nbytes):
+            np.einsum("krcp,krc->prc", neighbours[:, rows], self.kernel[:, rows], out=into[:, rows])
+
+    def _put(self, summed: Complex, pair: int) -> None:
+        """Transform a pair of planes back and put them into the result, without what is no more than round-off."""
+        lines = scipy.fft.ifft(summed, axis=0, overwrite_x=True)[self.wanted[0]]
+        doses = scipy.fft.ifft(lines, axis=1, overwrite_x=True)[:, self.wanted[1]]
+        planes = [(self.result[pair], doses.real)]
+        if pair + self.pairs < len(self.result):
+            planes.append((self.result[pair + self.pairs], doses.imag))
+        for into, made in planes:
+            into[...] = made
+        floor = ROUND_OFF * np.finfo(self.result.dtype).eps * max(float(into.max()) for into, _ in planes)
+        for into, _ in planes:
+            if into.min() < floor:  # mostly all is warm, and to ask costs less than to write
+                into[into < floor] = 0
 
 
-def _cool(planes: Real, floor: float) -> None:
-    """Set to 0 what is no more than the round-off of a transform."""
-    for plane in planes:
-        plane[plane < floor] = 0
+def _within(source: Real, first: int, into: Real) -> bool:
+    """Copy the planes of the source from `first` on; those outside it are empty. Tell whether there was one inside."""
+    start, stop = (min(max(edge - first, 0), len(into)) for edge in (0, len(source)))
+    into[:start] = 0
+    into[stop:] = 0
+    into[start:stop] = source[first + start : first + stop]
+    return start < stop
 
 
 def _moved(box: Sequence[slice], origin: Sequence[int]) -> tuple[slice, ...]:
@@ -223,27 +234,27 @@ def _blocks(count: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _kernel_planes(
     spacing_mm: Spacing, density_kg_l: float, order: tuple[int, int, int], shape: tuple[int, int], kind: str
 ) -> Real:
     """
-    Transforms of the kernel's planes from the middle one outwards, in the order of axes given, every number twice.
+    Transforms of the kernel's planes in the order of axes given, every number twice.
 
-    The kernel is even along each axis: a plane stands for both at its distance, and its transform is real; twice, for
-    the real and the imaginary part that it multiplies. Summed in double precision, cosine by cosine, because the kernel
-    is small and the transform is not. Offsets wrap, so a grid narrower than the kernel folds it upon itself; what folds
-    falls into the part that is cut away.
+    The kernel is even along each axis: the transform of each plane is real; twice, for the real and the imaginary part
+    that it multiplies. Summed in double precision, cosine by cosine, because the kernel is small and the transform is
+    not. Offsets wrap, so a grid narrower than the kernel folds it upon itself; what folds falls into the part that is
+    cut away.
     """
     whole = voxel_kernel(spacing_mm, density_kg_l)
     reach = reach_voxels(spacing_mm, density_kg_l)
     reached = [slice(side // 2 - far, side // 2 + far + 1) for side, far in zip(whole.shape, reach, strict=True)]
     kernel = whole[tuple(reached)].transpose(order)
     waves = []
-    for side, full, kept in zip(kernel.shape[1:], shape, (shape[0], shape[1] // 2 + 1), strict=True):
+    for side, full in zip(kernel.shape[1:], shape, strict=True):
         offsets = np.arange(-(side // 2), side // 2 + 1)
-        waves.append(np.cos(2 * np.pi * (np.arange(kept)[:, None] * offsets % full) / full))
-    planes = waves[0] @ kernel[len(kernel) // 2 :] @ waves[1].T
+        waves.append(np.cos(2 * np.pi * (np.arange(full)[:, None] * offsets % full) / full))
+    planes = waves[0] @ kernel @ waves[1].T
     spectrum: Real = np.repeat(planes.astype(kind), 2, axis=2)
     spectrum.setflags(write=False)
     return spectrum
