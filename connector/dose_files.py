@@ -20,11 +20,14 @@ from connector.core.dosimetry.map_findings import Situation
 from connector.core.dosimetry.planar import planar_shunt
 from connector.core.dosimetry.voxel_map import SURROGATES, local_deposition
 from connector.core.dosimetry.work_up import work_up
-from connector.core.errors import BadCase
+from connector.core.errors import BadCase, ImpossibleInput
+from connector.core.matching import same_patient
 from connector.core.versions import RULESET
-from connector.dicom.headers import read_headers, studied_on
+from connector.dicom.headers import identity, read_headers, studied_on
+from connector.dicom.read_activity import ACTIVITY_CLASSES
 from connector.dicom.read_dose_inputs import DoseInputs, read_dose_inputs
 from connector.dicom.read_planar import read_planar
+from connector.dicom.read_work_up import planar_work_up
 from connector.dicom.write_rtdose import DoseMapWriter
 from connector.dicom.write_sr import ReportWriter
 from connector.ports import WriteRequest
@@ -103,16 +106,39 @@ def measure_work_up(
     ct: Path | None,
     asked: Mapping[str, str | Decimal | None],
 ) -> dict[str, Any]:
-    """Measure a work-up scan and give what `connector dose from-images` prints. Raises ImpossibleInput and BadCase."""
+    """
+    Measure a work-up and give what `connector dose from-images` prints.
+
+    Planar views of aggregated albumin in the folder, with the segmentation that is drawn on them among the regions,
+    give a shunt of their own, beside that of a tomogram or alone. Raises ImpossibleInput and BadCase.
+    """
     _check_places(activity, regions, ct)
-    inputs = read_dose_inputs(activity, regions, ct_dir=ct)
+    files = [path for path in sorted(activity.rglob("*")) if path.is_file()]
+    headers, _ = read_headers([*files, *regions])
+    planar = planar_work_up(headers, studied_on(headers) or _NO_DATE)
+    flat = {header.path for header in headers if header.sop_instance_uid in planar.instances}
+    told = [*planar.warnings, *(each.reason for each in planar.skipped)]
+    shunt = None if planar.lung_shunt is None else planar.lung_shunt.value
+    if flat and not any(header.path in files and header.sop_class_uid in ACTIVITY_CLASSES for header in headers
+                        if header.path not in flat):  # fmt: skip
+        if shunt is None:
+            raise ImpossibleInput("; ".join(told))
+        return dose_from_images.planar_only(shunt, origins=sorted(planar.instances), asked=asked, warnings=told)
+    if flat and not same_patient([identity(header.dataset) for header in headers]):
+        raise ImpossibleInput("the planar views and the tomogram are not of one patient: check the files")
+    inputs = read_dose_inputs(activity, regions, ct_dir=ct, leave_out=flat)
     return dose_from_images.answer(
         work_up(inputs.activity, inputs.regions, perfused=perfused),
         nuclide=inputs.activity.nuclide,
-        origins=[*inputs.activity.sop_instance_uids, *(region.origin for region in inputs.regions)],
+        origins=[
+            *inputs.activity.sop_instance_uids,
+            *(region.origin for region in inputs.regions),
+            *(planar.instances if shunt is not None else ()),
+        ],
         asked=asked,
+        planar_shunt=shunt,
         lung_mass_kg=inputs.anatomy.lung_mass_kg if inputs.anatomy else None,
-        warnings=[*inputs.warnings, *inputs.activity.warnings],
+        warnings=[*told, *inputs.warnings, *inputs.activity.warnings],
     )
 
 

@@ -143,7 +143,9 @@ def from_images(
     """
     Lung shunt, tumour-to-normal ratio, volumes and masses of a work-up scan, as a case for `dose plan`.
 
-    The shunt is tomographic: counts in the masks, a voxel in both being liver. The ratio is of concentrations.
+    The shunt of a tomogram is by counts in the masks, a voxel in both being liver. Planar views of aggregated albumin
+    in the same folder, with the segmentation drawn on them as one more --regions, give theirs by geometric means less
+    background; of two shunts the larger goes into the case. The ratio is of concentrations.
 
     Example: connector dose from-images --activity spect/ --regions organs.dcm --device resin
     --prescribed-dose-gy 120 --prescribed-to tumour

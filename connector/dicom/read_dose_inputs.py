@@ -1,6 +1,6 @@
 """What a dose map starts from: one activity series, and the regions to report, all on one grid and of one patient."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -37,16 +37,18 @@ def read_dose_inputs(
     administered_at: datetime | None = None,
     *,
     ct_dir: Path | None = None,
+    leave_out: Collection[Path] = (),
 ) -> DoseInputs:
     """
     Read the one PET or NM series under a folder, and segmentations or structure sets of the same patient.
 
     With `ct_dir` the CT around the regions is read too, and the lungs are weighed on it. Regions on other grids are
-    carried to the activity's grid (nearest voxel); what that loses is told in the warnings.
+    carried to the activity's grid (nearest voxel); what that loses is told in the warnings. Files to `leave_out` are of
+    another reader.
     Raises ImpossibleInput for no or several series, two patients, regions in another frame of reference, or a region
     file that cannot be used.
     """
-    paths = [path for path in sorted(activity_dir.rglob("*")) if path.is_file()]
+    paths = [path for path in sorted(activity_dir.rglob("*")) if path.is_file() and path not in leave_out]
     if not paths:
         raise ImpossibleInput("the activity folder holds no files: give the folder of one PET or NM series")
     headers, skipped = read_headers(paths)
@@ -54,7 +56,7 @@ def read_dose_inputs(
     series = {header.series_instance_uid for header in images}
     if len(series) != 1:
         raise ImpossibleInput(f"the activity folder holds {len(series)} PET or NM series: give exactly one")
-    region_headers = [_region_header(path) for path in region_paths]
+    region_headers = [_region_header(path) for path in region_paths if path not in leave_out]
     identities = [identity(header.dataset) for header in (*images, *region_headers)]
     if not same_patient(identities):
         raise ImpossibleInput("the activity and the regions are not of one patient: check the files")

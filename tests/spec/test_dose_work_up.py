@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import image_case
 import numpy as np
+import planar_case
 import pytest
 from click.testing import CliRunner
 from dosimetry_phantoms import activity_of, region
@@ -260,6 +261,66 @@ def test_the_case_is_ready_for_a_plan(study):
 
 def test_what_the_case_still_needs(study):
     assert json.loads(run(study).stdout)["needs"] == ["device", "prescribed_dose_gy", "prescribed_to"]
+
+
+def planar_views(study, *, frames=(), **changes):
+    """Planar views in the folder of the tomogram, with the organs drawn on them; their shunt is known by hand."""
+    planar_case.planar(study / "pet", **changes)
+    drawn = frames or [(1, 1, planar_case.LUNG), (2, 1, planar_case.LIVER), (3, 1, planar_case.BACKGROUND)]
+    return planar_case.drawn_on_planar(study, drawn)
+
+
+# Geometric means of net counts by pixel, on regions of equal size: lung 120 and 100, liver 900 and 700.
+PLANAR_SHUNT = (120 * 100) ** 0.5 / ((120 * 100) ** 0.5 + (900 * 700) ** 0.5)
+
+
+def test_planar_views_beside_the_tomogram_and_the_larger_shunt_goes_into_the_case(study):
+    alone = json.loads(run(study).stdout)
+    assert (alone["lung_shunt_method"], alone["lung_shunt_fraction_planar"]) == ("tomographic", None)
+    assert alone["lung_shunt_fraction"] == alone["lung_shunt_fraction_tomographic"] < PLANAR_SHUNT
+    both = json.loads(run(study, "--regions", planar_views(study)).stdout)
+    FromImages.model_validate(both)
+    assert both["lung_shunt_fraction"] == both["lung_shunt_fraction_planar"] == pytest.approx(PLANAR_SHUNT, abs=1e-6)
+    assert both["lung_shunt_fraction_tomographic"] == alone["lung_shunt_fraction"]
+    assert both["case"]["lung_shunt_fraction"] == str(both["lung_shunt_fraction"])
+    assert both["lung_shunt_method"] == "planar"
+    assert any("planar views is taken, the stricter" in text for text in both["warnings"])
+    assert both["tumour_to_normal_ratio"] == alone["tumour_to_normal_ratio"]
+
+
+def test_planar_views_alone_give_the_shunt_and_say_what_is_missing(study):
+    drawn = planar_views(study)
+    for image in (study / "pet").iterdir():
+        if image.name != "planar.dcm":
+            image.unlink()
+    arguments = ["from-images", "--activity", study / "pet", "--regions", drawn, "--device", "resin"]
+    answer = json.loads(CliRunner().invoke(dose, [str(each) for each in arguments]).stdout)
+    FromImages.model_validate(answer)
+    assert answer["lung_shunt_fraction"] == pytest.approx(PLANAR_SHUNT, abs=1e-6)
+    assert answer["case"] == {
+        "method": "partition", "device": "resin", "lung_shunt_fraction": str(answer["lung_shunt_fraction"]),
+    }  # fmt: skip
+    assert answer["liver_volume_ml"] is None
+    assert {"tumour_mass_kg", "normal_liver_mass_kg", "tumour_to_normal_ratio"} <= set(answer["needs"])
+
+
+def test_views_that_give_no_shunt_are_told_beside_a_tomogram_and_refused_alone(study):
+    drawn = planar_views(study, codes=("255549009", ""))
+    beside = json.loads(run(study, "--regions", drawn).stdout)
+    assert beside["lung_shunt_method"] == "tomographic"
+    assert any("the planar views give no shunt" in text for text in beside["warnings"])
+    for image in (study / "pet").iterdir():
+        if image.name != "planar.dcm":
+            image.unlink()
+    alone = run(study, "--regions", drawn)
+    assert alone.exit_code == 2
+    assert "no frame is coded as the posterior view" in alone.stderr.splitlines()[-1]
+
+
+def test_planar_views_of_another_patient_are_refused(study):
+    drawn = planar_views(study, PatientID="P2")
+    given = run(study, "--regions", drawn)
+    assert given.exit_code == 2
 
 
 @pytest.mark.parametrize(

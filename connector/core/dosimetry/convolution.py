@@ -16,7 +16,7 @@ from connector.core.dosimetry.kernel import Spacing, reach_voxels, voxel_kernel
 # Blocks are independent, so the number of workers changes the time and never a bit of the result.
 WORKERS = 2
 # What a transform and a sum work on stays in a core's own cache; a plane of the kernel is read once for some pairs.
-BLOCK_BYTES = 2**18
+BLOCK_BYTES = 2**19
 ROWS_BYTES = 2**16
 PAIRS_SUMMED = 4
 # Round-off of a transform, in units of the largest value in both of its planes: below it a voxel is cold.

@@ -23,6 +23,7 @@ SOURCE = Citation(
     "EANM standard operating procedure for microspheres (Levillain 2021)", "tomographic shunt, mean ratio"
 )
 TOMOGRAPHIC: Literal["tomographic"] = "tomographic"
+PLANAR: Literal["planar"] = "planar"
 # Finer than counts can be told, and coarse enough that the last bit of a sum changes no digest.
 RATIO_QUANTUM = Decimal("0.000001")
 _SHUNT = "lung_shunt_fraction"
@@ -204,22 +205,37 @@ def work_up_facts(
     return _with_planar(WorkUpFacts(facts, told), planar_shunt)
 
 
+@dataclass(frozen=True, slots=True)
+class Shunt:
+    """The lung shunt that holds, how it was measured, and what is told when it was measured in two ways."""
+
+    fraction: Decimal
+    method: Literal["tomographic", "planar"]
+    warnings: tuple[str, ...]
+
+
+def stricter_shunt(*, tomographic: Decimal | None, planar: Decimal) -> Shunt:
+    """Choose between the shunt of a tomogram and that of planar views: the larger is the stricter on the lungs."""
+    views = f"{planar.normalize():f} from planar views"
+    if tomographic is None:
+        return Shunt(planar, PLANAR, (f"the lung shunt {views.replace(' from', ' is from')}",))
+    from_views = planar > tomographic
+    told = (
+        f"lung shunt {views} and {tomographic.normalize():f} from SPECT: "
+        f"that of {'planar views' if from_views else 'SPECT'} is taken, the stricter on the lungs"
+    )
+    return Shunt(planar, PLANAR, (told,)) if from_views else Shunt(tomographic, TOMOGRAPHIC, (told,))
+
+
 def _with_planar(tomographic: WorkUpFacts, planar: Observed[Decimal] | None) -> WorkUpFacts:
     """Join the shunt of planar views; the larger of two is the stricter on the lungs, and both are named."""
     if planar is None:
         return tomographic
     from_planar: Observed[FactValue] = Observed(planar.value, planar.origin, planar.observed_on)
     other = tomographic.facts.get(_SHUNT)
-    if other is None:
-        told = f"the lung shunt {planar.value.normalize():f} is from planar views"
-        return WorkUpFacts({**tomographic.facts, _SHUNT: from_planar}, (*tomographic.warnings, told))
-    spect = Decimal(str(other.value))
-    larger, name = (from_planar, "planar views") if planar.value > spect else (other, "SPECT")
-    told = (
-        f"lung shunt {planar.value.normalize():f} from planar views and {spect.normalize():f} from SPECT: "
-        f"that of {name} is taken, the stricter on the lungs"
-    )
-    return WorkUpFacts({**tomographic.facts, _SHUNT: larger}, (*tomographic.warnings, told))
+    chosen = stricter_shunt(tomographic=None if other is None else Decimal(str(other.value)), planar=planar.value)
+    larger = other if other is not None and chosen.method == TOMOGRAPHIC else from_planar
+    return WorkUpFacts({**tomographic.facts, _SHUNT: larger}, (*tomographic.warnings, *chosen.warnings))
 
 
 def _measured(found: WorkUp, activity: ActivityMap, point: TimePoint) -> dict[str, Observed[FactValue]]:
