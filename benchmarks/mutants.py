@@ -7,9 +7,9 @@ mutmut, the kept library for this, changes function bodies only; half of the sel
 wrong limit in a row is the fault that matters. So the source itself is changed here: comparisons, and/or, not, signs,
 numbers, words, answers, branches, parts of tuples and sets, and single statements. The tests are collected once; each
 mutant runs in a forked process, which loads again only what imports the changed module, and asks first the tests that
-noticed the last ones, then those of the files that notice most. What lives is tried once more in a process that
-collects anew, because a row of a test may hold an object of the unchanged module. `equivalent_mutants.toml` names those
-that change no answer, and why. Exit 1 when one lives.
+noticed the last ones, then those of the files that notice most; a rule's own rows are asked before that, in this
+process. What lives is tried once more in a process that collects anew, because a row of a test may hold an object of
+the unchanged module. `equivalent_mutants.toml` names those that change no answer, and why. Exit 1 when one lives.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from typing import Any, NoReturn
 
 import pytest
 from faults import changes
+from rule_rows import RuleRows
 
 ROOT = Path(__file__).parents[1]
 TOPICS = (
@@ -172,6 +173,7 @@ class Campaign:
             place for place, (line, _, _) in enumerate(changes(ast.parse(source))) if lines is None or line in lines
         ]
         noticed: Counter[Path] = Counter()
+        rows = RuleRows(path)
         for place in places:
             code, line, what = mutant(source, path, place)
 
@@ -182,6 +184,8 @@ class Campaign:
             self.tried[str(path)] += 1
             if is_equivalent(source.splitlines()[line - 1], path, what):
                 self.equivalent += 1
+                continue
+            if rows.notice(code):
                 continue
             killers = self._killers(session, _near(source, line, session, order), apply)
             if not killers:

@@ -8,6 +8,11 @@ from connector.core.selection import contradictions, liver_function
 from connector.core.selection.derived import complete
 
 D = Decimal
+# Pugh 1973: 3 points each but for encephalopathy, so 13.
+CLASS_C = {
+    "bilirubin_total_umol_l": D(60), "albumin_g_l": D(25), "inr": D("2.4"), "ascites_grade": "moderate",
+    "encephalopathy_grade": 0,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -42,6 +47,11 @@ D = Decimal
         ({"child_pugh_score": 9}, "liver_insufficiency_severe", None, "a lower class does not say enough"),
         ({"child_pugh_class": "C"}, "liver_insufficiency_severe", True, "a class without its points is enough"),
         ({"child_pugh_class": "B"}, "liver_insufficiency_severe", None, "class B does not say enough"),
+        ({**CLASS_C, "liver_function_age_days": 31, "child_pugh_score_age_days": 31}, "outdated_child_pugh_score", 13,
+         "what the old parts came to"),
+        ({**CLASS_C, "liver_function_age_days": 30}, "outdated_child_pugh_score", None, "they are not too old"),
+        ({**CLASS_C, "liver_function_age_days": 31, "child_pugh_score": 14, "child_pugh_score_age_days": 31},
+         "outdated_child_pugh_score", 14, "the higher of both"),
         ({"bilirubin_total_umol_l": D(10), "albumin_g_l": D(42)}, "albi_grade", 1, "-2.91"),
         ({"bilirubin_total_umol_l": D(30), "albumin_g_l": D(32)}, "albi_grade", 2, "-1.75"),
         ({"bilirubin_total_umol_l": D(100), "albumin_g_l": D(25)}, "albi_grade", 3, "-0.81"),

@@ -158,14 +158,14 @@ def test_benefit_is_pooled_from_similar_patients():
         ({"histology": "MTC"}, "TARE", "disease control", 6, "100.0", "and 1 SD"),
         ({"histology": "MTC"}, "TARE", "progression", 6, "0.0", "none"),
         ({}, "TACE", "adverse event of grade 3 or more", 33, "12.1", "Lorenz 2, Fromigue 1, Grozinsky 1"),
-        ({"histology": "MTC", "liver_lesion_largest_diameter_mm": D(25)}, "TACE", "objective", 19, "63.2",
+        ({"histology": "MTC", "liver_lesion_largest_diameter_mm": D(25)}, "TACE", "objective response", 19, "63.2",
          "Fromigue from 25 mm on, Grozinsky from 13"),
-        ({"histology": "MTC", "liver_lesion_largest_diameter_mm": D("24.9")}, "TACE", "objective", 7, "100.0",
+        ({"histology": "MTC", "liver_lesion_largest_diameter_mm": D("24.9")}, "TACE", "objective response", 7, "100.0",
          "Grozinsky alone had so small ones"),
     ],
 )  # fmt: skip
 def test_each_outcome_counts_its_own(values, modality, outcome, n, percent, why):
-    found = risk(values, modality, outcome)
+    found = risk(values, modality, f"{outcome} (")
     assert (found.n, found.probability_percent) == (n, D(percent)), why
 
 
@@ -234,6 +234,11 @@ def test_the_smallest_changes_that_flip_the_first_option():
     assert found["liver_tumour_burden_percent", D("50.1")].text == text
     assert "ret_mutation" not in {change.fact for change in changes}, "nothing hangs on it"
     assert not any(change.status == "contradictory_data" for change in changes)
+    assert found["renal_failure", True].text.startswith("renal_failure: if it were true, ")
+    of_burden = [change.after for change in changes if change.fact == "liver_tumour_burden_percent"]
+    assert of_burden == [D("50.1")], "the smallest change to a side, and no larger one"
+    for change in changes:
+        assert read_fact(change.fact, change.after) == change.after, "a value that the fact may have"
 
 
 def test_the_missing_fact_worth_getting_first_stands_first():
@@ -245,10 +250,43 @@ def test_the_missing_fact_worth_getting_first_stands_first():
     assert "performance_status_class: if it turned out to be good, first would be TACE" in {one.text for one in changes}
 
 
+def test_missing_facts_stand_in_the_order_of_how_much_they_could_change():
+    """A humerus that threatens to break (Cazzato 2018, Figure 3): what is missing does not weigh the same."""
+    _, changes = changes_of({
+        "histology": "DTC_NOS", "bone_lesion_count": 1, "bone_lesion_painful": True, "bone_lesion_hypervascular": True,
+        "bone_lesion_mechanical_stress": True, "bone_fracture_status": "impending", "coagulopathy_status": "none",
+        "last_lrt_modality": "cryoablation", "bone_lesion_near_nerve": True, "age_years": 60, "mdt_review_done": True,
+    })  # fmt: skip
+    answers = {}
+    for change in changes:
+        if change.before is None:
+            decided = {change.preferred} if change.preferred else set()
+            answers[change.fact] = answers.get(change.fact, set()) | decided
+    weights = [len(found) for found in answers.values()]
+    assert weights == sorted(weights, reverse=True)
+    assert weights[0] > weights[-1]
+
+
 def test_a_change_to_nothing_says_why():
     _, changes = changes_of({**DIFFUSE, "tumour_multifocal": True, "patient_declined_modalities": []})
     texts = [change.text for change in changes if change.fact == "patient_declined_modalities"]
     assert any("{TACE}" in text for text in texts)
+
+
+def test_a_change_of_a_set_adds_or_takes_one_word():
+    _, changes = changes_of({**DIFFUSE, "patient_declined_modalities": ["laser"]})
+    (declined,) = [change for change in changes if change.fact == "patient_declined_modalities"]
+    assert "if it were {TACE, laser}, first would be TARE" in declined.text
+
+
+def test_a_fact_that_only_a_need_names_may_be_worth_getting():
+    facts = {**DIFFUSE, "performance_status_class": "poor"}
+    del facts["liver_imaging_age_days"]
+    selection, changes = changes_of(facts)
+    assert selection.status == "cannot_decide"
+    aged = [change for change in changes if change.fact == "liver_imaging_age_days"]
+    assert {change.preferred for change in aged} == {("TARE",)}, "radioembolisation waits for the age of the images"
+    assert {change.status for change in aged} == {"recommend"}
 
 
 def test_liver_tests_that_grow_too_old_leave_the_answer_open():

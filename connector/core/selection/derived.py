@@ -72,7 +72,7 @@ def complete(given: Values) -> Completed:
             mismatches.append((row.name, *row.inputs))
     values["child_pugh_known"] = "child_pugh_score" in values
     outdated = outdated_child_pugh_score(given)
-    if outdated is not None and not values["child_pugh_known"]:
+    if outdated is not None:
         values["outdated_child_pugh_score"] = outdated
     return Completed(values, tuple(mismatches))
 
