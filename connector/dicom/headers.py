@@ -16,7 +16,7 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.decoders.base import get_decoder
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, MediaStorageDirectoryStorage
 from pydicom.valuerep import PersonName
 
 from connector.core.case import Identifier, PatientIdentity
@@ -174,6 +174,8 @@ def _parse(file: Any) -> Dataset:
 
 
 def _header(path: Path, dataset: Dataset, file: Any, at: int) -> Header:
+    if dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
+        raise ImpossibleInput("a DICOMDIR, the index of a medium, holds nothing to read: leave it out")
     for keyword in ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         uid = str(dataset.get(keyword, ""))
         if not _UID.fullmatch(uid) or len(uid) > _LONGEST_UID:

@@ -159,6 +159,13 @@ class Acceptor:
         self._send(admission.answer)
         if not admission.accepted:
             self._session.state = "rejected"
+            log.warning(
+                "association_rejected",
+                association_id=self._session.association_id,
+                calling_ae_title=admission.calling_ae_title,
+                called_ae_title=admission.called_ae_title,
+                reason=admission.why_rejected,
+            )
             self._await_close()
             return False
         self._admission = admission

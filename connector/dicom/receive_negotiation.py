@@ -6,6 +6,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from pydicom.uid import UID
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
@@ -48,6 +49,14 @@ CALLING_AE_TITLE_UNKNOWN = (1, 1, 3)
 CALLED_AE_TITLE_UNKNOWN = (1, 1, 7)
 PROTOCOL_VERSION_UNKNOWN = (1, 2, 2)
 LIMIT_REACHED = (2, 3, 2)
+# What the administrator reads in our log.
+WHY_REJECTED = {
+    APPLICATION_CONTEXT_UNKNOWN: "the application context is not DICOM's",
+    CALLING_AE_TITLE_UNKNOWN: "the calling AE title is not among CONNECTOR_ALLOWED_CALLING_AE_TITLES",
+    CALLED_AE_TITLE_UNKNOWN: "the called AE title is not CONNECTOR_AE_TITLE",
+    PROTOCOL_VERSION_UNKNOWN: "the protocol version is not 1",
+    LIMIT_REACHED: "CONNECTOR_MAXIMUM_ASSOCIATIONS are open: the sender may try again",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,11 @@ class Admission:
     answer: bytes
     contexts: Mapping[int, Context]
     largest_pdu_bytes: int  # what the peer takes; 0 for any
+
+    @property
+    def why_rejected(self) -> str:
+        """Why it is rejected, in words for the log; empty when it is accepted."""
+        return "" if self.accepted else WHY_REJECTED[self.answer[7], self.answer[8], self.answer[9]]
 
     @property
     def accepted(self) -> bool:
@@ -157,13 +171,23 @@ def _negotiate(request: Any) -> tuple[Sequence[PresentationContext], Sequence[An
         if isinstance(item, SCP_SCU_RoleSelectionNegotiation)
     }
     proposed = request.presentation_context_definition_list
-    named = [context for context in proposed if context.abstract_syntax in _OURS]
-    others = [context for context in proposed if context.abstract_syntax not in _OURS]
+    named = [context for context in proposed if _is_service(context.abstract_syntax)]
+    others = [context for context in proposed if not _is_service(context.abstract_syntax)]
     services, service_roles = negotiate_as_acceptor(named, ours, roles)
     # Private and unknown SOP classes count as storage, and each is accepted in the syntax that is proposed first.
     # (Given all contexts, pynetdicom 3.0.4 would lose the roles of those that are no storage.)
     stores, store_roles = negotiate_unrestricted(others, ours, roles)
     return [*services, *stores], [*service_roles, *store_roles]
+
+
+def _is_service(uid: UID) -> bool:
+    """
+    Whether a SOP class is no storage: ours, or one of the standard's that we do not offer (a worklist query).
+
+    Asked of pydicom's dictionary: pynetdicom 3.0.4 knows the modality worklist by another keyword, and would accept it.
+    """
+    is_storage = "Storage" in uid.name and "Commitment" not in uid.name
+    return uid in _OURS or (uid.name != uid and not is_storage)
 
 
 def _largest_pdu(request: Any) -> int:

@@ -18,6 +18,24 @@ _WAITING_ROOM = 64
 _BACKLOG = 128
 
 
+# By OpenSSL's names of reasons.
+_WHY_NO_TLS = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the sender shows no certificate: give it one of CONNECTOR_TLS_CLIENT_CA_FILE",
+    "CERTIFICATE_VERIFY_FAILED": "the sender's certificate is not of CONNECTOR_TLS_CLIENT_CA_FILE, or is out of date",
+    "TLSV1_ALERT_UNKNOWN_CA": "the sender does not trust CONNECTOR_TLS_CERTIFICATE_FILE: give it the CA of that",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "the sender does not accept CONNECTOR_TLS_CERTIFICATE_FILE: see its own log",
+    "WRONG_VERSION_NUMBER": "the sender does not speak TLS: turn it on there",
+    "UNSUPPORTED_PROTOCOL": "the sender speaks no TLS newer than 1.1",
+    "NO_SHARED_CIPHER": "the sender offers no cipher suite of today",
+}
+
+
+def _why(fault: Exception) -> str:
+    """Why a connection failed, for who has to mend it at the sender; OpenSSL's own word where we have none."""
+    reason = getattr(fault, "reason", None) if isinstance(fault, ssl.SSLError) else None
+    return _WHY_NO_TLS.get(reason or "", reason or "")
+
+
 class AssociationServer:
     """Serves associations on one address until it is stopped."""
 
@@ -116,7 +134,7 @@ class AssociationServer:
                 self._open[session] = acceptor
             acceptor.run()
         except Exception as fault:  # noqa: BLE001 - one connection must never end the service
-            log.warning("connection_failed", exception_type=type(fault).__name__)
+            log.warning("connection_failed", exception_type=type(fault).__name__, reason=_why(fault))
         finally:
             connection.close()
             if session.state == "open":

@@ -108,6 +108,18 @@ def test_broken_files_say_why(tmp_path, name, told):
         read_header(broken(tmp_path, name))
 
 
+def test_the_index_of_a_cd_is_named_as_what_it_is(tmp_path):
+    index = pydicom.Dataset()
+    index.FileSetID, index.DirectoryRecordSequence = "CD", []
+    index.file_meta = pydicom.dataset.FileMetaDataset()
+    index.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    index.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    index.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    index.save_as(tmp_path / "DICOMDIR", enforce_file_format=True)
+    with pytest.raises(ImpossibleInput, match="a DICOMDIR"):
+        read_header(tmp_path / "DICOMDIR")
+
+
 @pytest.mark.parametrize(
     "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless]
 )

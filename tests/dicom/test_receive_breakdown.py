@@ -24,6 +24,7 @@ from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE, ImplementationClassUIDNotification, MaximumLengthNotification
 from pynetdicom.presentation import build_context
 from receive_case import AE_TITLE, MemoryInbox, as_file, files_in, listening, make_image, wait_for
+from structlog.testing import capture_logs
 
 from connector.dicom import receive_wire as wire
 from connector.dicom.receive import Listener
@@ -202,6 +203,7 @@ def test_tls_is_spoken_and_a_stalled_handshake_holds_up_nobody(
     server.load_cert_chain(certificate)
     client = ssl.create_default_context(cafile=str(certificate))
     with (
+        capture_logs() as told,
         listening(inbox, tmp_path, tls=server, handshake_seconds=1.0) as listener,
         socket.create_connection(("127.0.0.1", listener.port)) as silent,
     ):
@@ -216,3 +218,4 @@ def test_tls_is_spoken_and_a_stalled_handshake_holds_up_nobody(
         silent.settimeout(5)
         assert silent.recv(1) == b"", "and was dropped"
         assert not associate(listener).is_established, "who speaks no TLS is not let in"
+        wait_for(lambda: any("does not speak TLS" in line.get("reason", "") for line in told))

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from listener_case import associate, send
 from pydicom import dcmread
-from pydicom.uid import JPEG2000Lossless, RLELossless
+from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
 from receive_case import AE_TITLE, MemoryInbox, as_file, files_in, listening, make_image, wait_for
+from structlog.testing import capture_logs
 
 from connector.dicom.receive import Listener
 
@@ -155,12 +156,32 @@ def test_what_is_not_the_announced_object_is_refused(
 def test_who_is_let_in(
     inbox: MemoryInbox, tmp_path: Path, *, called: str, calling: str, expected: tuple[int, ...] | None, why: str
 ) -> None:
-    with listening(inbox, tmp_path, allowed_calling_ae_titles=frozenset({"CT1"})) as listener:
+    with capture_logs() as told, listening(inbox, tmp_path, allowed_calling_ae_titles=frozenset({"CT1"})) as listener:
         association = associate(listener, called=called, calling=calling)
         answer = association.acceptor.primitive
         rejection = (answer.result, answer.result_source, answer.diagnostic) if association.is_rejected else None
         association.release()
     assert rejection == expected, why
+    reasons = [line["reason"] for line in told if line["event"] == "association_rejected"]
+    settings = {"OTHER": "CONNECTOR_AE_TITLE", AE_TITLE: "CONNECTOR_ALLOWED_CALLING_AE_TITLES"}
+    assert [reason.split()[-1] for reason in reasons] == ([settings[called]] if expected else []), "what to set right"
+
+
+@pytest.mark.parametrize(
+    ("uid", "accepted"),
+    [
+        ("1.2.840.10008.5.1.4.31", False),  # the modality worklist
+        ("1.2.840.10008.5.1.4.1.2.2.1", False),  # a study root query
+        ("1.2.840.10008.1.20.2", False),  # storage commitment, pull model
+        ("1.2.840.10008.5.1.4.1.1.104.1", True),  # an encapsulated PDF
+        ("1.2.840.10008.5.1.4.1.1.999", True),  # of a later edition
+        ("1.3.12.2.1107.5.9.1", True),  # a vendor's own objects
+    ],
+)
+def test_what_is_no_storage_and_not_offered_is_not_accepted(listener: Listener, uid: str, *, accepted: bool) -> None:
+    association = associate(listener, ("1.2.840.10008.1.1", ImplicitVRLittleEndian), (uid, ImplicitVRLittleEndian))
+    assert (uid in {context.abstract_syntax for context in association.accepted_contexts}) == accepted
+    association.release()
 
 
 def test_one_association_too_many_is_rejected_for_now(inbox: MemoryInbox, tmp_path: Path) -> None:
