@@ -1,5 +1,6 @@
 """What a dose map starts from: one activity series, and the regions to report, all on one grid and of one patient."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -77,10 +78,22 @@ def read_dose_inputs(
             f"the region files hold no region with a voxel: {'; '.join(left_out) or 'nothing is drawn'}"
         )
     warnings += left_out
+    warnings += _named_twice(regions)
     placed, told = on_grid(regions, activity.geometry)
     anatomy = None if ct_dir is None else _anatomy(ct_dir, regions, identities)
     more = () if anatomy is None else anatomy.warnings
     return DoseInputs(activity, placed, identities[0], (*warnings, *told, *more), anatomy)
+
+
+def _named_twice(regions: Sequence[Region]) -> list[str]:
+    """Tell of regions that share a name, as when a liver is drawn in a segmentation and in a structure set."""
+    counts = Counter(region.name for region in regions)
+    return [
+        f"{count} regions are called {name}: each is reported, an option for the name holds for all, and they count as "
+        "one where they are of one organ"
+        for name, count in sorted(counts.items())
+        if count > 1
+    ]
 
 
 def _anatomy(folder: Path, regions: Sequence[Region], identities: Sequence[PatientIdentity]) -> Anatomy:

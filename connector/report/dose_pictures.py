@@ -127,10 +127,11 @@ def _arithmetic(dose: DoseReport, regions: Sequence[Region]) -> list[str]:
         f"density {density:g} kg/L; c at administration, {dose.decay_hours:.2f} h before the reference time "
         f"({dose.decay_reference}); scale {dose.scale:.4g}"
     )
-    lungs = {region.number for region in regions if region.kind == "lung"}
+    # Every file numbers its regions from 1: only with the file is a number one region.
+    lungs = {(region.origin, region.number) for region in regions if region.kind == "lung"}
     lines = [how]
     for region in dose.regions[:MOST_LINES]:
-        mass = region.volume_ml / 1000 * (lung if region.number in lungs else density)
+        mass = region.volume_ml / 1000 * (lung if (region.origin, region.number) in lungs else density)
         absorbed = region.mean_gy * mass
         # A kernel brings energy from around a region: its dose is no longer that of the activity in it.
         what = f"{absorbed:.4g} J" if spread else f"{absorbed / energy:.4g} GBq x {energy:g} J/GBq"

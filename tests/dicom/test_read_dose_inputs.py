@@ -116,3 +116,14 @@ def test_region_files_refused(tmp_path, activity, made, told):
     path = made(tmp_path)
     with pytest.raises(ImpossibleInput, match=told):
         read_dose_inputs(activity, [path])
+
+
+def test_a_name_in_two_files_is_told_and_both_regions_are_kept(tmp_path, activity):
+    """A liver drawn twice is one liver to the mean of the normal liver, and two lines to a reader."""
+    first = case.segmentation(tmp_path, {1: MASK}, [case.segment(1)])
+    second = case.segmentation(tmp_path, {1: MASK}, [case.segment(1)], name="again.dcm", SOPInstanceUID="1.2.3.4.99")
+    alone, both = (read_dose_inputs(activity, paths) for paths in ([first], [first, second]))
+    assert not any("are called" in text for text in alone.warnings)
+    assert len(both.regions) == 2
+    (said,) = [text for text in both.warnings if "are called" in text]
+    assert said.startswith(f"2 regions are called {both.regions[0].name}")

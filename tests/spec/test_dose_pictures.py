@@ -95,6 +95,14 @@ def test_the_arithmetic_of_lung_and_of_a_kernel():
     assert line.startswith("T01: 0.596 J / 0.01938 kg = 30.8 Gy")
 
 
+def test_a_liver_is_not_weighed_as_lung_because_another_file_numbers_the_lungs_alike():
+    """Lungs and liver in a file of their own are both number 1."""
+    report, _, regions = scene()
+    lungs = replace(regions[0], name="lungs", kind="lung", origin="1.2.99")
+    line = dose_pictures._arithmetic(report, [*regions, lungs])[1]
+    assert line.startswith("T01: 0.012 GBq x 49.67 J/GBq / 0.01938 kg = 30.8 Gy")
+
+
 def test_a_cut_without_activity_is_drawn():
     report, activity, regions = scene()
     below = replace(activity, concentration_bq_per_ml=np.full_like(activity.concentration_bq_per_ml, -5))
