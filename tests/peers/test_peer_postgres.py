@@ -1,5 +1,6 @@
 """The ledger's promises on a real PostgreSQL: claims under contention, and every migration forwards and back."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -17,6 +18,7 @@ from connector.dicom.workitems import Workitems
 from connector.orders import Orders
 from connector.ports import ProcedureStep, ReceiptOutcome
 from connector.store import tables as t
+from connector.store.acts import REJECT, Act, Acts, Done
 from connector.store.backup import Place, back_up, restore
 from connector.store.engine import migrate
 from connector.store.worklist import Wanted, Worklist
@@ -99,6 +101,25 @@ def test_a_study_completes_and_its_status_is_told(bench: Bench) -> None:
     assert bench.ledger.complete_quiet_studies(30) == 1
     status = bench.desk.status()
     assert (status["instances"], status["studies"], status["jobs"]) == (1, {"complete": 1}, {"assess.due": 1})
+
+
+def test_one_forms_key_for_two_studies_at_once_decides_about_one_and_is_told_so(bench: Bench) -> None:
+    """Two requests with the same key and other studies: the second finds the first, it does not fail on its key."""
+    studies = [f"1.2.{number}" for number in range(8)]
+    for study in studies:
+        bench.inbox.receive(receipt(f"{study}.1", study=study))
+    acts, barrier = Acts(bench.ledger), threading.Barrier(8)
+
+    def decide(study: str) -> Done:
+        barrier.wait()
+        return acts.act(Act(REJECT, study, by="olga", reason="another patient", key="one form's key"))
+
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(decide, studies))
+    assert sorted(one.done for one in done) == [False] * 7 + [True]
+    assert {one.text for one in done if not one.done} == {
+        "Nothing was done: this form's key was used for another decision; load the page again and send it anew"
+    }
 
 
 def test_an_id_is_found_by_its_beginning_in_a_database_of_any_language(url: str, tmp_path: Path) -> None:
