@@ -53,7 +53,11 @@ def _told(place: str) -> Iterator[None]:
 
 @click.group()
 def dose() -> None:
-    """Plan an activity, fit kinetics, or map the dose of an image."""
+    """
+    Plan an activity, fit kinetics, or map the dose of an image.
+
+    Example: connector dose plan case.json
+    """
 
 
 @dose.command("plan")

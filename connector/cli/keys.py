@@ -11,7 +11,11 @@ from connector.core.errors import BadCase
 
 @click.group()
 def keys() -> None:
-    """Make and show the keys of SMART Backend Services."""
+    """
+    Make and show the keys of SMART Backend Services.
+
+    Example: connector keys make --out ehr_private_key > public.jwks.json
+    """
 
 
 @keys.command()

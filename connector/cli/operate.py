@@ -83,7 +83,11 @@ def release(study_instance_uid: str) -> None:
 
 @click.group()
 def study() -> None:
-    """Act on one study."""
+    """
+    Act on one study.
+
+    Example: connector study complete 1.2.840.113619.2.55
+    """
 
 
 @study.command()

@@ -58,7 +58,11 @@ def _saved(files: Mapping[str, bytes], folder: Path) -> list[str]:
 
 @click.group()
 def response() -> None:
-    """What else can be done with a response case."""
+    """
+    What else can be done with a response case.
+
+    Example: connector response export --sdtm --study ST1 --subject S-001 --out sdtm case.json
+    """
 
 
 @response.command()

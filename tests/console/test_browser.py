@@ -159,6 +159,11 @@ def test_ten_thousand_cases_are_paged_found_and_filtered(console: Scene, browser
     page.get_by_label("Find").fill(case_of(4321)[:20])
     page.get_by_role("button", name="Apply").click()
     expect(page.locator("#rows tr")).to_have_count(1)
+    page.get_by_label("Find").fill("1.2.4321")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page.locator("#rows th")).to_have_text(case_of(4321)[:12])
+    assert "1.2." not in page.url, "the UID of a study names a patient"
     page.get_by_role("link", name="Clear").click()
     page.locator("#chip-needs_person").click()
     expect(page.locator("#rows .state").first).to_have_text("Set aside")
@@ -196,6 +201,10 @@ def test_two_thousand_planes_are_gone_through_with_the_keys(console: Scene, brow
 def test_without_script_everything_still_works(console: Scene, browser: Browser) -> None:
     page = _signed_in(browser, console, "both", java_script_enabled=False)
     page.get_by_role("link", name="Refresh").click()
+    page.get_by_label("Find").fill("1.2.4")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_label("Find")).to_have_value("1.2.4")
+    page.get_by_role("link", name="Clear").click()
     page.locator("#chip-needs_person").click()
     expect(page.locator("#rows .state").first).to_have_text("Set aside")
     page.goto(console.waiting(4)[1])

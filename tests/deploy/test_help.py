@@ -44,3 +44,8 @@ def test_every_option_has_a_word_of_help(names: tuple[str, ...], command: click.
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{' '.join(names)} {parameter.opts}"
+
+
+def test_a_group_of_commands_tells_an_example_too() -> None:
+    groups = [one for one in main.commands.values() if isinstance(one, click.Group)]
+    assert [one.name for one in groups if "Example: connector" not in (one.help or "")] == []
