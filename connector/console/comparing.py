@@ -76,5 +76,5 @@ def _issuers(images: tuple[Identifier, ...], record: list[Identifier]) -> Compar
     elif not {each.value for each in images} & {each.value for each in record}:
         verdict = _NUMBERS_DIFFER
     else:
-        verdict = "Held equal by CONNECTOR_PATIENT_ISSUERS" if one else "Found by the number alone"
+        verdict = "Held equal by the settings" if one else "Found by the number alone"
     return Compared("Issuer of the ID", sent, other or _NONE, verdict)

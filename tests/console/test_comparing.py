@@ -27,7 +27,7 @@ def test_each_line_says_what_agrees_and_what_does_not() -> None:
         "Birth date": ("≠", "Differs"),
         "Sex": ("?", "Not known on one side"),
         "Patient ID": ("=", "Same"),
-        "Issuer of the ID": ("=", "Held equal by CONNECTOR_PATIENT_ISSUERS"),
+        "Issuer of the ID": ("=", "Held equal by the settings"),
     }
 
 
