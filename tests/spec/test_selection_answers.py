@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.core.assessment import Option, Selection
 from connector.core.catalogue import read_fact
 from connector.core.evidence import Observed
 from connector.core.rules import Rule, Verdict
@@ -402,3 +403,21 @@ def test_a_comparison_says_what_changed_and_why():
     gone = next(one for one in again if one.modality == "board_only")
     assert (gone.verdict_now, gone.rank_before, gone.rules_added) == (None, 1, ())
     assert "GEN-DER-PREG" in gone.rules_gone
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "contradicting", "changed", "why"),
+    [
+        (("possible", 2), ("possible", 2), (), False, "nothing"),
+        (("possible", 2), ("possible", 3), (), True, "its place"),
+        (("possible", 2), ("relative_contraindication", 2), (), True, "its verdict"),
+        (("excluded", None), ("cannot_decide", None), (), True, "closed or waiting is not the same"),
+        (("possible", 2), ("possible", 2), ("histology", "rai_avid"), True, "facts that now contradict"),
+    ],
+)
+def test_a_change_of_place_of_verdict_or_of_what_contradicts_is_one(before, now, contradicting, changed, why):
+    earlier = Selection("recommend", (Option("TACE", *before),))
+    later = Selection("recommend", (Option("TACE", *now),), contradictions=contradicting)
+    assert compare(earlier, later).is_same is not changed, why
+    assert bool(compare(earlier, later).options) is (before != now)
+    assert compare(later, earlier).is_same is not changed, "nor is what no longer contradicts"

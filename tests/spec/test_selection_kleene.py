@@ -66,6 +66,7 @@ def test_an_answer_names_its_facts(condition, given, decided, undecided, why):
         ((A | B) & ~C, "(jaundice or cirrhosis) and not renal_failure"),
         ((A & B) | C, "(jaundice and cirrhosis) or renal_failure"),
         (~(A | B), "not (jaundice or cirrhosis)"),
+        (~(A & B), "not (jaundice and cirrhosis)"),
         (Facts.child_pugh_score > 7, "child_pugh_score > 7"),
         (Facts.child_pugh_score.is_(7), "child_pugh_score = 7"),
         (Facts.liver_symptoms.has("itching"), "liver_symptoms has itching"),
