@@ -258,6 +258,13 @@ def test_reasons_name_rule_source_words_and_facts_strongest_first():
     assert "STRENGTH READ" in reason.text
 
 
+def test_what_holds_for_everybody_is_no_reason_for_one():
+    tace = next(option for option in answer(DIFFUSE).options if option.modality == "TACE")
+    told = {reason.rule for reason in tace.because}
+    assert "GEN-BURDEN" in told, "the burden of this patient's liver is known, and below 30 %"
+    assert "GEN-CASEBYCASE" not in told, "a static statement is told by `rules --explain`"
+
+
 def test_missing_facts_start_with_what_blocks():
     selection = answer(DIFFUSE, performance_status_class=GONE, child_pugh_score=GONE)
     assert selection.missing[0] == "performance_status_class"
@@ -271,6 +278,8 @@ def test_missing_facts_start_with_what_blocks():
         ({"mdt_review_done": False}, "GEN-MDT", "the board has not seen it"),
         ({"mdt_review_done": GONE}, "GEN-MDT", "nobody said that the board has seen it"),
         ({"liver_imaging_age_days": 31}, "TAREW-IMG30", "imaging past 30 days"),
+        ({"microsphere_type": "glass", "activity_method": "mird_single", "target_mean_dose_gy": 79}, "TARED-MIRD-DOSE",
+         "below 80 Gy (Anbari 2023)"),
         ({"systemic_therapy_current": "lenvatinib", "systemic_therapy_anti_vegf": True,
           "tki_interruption_planned": False}, "SYS-VEGF-HOLD", "bleeding"),
         ({"pheochromocytoma_status": "suspected", "surgical_candidate": True, "resection_feasible": True,
