@@ -89,6 +89,7 @@ class Flow:
                 planar_lung_shunt=imaging.planar_lung_shunt,
                 warnings=imaging.warnings,
                 readings=imaging.readings,
+                gaps=imaging.gaps,
             ),
         )
 

@@ -18,7 +18,7 @@ from connector.core.dosimetry.voxel_map import local_deposition
 from connector.core.dosimetry.work_up import WorkUpFacts, work_up_facts
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Observed
-from connector.core.imaging_facts import imaging_facts, joined
+from connector.core.imaging_facts import gap_findings, imaging_facts, joined, nearness_facts
 from connector.core.lesion_reports import UptakeReport
 from connector.core.marker_course import marker_courses, marker_facts, marker_findings, reports
 from connector.core.response.case import Response
@@ -61,6 +61,7 @@ def assess(
     computed = marker_facts(case.series, courses, case.facts, treated_on=started.on)
     computed |= days_since_last_local(case.facts, today)
     seen = imaging_facts(assessed, today=today) if assessed else {}
+    seen |= nearness_facts(case.gaps, assessed.studied_on) if assessed else {}
     measured = _work_up(case, assessed) if assessed else WorkUpFacts({})
     seen |= measured.facts
     seen |= viable_facts(assessed, viable, treated) if assessed else {}
@@ -105,6 +106,7 @@ def assess(
         uptake=_uptake(case, assessed, started.on),
         findings=(
             *started.findings,
+            *gap_findings(case.gaps),
             *marker_findings(courses, progression=progression),
             *adverse_findings(case.labs, treated_on=started.on),
             *liver_after_radioembolisation(facts, case.treatments, progression=progression, today=today),
@@ -138,11 +140,13 @@ def input_digest(case: CaseFacts, parts: Sequence[str] = PARTS) -> str:
     for part in (*first, case.activity, case.regions, case.series, case.treatments, case.labs, case.lung_mass):
         digest.update(canonical(part).encode("utf-8"))
         digest.update(b"\x00")
-    # Not in every digest: a result made before planar views and several readers were read is still the same.
+    # Not in every digest: a result made before planar views, several readers and distances were read is still the same.
     if case.planar_lung_shunt is not None:
         digest.update(canonical(case.planar_lung_shunt).encode("utf-8"))
     if case.readings:
         digest.update(canonical(case.readings).encode("utf-8"))
+    if case.gaps:
+        digest.update(canonical(case.gaps).encode("utf-8"))
     if _left_out(parts):
         digest.update(canonical(_left_out(parts)).encode("utf-8"))
     return digest.hexdigest()
@@ -226,6 +230,7 @@ def _origins(case: CaseFacts) -> Iterable[str]:
     yield from {value.origin for series in case.series.values() for value in series}
     yield from {treatment.origin for treatment in case.treatments}
     yield from {lab.origin for lab in case.labs}
+    yield from {gap.origin for gap in case.gaps}
     yield from {observed.origin for observed in (case.lung_mass, case.planar_lung_shunt) if observed is not None}
     if case.activity is not None:
         yield case.activity.series_instance_uid

@@ -271,7 +271,7 @@ class ViableReport:
 class Finding:
     """Something to look at besides the answers: a discordant marker, an adverse event, a choice that was made."""
 
-    kind: str  # marker, adverse_event, course
+    kind: str  # marker, adverse_event, course, anatomy
     text: str
     source: Citation | None = None
     origins: tuple[str, ...] = ()

@@ -218,6 +218,16 @@ class Region:
     outside_fraction: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class StructureGap:
+    """How far the nearest liver lesion lies from a segmented structure that matters to ablation, border to border."""
+
+    structure: str  # bile duct, hilum, large vessel
+    lesion: str
+    gap_mm: Decimal  # 0 where they touch
+    origin: str  # the segmentation that holds the structure
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AnatomyImage:
     """CT values in Hounsfield units around the regions; the geometry is a part of the series' own grid."""
@@ -241,6 +251,7 @@ class ImagingReading:
     planar_lung_shunt: Observed[Decimal] | None = None  # fraction 0..1, by planar views
     warnings: tuple[str, ...] = ()
     readings: tuple[Reading, ...] = ()  # of every reader who is named, when there are several
+    gaps: tuple[StructureGap, ...] = ()  # of the assessed study
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,3 +310,4 @@ class CaseFacts:
     planar_lung_shunt: Observed[Decimal] | None = None  # fraction 0..1, by planar views
     warnings: tuple[str, ...] = ()  # of the images
     readings: tuple[Reading, ...] = ()  # of every reader who is named, when there are several
+    gaps: tuple[StructureGap, ...] = ()  # of the assessed study

@@ -1,12 +1,18 @@
 """What the images alone say about the liver, under the names of the fact catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from connector.core.case import FactValue, LesionMeasurement, LesionState, TimePoint
+from connector.core.assessment import Finding
+from connector.core.case import FactValue, LesionMeasurement, LesionState, StructureGap, TimePoint
 from connector.core.evidence import Observed
 
+_NEAR = {
+    "bile duct": "liver_lesion_near_bile_duct",
+    "hilum": "liver_lesion_at_hilum",
+    "large vessel": "liver_lesion_near_large_vessel",
+}
 _PRESENT = {LesionState.MEASURED, LesionState.TOO_SMALL, LesionState.PRESENT, LesionState.UNEQUIVOCAL_PROGRESSION}
 
 
@@ -47,6 +53,33 @@ def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[F
         percent = time_point.liver_tumour_volume_ml * 100 / time_point.liver_volume_ml
         add("liver_tumour_burden_percent", percent.quantize(Decimal("0.01")))
     return facts
+
+
+def nearness_facts(gaps: Sequence[StructureGap], on: date) -> dict[str, Observed[FactValue]]:
+    """
+    Tell which structures a liver lesion touches, under the names of the fact catalogue; a way between settles nothing.
+
+    The papers give no distance: what counts is whether the structure lies inside the planned ablation zone. That zone
+    holds the whole lesion, so it reaches what the lesion touches; any other distance is told, and a person judges it.
+
+    Source: nervo_2021, ablative techniques ("when the bile duct wall lies within").
+    """
+    return {_NEAR[gap.structure]: Observed(True, gap.origin, on) for gap in gaps if gap.gap_mm == 0}
+
+
+def gap_findings(gaps: Sequence[StructureGap]) -> tuple[Finding, ...]:
+    """Put each measured distance into words; which of them is too near is for the radiologist."""
+    return tuple(
+        Finding(
+            "anatomy",
+            f"{gap.lesion} touches the segmented {gap.structure}"
+            if gap.gap_mm == 0
+            else f"{gap.lesion} is the liver lesion nearest to the segmented {gap.structure}: {gap.gap_mm} mm apart, "
+            "border to border; whether that is inside the planned ablation zone is for the radiologist to say",
+            origins=(gap.origin,),
+        )
+        for gap in gaps
+    )
 
 
 def _lobes(liver: list[LesionMeasurement]) -> str | None:

@@ -60,6 +60,14 @@ _LESION_NAMES = re.compile(r"\b(gtv|lesions?|tumou?rs?|mets?|metastas[ie]s|neopl
 _A_PART_ONLY = re.compile(r"\b(normal|healthy|minus|without|lobe|segment)\b")
 
 
+# What ablation must keep away from or is cooled by, in the order in which they decide.
+_STRUCTURE_WORDS = (
+    ("bile duct", re.compile(r"\bbile ducts?\b|\bbiliary (tract|tree|ducts?)\b|\bhepatic ducts?\b|\bcholedoch")),
+    ("hilum", re.compile(r"\bporta hepatis\b|\b(hepatic|liver) hilum\b|\bhilum of (the )?liver\b")),
+    ("large vessel", re.compile(r"\bportal veins?\b|\bhepatic veins?\b|\binferior vena cava\b|\bivc\b")),
+)
+
+
 def code_of(item: Dataset | None) -> Code | None:
     """Read a code sequence's item, an old SNOMED code as SNOMED CT; None when there is no code."""
     if item is None:
@@ -104,6 +112,18 @@ def site_of_name(name: str) -> str:
 def site_of(code: Code | None) -> str:
     """Tell the organ that an anatomic code names, by the standard's name of it; "other" when none of ours."""
     return "other" if code is None else site_of_name(_standard_meaning(code))
+
+
+def structure_of(code: Code | None, name: str) -> str | None:
+    """Tell whether a region is a bile duct, the liver's hilum or a large vessel: by its code, else by its name."""
+    coded = None if code is None else structure_of_name(_standard_meaning(code))
+    return coded or structure_of_name(name)
+
+
+def structure_of_name(name: str) -> str | None:
+    """Tell which structure that matters to ablation a text names; None when none of them."""
+    lowered = name.casefold().replace("_", " ").replace("-", " ")
+    return next((structure for structure, words in _STRUCTURE_WORDS if words.search(lowered)), None)
 
 
 def lobe_of_site(code: Code | None) -> str | None:
@@ -151,5 +171,7 @@ def kind_of_name(name: str) -> str:
         return "other"
     if _LESION_NAMES.search(lowered):
         return "lesion"
+    if structure_of_name(lowered) is not None:
+        return "other"
     site = site_of_name(lowered)
     return site if site in {"liver", "lung"} else "other"

@@ -25,11 +25,7 @@ _Patch = tuple[int, int, int, NDArray[np.bool_]]  # plane, first row, first colu
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Segment:
-    """
-    One segment: its mask, cropped to its own bounding box, and what its codes say it is.
-
-    `lobe` is "left" or "right" when the segment is that lobe of the liver.
-    """
+    """One segment: its mask, cropped to its own bounding box, and what its codes say it is."""
 
     region: Region
     site: str

@@ -24,6 +24,7 @@ from connector.dicom.headers import Header, identity, names_of, read_headers, re
 from connector.dicom.identity import OUR_MANUFACTURER
 from connector.dicom.read_anatomy import Anatomy, read_anatomy
 from connector.dicom.read_dose_inputs import on_grid
+from connector.dicom.read_gaps import structure_gaps
 from connector.dicom.read_joined import joined
 from connector.dicom.read_lesions import lesions_of_segments
 from connector.dicom.read_measurements import Measurements, read_measurements
@@ -95,6 +96,8 @@ class DicomImaging:
         skipped += [*planar.skipped, *unused]
         regions = _regions(assessed, activity)
         anatomy = _anatomy(assessed) if activity is not None else None
+        gaps, unmeasured = structure_gaps(assessed.segments, points[-1].lesions)
+        skipped += unmeasured
         for study in (*priors, assessed):
             skipped += study.skipped
         files = names_of(paths)
@@ -110,6 +113,7 @@ class DicomImaging:
             planar_lung_shunt=planar.lung_shunt,
             warnings=(*(anatomy.warnings if anatomy else ()), *planar.warnings),
             readings=readings,
+            gaps=gaps,
         )
 
 

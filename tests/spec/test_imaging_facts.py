@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from connector.core.canonical import canonical
-from connector.core.case import LesionMeasurement, LesionRole, LesionState, TimePoint
+from connector.core.case import LesionMeasurement, LesionRole, LesionState, StructureGap, TimePoint
 from connector.core.evidence import Observed
-from connector.core.imaging_facts import imaging_facts, joined
+from connector.core.imaging_facts import gap_findings, imaging_facts, joined, nearness_facts
 
 DAY = date(2026, 1, 31)
 
@@ -130,3 +130,29 @@ def test_where_record_and_images_differ_a_person_decides() -> None:
 )
 def test_equal_values_have_one_text(one, other, equal) -> None:
     assert (canonical(one) == canonical(other)) is equal
+
+
+@pytest.mark.parametrize(
+    ("structure", "gap_mm", "expected", "why"),
+    [
+        ("bile duct", "0.00", {"liver_lesion_near_bile_duct": True}, "a zone that holds the lesion reaches the wall"),
+        ("hilum", "0.00", {"liver_lesion_at_hilum": True}, "the same at the hilum"),
+        ("large vessel", "0.00", {"liver_lesion_near_large_vessel": True}, "the same at a vessel that cools"),
+        ("bile duct", "0.01", {}, "the papers give no distance: just apart is for the radiologist"),
+        ("bile duct", "80.00", {}, "nor is far away a no: the duct may be segmented in part"),
+    ],
+)
+def test_only_touching_settles_that_a_structure_is_near(structure, gap_mm, expected, why):
+    gap = StructureGap(structure, "T1", Decimal(gap_mm), "1.2.9")
+    facts = nearness_facts([gap], DAY)
+    assert {name: observed.value for name, observed in facts.items()} == expected, why
+    assert {observed.origin for observed in facts.values()} <= {"1.2.9"}
+    (finding,) = gap_findings([gap])
+    assert ("touches" in finding.text) is bool(expected)
+    assert gap_mm == "0.00" or f"{gap_mm} mm" in finding.text, "the distance is told"
+
+
+def test_a_record_that_denies_what_touches_is_left_to_a_person():
+    touching = nearness_facts([StructureGap("bile duct", "T1", Decimal(0), "1.2.9")], DAY)
+    denied = {"liver_lesion_near_bile_duct": Observed(False, "Observation/1", DAY)}
+    assert joined(denied, touching) == ({}, ("liver_lesion_near_bile_duct",))
