@@ -273,6 +273,14 @@ def test_a_change_to_nothing_says_why():
     assert any("{TACE}" in text for text in texts)
 
 
+def test_of_a_missing_number_each_answer_is_told_once_and_from_its_limit_on():
+    facts = {**DIFFUSE, "performance_status_class": "poor"}
+    del facts["life_expectancy_months"]
+    _, changes = changes_of(facts)
+    told = [(change.after, change.preferred) for change in changes if change.fact == "life_expectancy_months"]
+    assert told == [(D(0), ("board_only",)), (D(3), ("TARE",))], "TARE from 3 months on (Anbari 2023)"
+
+
 def test_a_change_of_a_set_adds_or_takes_one_word():
     _, changes = changes_of({**DIFFUSE, "patient_declined_modalities": ["laser"]})
     (declined,) = [change for change in changes if change.fact == "patient_declined_modalities"]
