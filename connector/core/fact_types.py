@@ -262,7 +262,8 @@ class Whole(Number):
     def read(self, raw: object) -> int:
         """A whole number, also written 2.0 or as text, as any decimal may be; fractions and booleans are refused."""
         number = raw if type(raw) is int else self._decimal(raw)
-        if number != int(number):
+        # Never int() before the bounds are checked: of 1e999999 that takes minutes.
+        if isinstance(number, Decimal) and number != number.to_integral_value():
             raise self.refusal(raw, f"must be a whole number {self.allowed}; {LEAVE_OUT}")
         self.check(raw, number)
         return int(number)

@@ -65,6 +65,8 @@ def test_a_fact_is_read(name, raw, expected):
         ("liver_lesion_count", True, "whole number"),
         ("liver_lesion_count", -1, ">= 0 and <= 999"),
         ("liver_lesion_count", 1000, ">= 0 and <= 999"),
+        ("liver_lesion_count", Decimal("1E+999999999999999999"), "larger than any measurement"),
+        ("liver_lesion_count", Decimal("1E-999999"), "whole number"),
         ("liver_lesion_largest_diameter_mm", 0, "> 0"),
         ("liver_lesion_largest_diameter_mm", True, "must be a number"),
         ("liver_lesion_largest_diameter_mm", "12 mm", "without a unit"),
