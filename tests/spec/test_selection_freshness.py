@@ -118,6 +118,24 @@ def test_a_stated_score_is_as_old_as_its_parts_may_be(days, score, used, rfa, wh
     )
 
 
+@pytest.mark.parametrize(
+    ("days", "score", "verdict", "why"),
+    [
+        (30, 10, "relative_contraindication", "class C of 30 days flags it, so that it does not lead"),
+        (31, 10, "cannot_decide", "its age does not lift the flag"),
+        (31, 9, "preferred", "class B flags no resection"),
+    ],
+)
+def test_a_class_c_that_is_too_old_does_not_let_surgery_lead(days, score, verdict, why):
+    operable = ABLATABLE | {"surgical_candidate": True, "resection_feasible": True}
+    given = facts(parts={}) | {name: Observed(value, "case") for name, value in operable.items()}
+    given["child_pugh_score"] = Observed(score, "case", TODAY - timedelta(days))
+    del given["liver_insufficiency_severe"]  # which a score of class C answers
+    surgery = next(option for option in select(given, TODAY).options if option.modality == "surgery")
+    assert surgery.verdict == verdict, why
+    assert ("child_pugh_score" in surgery.needs) is (verdict == "cannot_decide")
+
+
 def test_fresh_parts_stand_in_for_a_score_that_is_too_old():
     found = select(facts() | {"child_pugh_score": Observed(5, "case", TODAY - timedelta(31))}, TODAY)
     assert (found.values["child_pugh_score"], found.contradictions) == ("6", ()), "today's parts give 6"

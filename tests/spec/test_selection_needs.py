@@ -91,7 +91,7 @@ def test_a_fact_that_is_there_blocks_nothing(fact):
          "so does what an old score may have closed"),
         ({"child_pugh_score_age_days": 30}, "child_pugh_score", {"TARE"}, "fresh enough"),
         ({"outdated_child_pugh_score": 10}, "child_pugh_score",
-         {"TARE", "RFA", "MWA", "laser", "cryoablation", "PEI"}, "class C closes ablation too (Pugh 1973)"),
+         {"TARE", "RFA", "MWA", "laser", "cryoablation", "PEI", "surgery"}, "class C closes ablation, flags surgery"),
         ({"outdated_child_pugh_score": 9}, "child_pugh_score", {"TARE"}, "class B does not"),
     ],
 )  # fmt: skip

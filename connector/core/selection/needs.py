@@ -63,7 +63,7 @@ ELIGIBILITY: tuple[Need, ...] = (
     _need(Facts.child_pugh_score, ("TARE",)),
     # Parts that are too old may have spoken against it: to refuse them must not open what they closed.
     _need(Facts.child_pugh_score, ("TACE", "TAE", "ablation_plus_TACE"), STALE | SCORE_STALE),
-    _need(Facts.child_pugh_score, ABLATION, Sums.outdated_child_pugh_score > CLASS_B_MOST),
+    _need(Facts.child_pugh_score, (*ABLATION, "surgery"), Sums.outdated_child_pugh_score > CLASS_B_MOST),
     _need(Facts.portal_vein_thrombosis, ("TARE",)),
     _need(Facts.liver_tumour_burden_percent, ("TARE",)),
     _need(Facts.liver_imaging_age_days, ("TARE",)),
