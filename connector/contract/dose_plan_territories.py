@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from connector.contract.dose_plan_advice import ends, uncertainty_answer
 from connector.contract.dose_plan_answer import constraints_answer, doses_answer, foundations, number
 from connector.contract.dose_plan_given import limited
-from connector.contract.reading import CaseModel, Exact
+from connector.contract.reading import CaseModel, Exact, Line
 from connector.core.dosimetry.constants import Constants
 from connector.core.dosimetry.request import PlanRequest
 from connector.core.dosimetry.territories import Territory, plan_territories
@@ -30,7 +30,7 @@ class TerritoryCase(CaseModel):
     Sizes and a given activity of several territories stand in each of them and not in the case.
     """
 
-    name: str
+    name: Line
     treated_volume_ml: Annotated[Exact | None, limited("treated_volume_ml")] = None
     treated_tumour_volume_ml: Annotated[Exact | None, limited("treated_tumour_volume_ml")] = None
     perfused_mass_kg: Annotated[Exact | None, limited("perfused_mass_kg")] = None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import jiter
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from connector import __version__
 from connector.core.errors import BadCase
@@ -106,6 +106,20 @@ def _short_enough(number: Decimal) -> Decimal:
 
 
 Exact = Annotated[Decimal, BeforeValidator(exact)]
+
+# Control characters and halves of surrogate pairs, which no database, page or DICOM object can hold.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def line(text: str) -> str:
+    """Text of one line, as a person types a name; control characters are refused."""
+    found = _UNPRINTABLE.search(text)
+    if found:
+        raise ValueError(f"holds the control character U+{ord(found[0]):04X}: remove it")
+    return text
+
+
+Line = Annotated[str, AfterValidator(line), Field(json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"})]
 
 
 def whole(value: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, WithJsonSchema
 
-from connector.contract.reading import CaseModel, Exact, Whole, WholeDate, exact, parse, whole_date
+from connector.contract.reading import CaseModel, Exact, Line, Whole, WholeDate, exact, parse, whole_date
 from connector.contract.respond_measurement import MEASUREMENT_SCHEMA, measurement, measurement_of_text
 from connector.core.case import LesionRole
 from connector.core.errors import BadCase
@@ -67,9 +67,9 @@ class FormCase(CaseModel):
 class LesionCase(CaseModel):
     """A lesion for life; `axis` says which one was measured."""
 
-    id: str
+    id: Line
     role: Annotated[LesionRole, Field(strict=False)]
-    site: str
+    site: Line
     lymph_node: bool
     axis: Literal["long", "short", "long_axis", "short_axis"] | None = None
     slice_thickness_mm: Exact | None = None
@@ -85,8 +85,8 @@ class VisitCase(CaseModel):
     date: WholeDate
     measurements: dict[str, Annotated[Any, WithJsonSchema(MEASUREMENT_SCHEMA)]]
     new_lesion: Annotated[NewLesion, Field(strict=False)]
-    label: str | None = None
-    reader: str | None = None
+    label: Line | None = None
+    reader: Line | None = None
     markers_normal: bool | None = None
     confirms_equivocal_of: WholeDate | None = None
 
@@ -94,9 +94,9 @@ class VisitCase(CaseModel):
 class ReadersCase(CaseModel):
     """Keeps readers apart; `adjudicated` is the reader whom an adjudicator has followed where they disagree."""
 
-    primary: str
+    primary: Line
     policy: Annotated[Adjudication, Field(strict=False)] = Adjudication.PRIMARY_READER
-    adjudicated: str | None = None
+    adjudicated: Line | None = None
 
 
 class LesionsCase(FormCase):
@@ -203,8 +203,7 @@ def plain_case(case: dict[str, Any]) -> ResponseCase | None:
 
 def _plain_lesion(given: dict[str, Any]) -> Lesion:
     lesion_id, site, thickness_mm = given["id"], given["site"], given.get("slice_thickness_mm")
-    # ASCII, so that no text has half of a surrogate pair.
-    if not (given.keys() <= _PLAIN_LESION and lesion_id.isascii() and site.isascii()):
+    if not (given.keys() <= _PLAIN_LESION and _is_plain(lesion_id) and _is_plain(site)):
         raise ValueError
     return Lesion(
         lesion_id,
@@ -236,13 +235,18 @@ def _with_what_is_rare(visit: Visit, given: dict[str, Any]) -> Visit:
         raise ValueError
     truth, since = given.get("markers_normal"), given.get("confirms_equivocal_of")
     texts = {name: given[name] for name in ("label", "reader") if given.get(name) is not None}
-    if not all(text.isascii() for text in texts.values()):
+    if not all(map(_is_plain, texts.values())):
         raise ValueError
     return visit._replace(
         **texts,
         markers_normal=None if truth is None else _only(bool, truth),
         confirms_equivocal_of=None if since is None else whole_date(since),
     )
+
+
+def _is_plain(text: str) -> bool:
+    # Whatever else may be in a line, the models look at each character.
+    return text.isascii() and text.isprintable()
 
 
 def _only(kind: type[_Kind], value: Any) -> _Kind:

@@ -171,6 +171,18 @@ def test_a_wrong_case_leaves_with_two_and_a_sentence(form, path, value, field):
         ("lesions", "lesions.0.lymph_node", "no", 'lesions.0.lymph_node = "no": write true or false, without quotes'),
         ("lesions", "visits.1.new_lesion", ..., "visits.1.new_lesion = null: is needed and missing: add it"),
         ("lesions", "policies.confirm_days", -1, "policies.confirm_days = -1: must be 0 or more"),
+        (
+            "lesions",
+            "lesions.0.site",
+            "li\0ver",
+            'lesions.0.site = "li\\u0000ver": holds the control character U+0000: remove it',
+        ),
+        (
+            "lesions",
+            "visits.1.label",
+            "cycle 2\n",
+            'visits.1.label = "cycle 2\\n": holds the control character U+000A: remove it',
+        ),
         ("sums", "sums.baseline_mm", 0, "sums.baseline_mm = 0: must be above 0"),
     ],
 )

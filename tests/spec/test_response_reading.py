@@ -19,7 +19,8 @@ CASE = {"criteria": "recist-1.1", "treatment_start": "2025-01-02", "lesions": [L
 
 ODD = st.sampled_from(
     [None, True, False, 0, 1, -1, Decimal("1.5"), "", "x", "none", "absent", "merged:T01", "0", " 5 ", "+5", "5.",
-     "1e2", "2025-02-30", "2025-01", "long_axis", "Bauchhöhle", "\ud800", [], ["1", "2"], ["1"], [[]], {}, {"T01": 3}]
+     "1e2", "2025-02-30", "2025-01", "long_axis", "Bauchhöhle", "\ud800", "li\0ver", "\x7f", "li\u00a0ver",
+     "\u0085", [], ["1", "2"], ["1"], [[]], {}, {"T01": 3}]
 )  # fmt: skip
 FIELDS = {
     "case": ["criteria", "treatment_start", "lesions", "visits", "policies", "readers", "new_therapy_date",
