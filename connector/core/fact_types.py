@@ -19,6 +19,11 @@ LARGEST_NUMBER = 10**9
 ENDLESS = Decimal("Infinity")
 
 
+def _is_decimal(text: str) -> bool:
+    unsigned = text[1:] if text[:1] in {"+", "-"} else text
+    return text.isascii() and unsigned.replace(".", "", 1).isdecimal()
+
+
 class Fact(ABC):
     """
     A named fact of the catalogue.
@@ -218,7 +223,7 @@ class Number(Fact):
     def _decimal(self, raw: object) -> Decimal:
         if isinstance(raw, Decimal) or (isinstance(raw, int) and not isinstance(raw, bool)):
             number = Decimal(raw)
-        elif isinstance(raw, str) and raw.isascii() and raw.strip().lstrip("+-").replace(".", "", 1).isdecimal():
+        elif isinstance(raw, str) and _is_decimal(raw.strip()):
             number = Decimal(raw.strip())
         else:
             raise self.refusal(raw, f"must be a {self.kind} {self.allowed}, without a unit; {LEAVE_OUT}")

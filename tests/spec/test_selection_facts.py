@@ -72,6 +72,8 @@ def test_a_fact_is_read(name, raw, expected):
         ("liver_lesion_largest_diameter_mm", "12 mm", "without a unit"),
         ("liver_lesion_largest_diameter_mm", 0.1, "must be a number"),
         ("liver_lesion_largest_diameter_mm", "1.2.3", "must be a number"),
+        ("liver_lesion_largest_diameter_mm", "--5", "must be a number"),
+        ("liver_lesion_count", "+-5", "must be a whole number"),
         ("liver_lesion_largest_diameter_mm", Decimal("NaN"), "finite"),
         ("liver_lesion_largest_diameter_mm", Decimal("Infinity"), "finite"),
         ("liver_lesion_largest_diameter_mm", 10**10, "larger than any measurement"),
