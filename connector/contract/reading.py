@@ -194,11 +194,21 @@ def parse(model: type[Model], case: Any) -> Model:
         return model.model_validate(case)
     except ValidationError as fault:
         first = fault.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "(case)"
+        field = _place(first["loc"], case) or "(case)"
         value = None if first["type"] == "missing" else first["input"]
         told = _TOLD.get(first["type"])
         message = told.format(**first.get("ctx", {})) if told else first["msg"].removeprefix("Value error, ")
         raise BadCase(field, value, message) from None
+
+
+def _place(parts: tuple[int | str, ...], case: Any) -> str:
+    """The path to a field as the case has it: pydantic also names the kind of a case that it chose among several."""
+    kept, value = [], case
+    for part in parts[:-1]:
+        if isinstance(value, list) if isinstance(part, int) else isinstance(value, dict) and part in value:
+            kept.append(str(part))
+            value = value[part]
+    return ".".join([*kept, *(str(part) for part in parts[-1:])])
 
 
 def versions() -> dict[str, str]:

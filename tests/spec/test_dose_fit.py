@@ -262,6 +262,7 @@ def test_without_blood_samples_the_body_stands_for_the_blood(sex, height_m, weig
         ({"nuclide": "I-131", "limit": "marrow"}, "limit", "use one of"),
         ({"nuclide": "I-131", "limit": ["blood"]}, "limit", "use one of"),
         ({"nuclide": "I-131", "limits": []}, "limits", ""),
+        ({"nuclide": "I-131", "limits": [{"limit": "retention_48h"}]}, "limits.0.retained_fraction_48h", "add it"),
         ({"nuclide": "I-131", **BLOOD, "weight_kg": 0}, "weight_kg", "kilograms"),
         ({"nuclide": "I-131", "limits": [KEPT, {**BLOOD, "weight_kg": 0}]}, "limits.1.weight_kg", "kilograms"),
         ({"nuclide": "I-131", **BLOOD, "weight_kg": "300.1"}, "weight_kg", "kilograms"),
@@ -271,7 +272,7 @@ def test_without_blood_samples_the_body_stands_for_the_blood(sex, height_m, weig
             "height_m",
             "metres, not centimetres",
         ),
-        ({"nuclide": "I-131", "limits": [{**KEPT, "nuclide": "Lu-177"}]}, "limits.0.retention_48h.nuclide", "I-131"),
+        ({"nuclide": "I-131", "limits": [{**KEPT, "nuclide": "Lu-177"}]}, "limits.0.nuclide", "I-131"),
         ({"nuclide": "I-131", **BLOOD, "residence_time_per_ml_h": None}, "residence_time_per_ml_h", "height_m and sex"),
         (
             {"nuclide": "I-131", **BLOOD, "residence_time_per_ml_h": None, "height_m": "0.9", "sex": "female"},
