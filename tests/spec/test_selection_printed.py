@@ -47,6 +47,8 @@ def test_a_rule_is_explained_with_its_source():
     [
         ("VIG-001", "Proposed: TACE"),
         ("VIG-001", "draft for the tumour board; also offered: TARE, TAE"),
+        ("VIG-019", "Proposed: decision of the board alone"),
+        ("VIG-009", "Every local treatment is excluded: decision of the board alone"),
         ("VIG-080", "needs performance status class"),
         ("VIG-095", "contradict each other: liver lesion count"),
     ],

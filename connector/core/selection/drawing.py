@@ -42,7 +42,7 @@ def svg(selection: Selection) -> str:
 
 
 def _headline(selection: Selection) -> str:
-    first = [option.modality.replace("_", " ") for option in selection.options if option.rank == 1]
+    first = [_named(option.modality) for option in selection.options if option.rank == 1]
     status = STATUS.get(selection.status, selection.status)
     return f"{status}: {' or '.join(first)}" if first else f"{status}; nothing is preferred"
 
@@ -54,8 +54,12 @@ def _beside(selection: Selection) -> str:
     if selection.status == "cannot_decide":
         needs = selection.blocking or tuple(dict.fromkeys(name for one in selection.options for name in one.needs))
         return "needs " + ", ".join(map(in_words, needs)) if needs else DRAFT
-    others = [option.modality.replace("_", " ") for option in selection.options if option.verdict in OFFERED]
+    others = [_named(option.modality) for option in selection.options if option.verdict in OFFERED]
     return f"{DRAFT}; also offered: {', '.join(others)}" if others else DRAFT
+
+
+def _named(modality: str) -> str:
+    return "decision of the board alone" if modality == "board_only" else modality.replace("_", " ")
 
 
 def _node(place: int, question: str, answer: str, source: str) -> str:
