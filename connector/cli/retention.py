@@ -38,7 +38,8 @@ def erase(ref: str, *, because: str, yes: bool) -> None:
 
     Example: connector erase 1.2.840.113619.2.1 --because "wrong patient, order 17 of the data protection officer" --yes
     """
-    if not yes:
-        click.confirm(f"erase everything of the case of {ref}", abort=True, err=True)
     with opened() as operation:
+        operation.eraser.case_of(ref)  # what is not there is said before anybody is asked
+        if not yes:
+            click.confirm(f"erase everything of the case of {ref}", abort=True, err=True)
         click.echo(dumps(operation.eraser.erase(ref, because=because, by=getpass.getuser()), indent=2))

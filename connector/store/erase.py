@@ -34,6 +34,11 @@ class Eraser:
         self._folder = folder
         self._now = now
 
+    def case_of(self, ref: str) -> str:
+        """The case of this reference or Study Instance UID. Raises BadCase when there is none."""
+        with self._reading.connect() as connection:
+            return _case_ref(connection, ref)
+
     def erase(self, ref: str, *, because: str, by: str) -> dict[str, Any]:
         """
         Erase the case of this reference or Study Instance UID.
@@ -43,13 +48,7 @@ class Eraser:
         self.resume()
         order = str(uuid.uuid4())
         with self._engine.begin() as connection:
-            case_ref = connection.execute(
-                sa.select(t.study.c.case_ref)
-                .where(sa.or_(t.study.c.case_ref == ref, t.study.c.study_instance_uid == ref))
-                .limit(1)
-            ).scalar_one_or_none()
-            if case_ref is None:
-                raise BadCase("ID", ref, "no such case or study: `connector status` shows the references of cases")
+            case_ref = _case_ref(connection, ref)
             busy = sa.select(sa.literal(1)).where(
                 jobs_of(case_ref), t.job.c.state == "leased", t.job.c.lease_until >= self._now()
             )
@@ -107,6 +106,17 @@ class Eraser:
 def _unlink(names: Sequence[str]) -> None:
     for name in names:
         Path(name).unlink(missing_ok=True)
+
+
+def _case_ref(connection: sa.Connection, ref: str) -> str:
+    case_ref: str | None = connection.execute(
+        sa.select(t.study.c.case_ref)
+        .where(sa.or_(t.study.c.case_ref == ref, t.study.c.study_instance_uid == ref))
+        .limit(1)
+    ).scalar_one_or_none()
+    if case_ref is None:
+        raise BadCase("ID", ref, "no such case or study: `connector status` shows the references of cases")
+    return case_ref
 
 
 def _uids(connection: sa.Connection, case_ref: str) -> list[str]:

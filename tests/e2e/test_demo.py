@@ -41,7 +41,10 @@ def test_help_and_version_are_quick_to_read() -> None:
     assert "connector demo" in connector("--help").stdout
 
 
-@pytest.mark.parametrize("arguments", [("replay", "9"), ("release", "1.2.3"), ("study", "complete", "1.2.3")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("replay", "9"), ("release", "1.2.3"), ("study", "complete", "1.2.3"), ("erase", "--because", "order", "1.2.3")],
+)
 def test_an_operator_who_names_an_unknown_id_is_told_what_to_do(tmp_path: Path, arguments) -> None:
     done = connector_here(*arguments, data_dir=str(tmp_path))
     assert done.returncode == 2
