@@ -1,6 +1,7 @@
 """Settings of the HTTP door: where it listens and who may come in."""
 
 import re
+from ipaddress import ip_network
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
@@ -40,6 +41,20 @@ class HttpSettings(BaseSettings):
     console_token: SecretStr = Field(
         default=SecretStr(""), description="Bearer token for the console and /metrics; empty: loopback callers only."
     )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, text: str) -> str:
+        for part in _parts(text):
+            try:
+                network = ip_network(part)
+            except ValueError:
+                raise ValueError(
+                    f"{part!r} is no address or network: write e.g. 10.0.0.5 or 10.244.0.0/16, several with commas"
+                ) from None
+            if not network.prefixlen:
+                raise ValueError(f"{part!r} believes every caller, who may then claim to be any other: name your proxy")
+        return text
 
     @field_validator("stow_token")
     @classmethod

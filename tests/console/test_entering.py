@@ -9,6 +9,7 @@ from console_case import PASSWORD, Desk, form_of, make_desk, password_hash, set_
 from connector.console.passwords import hash_password
 from connector.console.wording import short_ref
 from connector.core.errors import BadCase
+from connector.settings import Settings
 from connector.store.accounts import MOST_FAILURES, Accounts
 from connector.web.access import local_callers
 
@@ -313,3 +314,25 @@ def test_what_was_not_sealed_here_is_not_looked_for(desk: Desk, place) -> None:
     client = desk.browser("olga")
     assert client.get("/", params={"find": place, "after": place}).status_code == 200
     assert client.get("/logbook", params={"ref": place}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("*", "no address or network"),
+        ("proxy.hospital.example", "no address or network"),
+        ("10.244.0.1/16", "no address or network"),
+        ("127.0.0.1, 0.0.0.0/0", "believes every caller"),
+        ("::/0", "believes every caller"),
+    ],
+    ids=["everybody", "a name", "a network with an address in it", "all of IPv4", "all of IPv6"],
+)
+def test_a_proxy_is_named_by_its_address_and_nobody_is_believed_for_being_anybody(written, said) -> None:
+    """Who is believed about whom it calls for could say 127.0.0.1, and would be let in as this machine."""
+    with pytest.raises(ValueError, match=said):
+        Settings(trusted_proxies=written)
+
+
+@pytest.mark.parametrize("written", ["", "127.0.0.1", "10.244.0.0/16, ::1"])
+def test_proxies_are_addresses_and_networks(written) -> None:
+    assert Settings(trusted_proxies=written).trusted_proxies == written
