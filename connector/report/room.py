@@ -10,8 +10,8 @@ class Room:
     """
     The most items of each list that are shown.
 
-    Alerts, contradictions, objections to a treatment, doses against recommendations, and what a decision needs have no
-    limit here: they are never cut for room.
+    Alerts, contradictions, objections to a treatment, doses against recommendations, what a decision needs, and
+    measures that the patient's own facts call for have no limit here: they are never cut for room.
     """
 
     studies: int = 5
@@ -27,7 +27,7 @@ class Room:
     worth_knowing: int = 4
     facts: int = 12
     risks: int = 20
-    measures: int = 8
+    measures: int = 8  # with those that hold of every patient
     follow_ups: int = 6
     warnings: int = 6
     regions: int = 12

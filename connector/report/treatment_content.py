@@ -235,14 +235,16 @@ def care(selection: Selection | None, room: Room = AMPLE) -> Content:
     """What must be done before, at and after the treatment."""
     # What the patient's own facts or gaps call for stands before what holds of every patient.
     measures = sorted(selection.measures, key=_holds_always) if selection else []
+    own = sum(not _holds_always(measure) for measure in measures)
+    shown = max(room.measures, own)
     follow_up = selection.follow_up if selection else ()
     more = [
         f"{len(rest)} more {name} are {words.ELSEWHERE}."
-        for name, rest in (("measures", measures[room.measures :]), ("visits", follow_up[room.follow_ups :]))
+        for name, rest in (("measures", measures[shown:]), ("visits", follow_up[room.follow_ups :]))
         if rest
     ]
     return {
-        "measures": [_reason(measure) for measure in measures[: room.measures]],
+        "measures": [_reason(measure) for measure in measures[:shown]],
         "follow_up": [
             [marks_in_words(one.what), one.due_on.isoformat() if one.due_on else one.when, f"{one.rule}; {one.source}"]
             for one in follow_up[: room.follow_ups]

@@ -224,7 +224,7 @@ def test_a_treatment_has_all_its_outcomes_or_none():
 
 def test_measures_and_visits_that_do_not_fit_are_counted():
     selection = cases.selection()
-    measures = tuple(made.reason(f"M-{n}") for n in range(AMPLE.measures + 1))
+    measures = (made.reason("GEN-MDT-ENDO"),) * (AMPLE.measures + 1)
     said = content(with_selection(measures=measures, follow_up=selection.follow_up * 5))["care"]
     assert said["note"] == "1 more measures are in the structured report. 4 more visits are in the structured report."
     assert said["follow_up"][0] == ["CT of the liver", "2026-05-07", "FU-01; SOURCE_000, table 3"]
@@ -298,7 +298,9 @@ def test_two_preferred_options_stand_in_rows_of_their_own():
 @pytest.mark.parametrize("room", ROOMS)
 def test_what_a_patients_safety_hangs_on_is_never_cut_for_room(room):
     objections = ("RAI-MTC-NO", "SURG-BILOBAR-NO", "GEN-ABL-DIFFUSE-NO")
+    own = tuple(made.reason("SYS-VEGF-HOLD", f"what the patient's facts call for {n}") for n in range(9))
     assessed = with_selection(
+        measures=(made.reason("GEN-MDT-ENDO"), *own),
         alerts=tuple(made.reason(f"ALERT-{n}", f"alert {n}") for n in range(9)),
         contradictions=("histology", "inr"),
         options=(made.option("excluded", objections), made.option("cannot_decide", (), needs=("ecog_ps",))),
@@ -309,6 +311,7 @@ def test_what_a_patients_safety_hangs_on_is_never_cut_for_room(room):
     assert (len(chosen["alerts"]), len(chosen["contradictions"])) == (9, 2)
     assert [len(option["because"]) for option in chosen["options"]] == [3, 0]
     assert chosen["options"][1]["needs"] == "ECOG performance status"
+    assert [one["text"] for one in said["care"]["measures"]] == [one.text for one in own]
     assert len(said["versions"]["warnings"]) == 6
     assert said["dose"]["warnings"] == ["lung shunt is not known"]
 
