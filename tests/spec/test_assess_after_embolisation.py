@@ -88,4 +88,4 @@ def test_post_embolisation_syndrome_names_the_last_embolisation_and_every_origin
     (found,) = after_embolisation(known, treatments, today=on(22))
     assert "after TARE on 2026-01-21" in found.text
     assert found.origins == ("Procedure/2", *(f"Condition/{name}" for name in FEATURES))
-    assert found.source.source == "000_3fdbec9e440ff930.txt"
+    assert found.source.source == "Zhang 2025"

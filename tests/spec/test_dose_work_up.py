@@ -321,6 +321,7 @@ def test_planar_views_of_another_patient_are_refused(study):
     drawn = planar_views(study, PatientID="P2")
     given = run(study, "--regions", drawn)
     assert given.exit_code == 2
+    assert "the planar views and the tomogram are not of one patient" in given.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

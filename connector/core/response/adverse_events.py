@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from connector.core.evidence import Citation
+from connector.core.sources import ANBARI_2023, ZHANG_2025
 
 CTCAE_5 = Citation("NCI CTCAE version 5.0 (2017)", "Investigations; Blood; Metabolism and nutrition")
 
@@ -177,9 +178,7 @@ class Suspicion:
     source: Citation
 
 
-POST_EMBOLISATION = Citation(
-    "000_3fdbec9e440ff930.txt", "Vascular techniques", "characterized by abdominal pain, fever, nausea, and vomiting"
-)
+POST_EMBOLISATION = ZHANG_2025.at("Vascular techniques", "characterized by abdominal pain, fever, nausea, and vomiting")
 FEVER_FROM_C = Decimal("38.0")  # CTCAE_5, fever, grade 1: from 38.0 degrees Celsius on
 POST_EMBOLISATION_FEATURES = ("abdominal_pain", "fever", "nausea_or_vomiting")
 
@@ -194,7 +193,7 @@ def post_embolisation_syndrome(features: Mapping[str, bool | None]) -> Suspicion
     return _together({name: features.get(name) for name in POST_EMBOLISATION_FEATURES}, POST_EMBOLISATION)
 
 
-REILD = Citation("003_71ad5dca344d9328.txt", "Complications", "jaundice and massive ascites 2–4 months after treatment")  # noqa: RUF001 - as printed
+REILD = ANBARI_2023.at("Complications", "jaundice and massive ascites 2–4 months after treatment")  # noqa: RUF001 - as printed
 REILD_FROM_WEEKS, REILD_TO_WEEKS = Decimal(8), Decimal(18)  # 2 to 4 months
 
 

@@ -10,13 +10,12 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from connector.core.evidence import Citation
+from connector.core.sources import ZHANG_2025
 
 LEAST_VALUES = 3  # two points fit any line and leave no interval
 DAYS_A_MONTH = 365.25 / 12
 CONFIDENCE = 0.95
-DISCORDANCE = Citation(
-    "000_3fdbec9e440ff930.txt",
+DISCORDANCE = ZHANG_2025.at(
     "Biomarkers",
     "the absence of a corresponding increase in tumor markers despite radiological progression, or vice versa",
 )
