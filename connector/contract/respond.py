@@ -21,6 +21,7 @@ from connector.core.response import assess_response, criteria_of
 from connector.core.response.best_response import Assessed
 from connector.core.response.case import (
     LARGEST_DIAMETER_MM,
+    AfterComplete,
     NewLesion,
     Response,
     ResponseCase,
@@ -122,7 +123,8 @@ def _run_sums(case: dict[str, Any]) -> dict[str, Any]:
         current_mm=read.sums.current_mm,
         all_targets_measured=read.sums.all_targets_measured,
         all_targets_gone=read.sums.all_targets_gone,
-        reappeared_after_complete_response=read.sums.reappeared_after_complete_response,
+        reappeared_after_complete_response=read.sums.reappeared_after_complete_response
+        and policies.response_after_complete is AfterComplete.PROGRESSION,
     )
     given = {"baseline_mm": read.sums.baseline_mm, "nadir_mm": read.sums.nadir_mm}
     return sums_result(criteria, continued_from_sums(target_response(sums, criteria), policies, **given))

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from connector.contract.respond import run
 from connector.core.errors import BadCase
 from connector.core.response import criteria_of
 from connector.core.response.case import ContinuingResponse, NewLesion, Policies, Response
@@ -195,3 +196,21 @@ def test_a_response_continues_in_given_sums_as_its_policy_says(policy, nadir_mm,
     )
     assert call.response == Response(expected), why
     assert any("taken as given" in reason for reason in call.reasons) is (policy == "confirmed_pr")
+
+
+@pytest.mark.parametrize(
+    ("policy", "current_mm", "expected", "why"),
+    [
+        ("progression", "65", "PD", "disease after a complete response"),
+        ("reclassify", "65", "PR", "30 % below the baseline, and 5 mm are less than 20 % of 60"),
+        ("reclassify", "72", "PD", "20 % above the smallest sum"),
+    ],
+)
+def test_a_lesion_back_after_a_complete_response_is_read_in_sums_as_its_policy_says(policy, current_mm, expected, why):
+    """RECIST 1.1, Table 3, note a, allows both readings."""
+    given = {
+        "baseline_mm": 100, "nadir_mm": 60, "current_mm": current_mm, "all_targets_measured": True,
+        "all_targets_gone": False, "reappeared_after_complete_response": True,
+    }  # fmt: skip
+    case = {"criteria": "recist-1.1", "sums": given, "policies": {"response_after_complete": policy}}
+    assert run(case)["target_response"] == expected, why
