@@ -294,6 +294,8 @@ def test_the_ends_of_height_and_weight_are_accepted(height_m, weight_kg):
         ({**MIRD, "previous_lung_dose_gy": None}, "judged for this treatment alone"),
         ({**MIRD, "lung_shunt_fraction": "0.21"}, "contraindication to resin"),
         ({**MIRD, "perfused_mass_kg": "0.09"}, "below 0.1 kg"),
+        ({**MIRD, "perfused_mass_kg": 1500}, "perfused mass 1500 kg is more than that of a large liver"),
+        ({**PARTITION, "tumour_mass_kg": 200, "normal_liver_mass_kg": 1300}, "check that it is in kilograms"),
         ({**PARTITION, "tumour_to_normal_ratio": "0.9"}, "takes up less than"),
         ({**PARTITION, "tumour_to_normal_ratio": "1.4"}, "takes up hardly more than"),
         ({**BSA, "weight_kg": 20, "height_m": "1.1"}, "unusual for an adult"),
@@ -305,7 +307,15 @@ def test_cautions(case, words):
     assert said(run(case), words)
 
 
-@pytest.mark.parametrize("case", [{**MIRD, "prescribed_dose_gy": 80}, {**MIRD, "prescribed_dose_gy": 150}, PARTITION])
+@pytest.mark.parametrize(
+    "case",
+    [
+        {**MIRD, "prescribed_dose_gy": 80},
+        {**MIRD, "prescribed_dose_gy": 150},
+        PARTITION,
+        {**MIRD, "perfused_mass_kg": "4.635"},
+    ],
+)
 def test_what_is_usual_gets_no_caution(case):
     assert run(case)["warnings"] == []
 

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from connector.core.dosimetry import bsa, mird
+from connector.core.dosimetry.constants import LIVER_DENSITY_KG_L
 from connector.core.dosimetry.request import PlanRequest
 
 LIVER_ML = (Decimal(500), Decimal(4500))
+LARGEST_LIVER_KG = LIVER_ML[1] / 1000 * LIVER_DENSITY_KG_L
 SMALL_PERFUSED_ML = Decimal(100)
 SMALL_PERFUSED_KG = Decimal("0.1")
 LUNG_KG = (Decimal("0.3"), Decimal(2))
@@ -89,5 +91,7 @@ def _of_liver(request: PlanRequest, perfused_mass_kg: Decimal | None) -> Iterato
     treated = request.treated_volume_ml
     if treated is not None and treated < SMALL_PERFUSED_ML:
         yield f"treated_volume_ml {treated} is below 100 mL: a small error of the contour is a large error of the dose"
+    if perfused_mass_kg is not None and perfused_mass_kg > LARGEST_LIVER_KG:
+        yield f"perfused mass {perfused_mass_kg} kg is more than that of a large liver: check that it is in kilograms"
     if perfused_mass_kg is not None and perfused_mass_kg < SMALL_PERFUSED_KG:
         yield f"perfused mass {perfused_mass_kg} kg is below 0.1 kg: a contour's small error is a large error of dose"
