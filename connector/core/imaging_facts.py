@@ -74,8 +74,9 @@ def gap_findings(gaps: Sequence[StructureGap]) -> tuple[Finding, ...]:
             "anatomy",
             f"{gap.lesion} touches the segmented {gap.structure}"
             if gap.gap_mm == 0
-            else f"{gap.lesion} is the liver lesion nearest to the segmented {gap.structure}: {gap.gap_mm} mm apart, "
-            "border to border; whether that is inside the planned ablation zone is for the radiologist to say",
+            else f"{gap.lesion} is of the liver lesions that are segmented on its grid the nearest to the "
+            f"{gap.structure}: {gap.gap_mm} mm apart, border to border; whether that is inside the planned ablation "
+            "zone is for the radiologist to say",
             origins=(gap.origin,),
         )
         for gap in gaps

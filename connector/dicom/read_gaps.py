@@ -16,11 +16,19 @@ def structure_gaps(
     """
     Measure the nearest liver lesion of each segmented structure; also returns what could not be measured, and why.
 
-    `lesions` are those of the same study: they say which segments are lesions of the liver. A structure of which there
-    are several segments, such as two bile ducts, gets one distance: the shortest.
+    `lesions` are those of the same study, segmented and reported: they say which segments are lesions of the liver. A
+    structure of which there are several segments, such as two bile ducts, gets one distance: the shortest.
     """
-    of_liver = {(each.origin, each.segment_number) for each in lesions if each.site == "liver"}
-    tumours = [each.region for each in segments if (each.region.origin, each.region.number) in of_liver]
+    of_liver = [each for each in lesions if each.site == "liver"]
+    uids = {each.tracking_uid for each in of_liver}
+    numbers = {(each.origin, each.segment_number) for each in of_liver}
+    # By tracking UID first: a lesion that is reported too is known under the report's UID, not the segmentation's.
+    tumours = [
+        each.region
+        for each in segments
+        if each.region.kind == "lesion"
+        and (each.region.tracking_uid in uids or (each.region.origin, each.region.number) in numbers)
+    ]
     found: dict[str, StructureGap] = {}
     unmeasured: list[Skipped] = []
     for segment in segments:

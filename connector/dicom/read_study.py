@@ -57,6 +57,7 @@ class _Study:
     segments: list[Segment] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     reports: list[Measurements] = field(default_factory=list)
+    segmented: list[LesionMeasurement] = field(default_factory=list)  # lesions by their segments, reported or not
     our_reports: list[Measurements] = field(default_factory=list)
     readings: dict[str, tuple[tuple[LesionMeasurement, ...], str]] = field(default_factory=dict)  # see read_readers
     skipped: list[Skipped] = field(default_factory=list)
@@ -96,7 +97,7 @@ class DicomImaging:
         skipped += [*planar.skipped, *unused]
         regions = _regions(assessed, activity)
         anatomy = _anatomy(assessed) if activity is not None else None
-        gaps, unmeasured = structure_gaps(assessed.segments, points[-1].lesions)
+        gaps, unmeasured = structure_gaps(assessed.segments, (*assessed.segmented, *points[-1].lesions))
         skipped += unmeasured
         for study in (*priors, assessed):
             skipped += study.skipped
@@ -194,6 +195,7 @@ def _read_study(study: _Study, *, assessed: bool, aside: Sequence[Header]) -> Ti
     liver = livers[0] if len(livers) == 1 else None
     measured, of_liver = lesions_of_segments(study.segments, liver, study.studied_on)
     measured = _with_uptake(study, measured)
+    study.segmented = measured
     study.readings = _readings(study, measured)
     reports = (*study.reports, *study.our_reports)
     volume = next((report.liver_volume_ml for report in reports if report.liver_volume_ml), None)

@@ -36,6 +36,10 @@ def gaps(folder, *structures, site=LIVER):
         described.append(case.segment(number, code, TrackingUID=case.ABSENT, SegmentLabel=code[2]))
         masks[number] = mask
     case.segmentation(folder, masks, described, sources=SOURCES)
+    return read(folder)
+
+
+def read(folder):
     return DicomImaging().read([path for path in folder.rglob("*") if path.is_file()])
 
 
@@ -60,6 +64,24 @@ def test_each_structure_has_its_shortest_gap(tmp_path):
     assert {gap.structure: gap.gap_mm for gap in found} == {"bile duct": Decimal(2), "large vessel": Decimal(8)}
 
 
+def test_a_lesion_that_is_reported_too_and_one_that_is_not_are_both_measured(tmp_path):
+    """A report names one lesion by the tracking UID of its segment; the program outlined a nearer one besides."""
+    case.slices(tmp_path, np.zeros(SHAPE, dtype=np.int16))
+    site = case.code(*LIVER)
+    described = [
+        case.segment(1, AnatomicRegionSequence=site, SegmentLabel="T1", TrackingUID="1.9.1", TrackingID="T1"),
+        case.segment(2, AnatomicRegionSequence=site, SegmentLabel="T2", TrackingUID="1.9.2", TrackingID="T2"),
+        case.segment(3, BILE_DUCT, TrackingUID=case.ABSENT, SegmentLabel="Bile duct"),
+        case.segment(4, PORTAL_VEIN, TrackingUID=case.ABSENT, SegmentLabel="Portal vein"),
+    ]
+    masks = {1: LESION, 2: block(1, 5, 13), 3: block(1, 5, 11), 4: block(1, 5, 1)}
+    case.segmentation(tmp_path, masks, described, sources=SOURCES)
+    reported = case.group(case.coded(case.FINDING, case.LESION), case.number(case.LONG, "10"), label="T1", uid="1.9.1")
+    case.report(tmp_path, reported)
+    found = {gap.structure: (gap.lesion, gap.gap_mm) for gap in read(tmp_path).gaps}
+    assert found == {"bile duct": ("T2", Decimal(2)), "large vessel": ("T1", Decimal(2))}
+
+
 def test_a_lesion_of_another_organ_has_none(tmp_path):
     assert gaps(tmp_path, (BILE_DUCT, block(1, 5, 9)), site=LUNG).gaps == ()
 
@@ -76,7 +98,7 @@ def test_a_structure_on_another_grid_is_told_as_not_measured(tmp_path):
         tmp_path, {1: block(1, 5, 9)}, described, sources=["1.2.3.8.1"], name="mr.dcm", SOPInstanceUID="1.2.3.5.2",
         FrameOfReferenceUID="1.5",
     )  # fmt: skip
-    reading = DicomImaging().read([path for path in tmp_path.rglob("*") if path.is_file()])
+    reading = read(tmp_path)
     assert reading.gaps == ()
     assert any("how far T1 lies from Bile duct is not measured" in each.reason for each in reading.skipped)
 
