@@ -314,7 +314,7 @@ class Steps:
             one for withdrawer in self._withdrawers for one in withdrawer.withdraw(withdrawal)
         ]  # fmt: skip
         with self._ledger.transaction() as connection:
-            if withdrawal is not None and documents:
+            if withdrawal is not None and (documents or withdrawal.tidied):
                 return self._withdrawals.save(connection, lease, documents, withdrawal.tidied)
             self._ledger.jobs.done(connection, lease)
         return ()

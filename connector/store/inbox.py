@@ -222,11 +222,10 @@ class SqlInbox:
                 # One that was sent opens its study, whatever was fetched of it at the same moment.
                 if outcome is ReceiptOutcome.STORED and not (receipt.is_prior and receipt.study_instance_uid in stored):
                     stored[receipt.study_instance_uid] = receipt
-            for receipt in stored.values():
-                self._touch_study(connection, receipt)
+            # All rows of studies before any of a series, and each kind in one order: see `_commit`.
+            for uid in sorted({receipt.study_instance_uid for receipt in receipts}):
+                self._touch_study(connection, uid, receipts, stored.get(uid))
             self._touch_series(connection, receipts)
-            opened = {uid for uid, receipt in stored.items() if not receipt.is_prior}
-            self._open_priors(connection, (one for one in receipts if one.study_instance_uid not in opened))
             self._note_associations(connection, receipts)
         return outcomes
 
@@ -248,6 +247,8 @@ class SqlInbox:
             return ReceiptOutcome.STORED
         here = t.instance.c.sop_instance_uid == receipt.sop_instance_uid
         known = connection.execute(sa.select(t.instance.c.digest, t.instance.c.path).where(here)).one()
+        if known.path == row["path"]:
+            return ReceiptOutcome.STORED  # tried again after a fault though it was committed: its file is in use
         if not Path(known.path).exists():
             # An answer was lost after a commit and the sender's file taken back: the instance comes in anew.
             connection.execute(sa.update(t.instance).where(here).values(row))
@@ -271,7 +272,18 @@ class SqlInbox:
             raise TryLater(f"the ledger did not commit ({type(fault).__name__}): send again") from fault
         return ReceiptOutcome.CONFLICT
 
-    def _touch_study(self, connection: sa.Connection, receipt: Receipt) -> None:
+    def _touch_study(
+        self, connection: sa.Connection, uid: str, receipts: Iterable[Receipt], stored: Receipt | None
+    ) -> None:
+        """Begin a study or open it again: for what was `stored` of it, or as one that we had fetched as a prior."""
+        if stored is not None:
+            self._open(connection, stored)
+        is_opened = stored is not None and not stored.is_prior
+        if not is_opened and any(one.study_instance_uid == uid and not one.is_prior for one in receipts):
+            # What was fetched to be compared with is now sent to be assessed, though nothing of it is new.
+            connection.execute(_OPEN_PRIOR, {"uid": uid, "at": self._now()})
+
+    def _open(self, connection: sa.Connection, receipt: Receipt) -> None:
         key = patient_key(receipt)
         at = self._now()
         row = {
@@ -301,11 +313,6 @@ class SqlInbox:
                 "last_received_at": self._now(),
             }
             connection.execute(_touch_series(connection.dialect.name), row)
-
-    def _open_priors(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
-        """A study that we had fetched as a prior is now sent to be assessed, though nothing of it is new."""
-        for study_instance_uid in sorted({receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}):
-            connection.execute(_OPEN_PRIOR, {"uid": study_instance_uid, "at": self._now()})
 
     def _note_associations(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         fed = {(r.association_id, r.study_instance_uid) for r in receipts if r.association_id}

@@ -44,7 +44,7 @@ def tidy_orphans(connection: sa.Connection, outbox: Path, now: float, *, dry_run
     if not outbox.is_dir():
         return 0
     before = now - DAY_SECONDS
-    old = [path for path in outbox.iterdir() if path.is_file() and path.stat().st_mtime < before]
+    old = [path for path in outbox.iterdir() if path.is_file() and _is_older(path, before)]
     if not old:
         return 0
     named = {Path(path).name for path in connection.execute(sa.select(t.document.c.path)).scalars() if path}
@@ -59,6 +59,14 @@ def tidy_orphans(connection: sa.Connection, outbox: Path, now: float, *, dry_run
     return len(orphans)
 
 
+def _is_older(path: Path, before: float) -> bool:
+    """Whether a file was last written before then; what is gone meanwhile, as a duplicate is, needs no tidying."""
+    try:
+        return path.stat(follow_symlinks=False).st_mtime < before
+    except FileNotFoundError:
+        return False
+
+
 def tidy_unrecorded(connection: sa.Connection, inbox: Path, now: float, *, dry_run: bool) -> int:
     """
     Unlink received files that no row names: the process died before its commit, and no sender was told "stored".
@@ -70,7 +78,7 @@ def tidy_unrecorded(connection: sa.Connection, inbox: Path, now: float, *, dry_r
     for shard in sorted(inbox.glob("[0-9a-f][0-9a-f]")):
         with os.scandir(shard) as entries:
             for entry in entries:
-                if _RECEIVED.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_mtime < before:
+                if _RECEIVED.fullmatch(entry.name) and _is_older(Path(entry.path), before):
                     old[entry.name] = entry.path
     if not old:
         return 0

@@ -367,3 +367,36 @@ def test_two_requests_for_one_series_end_each_for_itself(bench: Bench) -> None:
         bench.clock.seconds += 4 * 3600 + 1
         assert not bench.inbox.is_expected(["1.2.3"]), "the process died that asked"
     assert _rows(bench, t.note) == []
+
+
+def test_a_fault_after_the_commit_gives_no_stored_file_away(bench: Bench, monkeypatch) -> None:
+    """Each of the batch is tried again, and is there already: taken for a duplicate, its only file would be dropped."""
+    record_all, faults = bench.inbox._record_all, [MemoryError()]
+
+    def committed_and_failed(receipts):
+        outcomes = record_all(receipts)
+        if faults:
+            raise faults.pop()
+        return outcomes
+
+    monkeypatch.setattr(bench.inbox, "_record_all", committed_and_failed)
+    batch = [(receipt(one), Future()) for one in ("1.2.3.1", "1.2.3.2")]
+    bench.inbox._commit(batch)
+    assert [future.result() for _, future in batch] == [ReceiptOutcome.STORED] * 2
+
+
+def test_studies_are_written_before_series_in_one_order_whatever_came(bench: Bench) -> None:
+    """Two processes that wrote them in two orders would wait for each other, and PostgreSQL would refuse one batch."""
+    known = replace(receipt("1.2.3.1"), is_prior=True)
+    bench.inbox.receive(known)
+    written = []
+
+    def note(_connection, _cursor, statement, *_rest) -> None:
+        written.append(statement.split()[2 if statement.startswith("INSERT") else 1])
+
+    sa.event.listen(bench.engine, "before_cursor_execute", note)
+    batch = [(one, Future()) for one in (receipt("1.2.4.1", study="1.2.4"), replace(known, is_prior=False))]
+    bench.inbox._commit(batch)
+    assert [name for name in written if name in {"study", "series"}] == ["study", "study", "series", "series"]
+    states = {row.study_instance_uid: row.state for row in _rows(bench, t.study)}
+    assert states == {"1.2.3": "receiving", "1.2.4": "receiving"}, "what was a prior is sent to be assessed"

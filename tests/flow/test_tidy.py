@@ -344,6 +344,26 @@ def test_a_received_file_that_no_row_names_goes_and_one_kept_aside_stays(bench, 
     assert other.exists()
 
 
+def test_a_file_that_goes_while_the_tidying_looks_is_no_fault(bench, tmp_path, monkeypatch) -> None:
+    """A duplicate's file is dropped by its receiver, a document's by another tidying, at any moment."""
+    shard, outbox = tmp_path / "inbox" / "a0", tmp_path / "outbox"
+    paths = [shard / f"{'a' * 32}-{letter * 16}.dcm" for letter in "abc"] + [outbox / letter for letter in "abc"]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"pixels")
+        os.utime(path, (1.0, 1.0))
+    stat, gone = Path.stat, {paths[0], paths[3]}
+
+    def late(path, **options):
+        if path in gone and not options.get("follow_symlinks", True):
+            path.unlink(missing_ok=True)
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", late)
+    assert Tidy(bench.engine, bench.ledger.trail, Policy(), outbox=outbox, inbox=shard.parent).run().orphans == 4
+    assert not any(path.exists() for path in paths)
+
+
 def eraser(bench: Bench, tmp_path: Path) -> Eraser:
     return Eraser(bench.engine, bench.ledger.trail, folder=tmp_path, now=bench.clock)
 

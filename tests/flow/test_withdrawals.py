@@ -173,6 +173,17 @@ def test_what_was_tidied_away_is_named_to_the_pacs_and_left_to_a_person_for_the_
     assert waits["reason"] == "of 1 earlier documents the content was tidied away: have them withdrawn in EHR by hand"
 
 
+def test_what_was_tidied_away_is_left_to_a_person_where_nothing_else_is_to_be_taken_back(house: House) -> None:
+    """What is still here stands on another study of the patient too, so no document takes it back."""
+    with house.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.document).where(t.document.c.destination == "pacs").values(path=""))
+    house.steps._withdrawers = []
+    assert act(house, REJECT)
+    run(house)
+    (waits,) = house.status()["waiting"]
+    assert waits["reason"] == "of 1 earlier documents the content was tidied away: have them withdrawn in PACS by hand"
+
+
 class SameMap:
     """A dose map does not say what a person decided: that of the same images is the same object."""
 
