@@ -94,11 +94,10 @@ class DicomImaging:
         readings = numbered({study.uid: study.readings for study in (*priors, assessed)})
         volumes = [header for header in assessed.headers if header not in flat]
         activity, unused = activity_map(volumes, uptake_series=assessed.uptake_series)
-        skipped += [*planar.skipped, *unused]
         regions = _regions(assessed, activity)
         anatomy = _anatomy(assessed) if activity is not None else None
         gaps, unmeasured = structure_gaps(assessed.segments, (*assessed.segmented, *points[-1].lesions))
-        skipped += unmeasured
+        skipped += [*planar.skipped, *unused, *unmeasured]
         for study in (*priors, assessed):
             skipped += study.skipped
         files = names_of(paths)
@@ -194,9 +193,8 @@ def _read_study(study: _Study, *, assessed: bool, aside: Sequence[Header]) -> Ti
         study.skipped.append(Skipped(study.uid, f"{len(livers)} segments are the whole liver: no volume taken"))
     liver = livers[0] if len(livers) == 1 else None
     measured, of_liver = lesions_of_segments(study.segments, liver, study.studied_on)
-    measured = _with_uptake(study, measured)
-    study.segmented = measured
-    study.readings = _readings(study, measured)
+    study.segmented = _with_uptake(study, measured)
+    study.readings = _readings(study, study.segmented)
     reports = (*study.reports, *study.our_reports)
     volume = next((report.liver_volume_ml for report in reports if report.liver_volume_ml), None)
     tumour = None
@@ -209,7 +207,7 @@ def _read_study(study: _Study, *, assessed: bool, aside: Sequence[Header]) -> Ti
         study_instance_uid=study.uid,
         studied_on=study.studied_on,
         modality=_modality(study.headers),
-        lesions=_lesions(measured, study.reports, _joined(study.our_reports)),
+        lesions=_lesions(study.segmented, study.reports, _joined(study.our_reports)),
         liver_volume_ml=volume,
         liver_tumour_volume_ml=tumour,
         accession_number=next(filter(None, accessions), None),

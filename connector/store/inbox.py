@@ -222,9 +222,14 @@ class SqlInbox:
                 # One that was sent opens its study, whatever was fetched of it at the same moment.
                 if outcome is ReceiptOutcome.STORED and not (receipt.is_prior and receipt.study_instance_uid in stored):
                     stored[receipt.study_instance_uid] = receipt
+            sent = {receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}
             # All rows of studies before any of a series, and each kind in one order: see `_commit`.
-            for uid in sorted({receipt.study_instance_uid for receipt in receipts}):
-                self._touch_study(connection, uid, receipts, stored.get(uid))
+            for uid in sorted(stored.keys() | sent):
+                if uid in stored:
+                    self._touch_study(connection, stored[uid])
+                if uid in sent and (uid not in stored or stored[uid].is_prior):
+                    # What we had fetched as a prior is now sent to be assessed, though nothing of it is new.
+                    connection.execute(_OPEN_PRIOR, {"uid": uid, "at": self._now()})
             self._touch_series(connection, receipts)
             self._note_associations(connection, receipts)
         return outcomes
@@ -272,18 +277,7 @@ class SqlInbox:
             raise TryLater(f"the ledger did not commit ({type(fault).__name__}): send again") from fault
         return ReceiptOutcome.CONFLICT
 
-    def _touch_study(
-        self, connection: sa.Connection, uid: str, receipts: Iterable[Receipt], stored: Receipt | None
-    ) -> None:
-        """Begin a study or open it again: for what was `stored` of it, or as one that we had fetched as a prior."""
-        if stored is not None:
-            self._open(connection, stored)
-        is_opened = stored is not None and not stored.is_prior
-        if not is_opened and any(one.study_instance_uid == uid and not one.is_prior for one in receipts):
-            # What was fetched to be compared with is now sent to be assessed, though nothing of it is new.
-            connection.execute(_OPEN_PRIOR, {"uid": uid, "at": self._now()})
-
-    def _open(self, connection: sa.Connection, receipt: Receipt) -> None:
+    def _touch_study(self, connection: sa.Connection, receipt: Receipt) -> None:
         key = patient_key(receipt)
         at = self._now()
         row = {

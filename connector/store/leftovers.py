@@ -7,11 +7,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.logs import get_logger
 from connector.store import tables as t
 from connector.store.procedure_steps import FORGOTTEN_SECONDS
 
+log = get_logger("tidy")
+
 DAY_SECONDS = 86400.0
 _ASIDE = ".orphan-"
+_OF_A_CRASH = 64  # a process that dies leaves at most one file for each association
 _RECEIVED = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}\.dcm")  # every reception has a name of its own
 
 
@@ -67,11 +71,13 @@ def _is_older(path: Path, before: float) -> bool:
         return False
 
 
-def tidy_unrecorded(connection: sa.Connection, inbox: Path, now: float, *, dry_run: bool) -> int:
+def tidy_unrecorded(connection: sa.Connection, inbox: Path, now: float, *, dry_run: bool) -> tuple[int, int]:
     """
     Unlink received files that no row names: the process died before its commit, and no sender was told "stored".
 
-    Returns how many; young ones stay, and those that an event keeps aside for a person to compare.
+    Returns how many go, and how many stay since they are too many for that: a ledger that does not know most of a
+    folder is another folder's, or a new one, and its files may be the only copies. Young ones stay, and those that an
+    event keeps aside for a person to compare.
     """
     before = now - DAY_SECONDS
     old: dict[str, str] = {}
@@ -81,13 +87,17 @@ def tidy_unrecorded(connection: sa.Connection, inbox: Path, now: float, *, dry_r
                 if _RECEIVED.fullmatch(entry.name) and _is_older(Path(entry.path), before):
                     old[entry.name] = entry.path
     if not old:
-        return 0
+        return 0, 0
+    found = len(old)
     for path in connection.execute(sa.select(t.instance.c.path)).yield_per(1000).scalars():
         old.pop(Path(path).name, None)
     aside = sa.select(t.event.c.detail).where(t.event.c.kind == "instance_conflict")
     for detail in connection.execute(aside).yield_per(1000).scalars():
         for name in _RECEIVED.findall(detail):
             old.pop(name, None)
+    if len(old) > max(found - len(old), _OF_A_CRASH):
+        log.warning("files_not_known", count=len(old), reason="is the ledger another folder's, or new?")
+        return 0, len(old)
     for path in old.values() if not dry_run else ():
         Path(path).unlink(missing_ok=True)
-    return len(old)
+    return len(old), 0

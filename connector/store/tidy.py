@@ -102,7 +102,10 @@ class Tidy:
                 found.orphans = tidy_orphans(connection, self._outbox, self._now(), dry_run=dry_run)
         if self._inbox is not None:
             with self._reading.connect() as connection:
-                found.orphans += tidy_unrecorded(connection, self._inbox, self._now(), dry_run=dry_run)
+                gone, unknown = tidy_unrecorded(connection, self._inbox, self._now(), dry_run=dry_run)
+            found.orphans += gone
+            if unknown:
+                found.kept["the ledger does not know this received file: is it this data folder's?"] = unknown
         return found
 
     def _cases(self) -> Sequence[str]:

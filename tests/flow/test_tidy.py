@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -342,6 +343,24 @@ def test_a_received_file_that_no_row_names_goes_and_one_kept_aside_stays(bench, 
     assert known.exists()
     assert aside.exists()
     assert other.exists()
+
+
+@pytest.mark.parametrize(("files", "rows", "goes"), [(64, 0, 64), (65, 0, 0), (130, 65, 65), (131, 65, 0)])
+def test_a_ledger_that_does_not_know_the_folder_takes_nothing_away(bench, tmp_path, files, rows, goes) -> None:
+    """A new or another ledger over a folder of images: they may be the only copies. A crash leaves 64 at the most."""
+    shard = tmp_path / "inbox" / "a0"
+    shard.mkdir(parents=True)
+    paths = [shard / f"{number:032x}-{number:016x}.dcm" for number in range(files)]
+    for path in paths:
+        path.write_bytes(b"pixels")
+        os.utime(path, (1.0, 1.0))
+    batch = [(receipt(f"1.2.3.{number}", path=path), Future()) for number, path in enumerate(paths[:rows])]
+    if batch:
+        bench.inbox._commit(batch)
+    tidied = Tidy(bench.engine, bench.ledger.trail, Policy(), inbox=shard.parent, now=bench.clock).run()
+    assert tidied.orphans == goes == files - sum(path.exists() for path in paths)
+    told = sum(number for reason, number in tidied.kept.items() if reason.startswith("the ledger does not know"))
+    assert told == files - rows - goes
 
 
 def test_a_file_that_goes_while_the_tidying_looks_is_no_fault(bench, tmp_path, monkeypatch) -> None:
