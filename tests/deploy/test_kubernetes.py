@@ -33,7 +33,7 @@ READ_BY: dict[str, set[str]] = {
     "ae_title": APPS,  # the audit trail names it too
     **dict.fromkeys(("dicom_host", "dicom_port", "allowed_calling_ae_titles", "maximum_associations",
                      "offer_storage_commitment", "tls_client_ca_file"), LISTEN),
-    "disk_reserve_mb": LISTEN | WEB,
+    "disk_reserve_mb": APPS,  # workers fetch earlier studies
     **dict.fromkeys(("tls_certificate_file", "tls_key_file"), LISTEN | WORKER),  # HTTP: the ingress has one
     **dict.fromkeys(("pacs_host", "pacs_port", "pacs_ae_title", "pacs_storage_commitment", "pacs_tls_ca_file",
                      "pacs_priors", "pacs_move", "pacs_dicomweb_url", "pacs_dicomweb_user", "pacs_dicomweb_password",
