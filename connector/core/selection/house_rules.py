@@ -92,7 +92,8 @@ RULES: tuple[Rule, ...] = (
         "HOUSE-LIFE-3",
         Facts.life_expectancy_months < 3,
         (*LOCOREGIONAL, "surgery"),
-        "The limit of 3 months to live is told for TARE alone: weigh whether another procedure still helps below it.",
+        "Life expectancy is below 3 months, a limit that the sources give for TARE alone: weigh whether any other "
+        "procedure still helps.",
         Verdict.ADVISES,
     ),
     _measure(

@@ -8,7 +8,7 @@ from connector.core.rules import Rule, Verdict
 from connector.core.sources import SOURCES
 
 TIERS = (1, 2, 3, 4)
-# Why an option that rules speak for still never leads: there is next to no liver of a thyroid carcinoma behind it.
+# Why an option that rules speak for still never leads: hardly a liver metastasis was reported.
 NEVER_FIRST: Mapping[str, str] = {
     "laser": "it is marginal and experimental, and never first",  # Zhang 2025, Comparative effectiveness
     "PEI": "it is reported once, together with TAE, and never first",  # Nervo 2021, Table 2
