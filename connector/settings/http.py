@@ -53,7 +53,9 @@ class HttpSettings(BaseSettings):
                     f"{part!r} is no address or network: write e.g. 10.0.0.5 or 10.244.0.0/16, several with commas"
                 ) from None
             if not network.prefixlen:
-                raise ValueError(f"{part!r} believes every caller, who may then claim to be any other: name your proxy")
+                raise ValueError(
+                    f"{part!r} believes every caller, who may then be another at each try to sign in: name your proxy"
+                )
         return text
 
     @field_validator("stow_token")

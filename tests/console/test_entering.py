@@ -330,7 +330,7 @@ def test_what_was_not_sealed_here_is_not_looked_for(desk: Desk, place) -> None:
     ids=["everybody", "a name", "a network with an address in it", "all of IPv4", "all of IPv6"],
 )
 def test_a_proxy_is_named_by_its_address_and_nobody_is_believed_for_being_anybody(written, said) -> None:
-    """Who is believed about whom it calls for could say 127.0.0.1, and would be let in as this machine."""
+    """Whoever is believed names another caller for each try, and no number of wrong passwords closes sign-in."""
     with pytest.raises(ValueError, match=said):
         Settings(trusted_proxies=written)
 
