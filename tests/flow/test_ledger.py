@@ -385,7 +385,7 @@ def test_a_fault_after_the_commit_gives_no_stored_file_away(bench: Bench, monkey
     assert [future.result() for _, future in batch] == [ReceiptOutcome.STORED] * 2
 
 
-def test_studies_are_written_before_series_in_one_order_whatever_came(bench: Bench) -> None:
+def test_studies_are_written_before_series_in_one_order_whatever_came(bench: Bench, tmp_path: Path) -> None:
     """Two processes that wrote them in two orders would wait for each other, and PostgreSQL would refuse one batch."""
     known = replace(receipt("1.2.3.1"), is_prior=True)
     bench.inbox.receive(known)
@@ -395,8 +395,10 @@ def test_studies_are_written_before_series_in_one_order_whatever_came(bench: Ben
         written.append(statement.split()[2 if statement.startswith("INSERT") else 1])
 
     sa.event.listen(bench.engine, "before_cursor_execute", note)
-    batch = [(one, Future()) for one in (receipt("1.2.4.1", study="1.2.4"), replace(known, is_prior=False))]
+    new, again = receipt("1.2.4.1", study="1.2.4"), replace(known, is_prior=False, path=tmp_path / "again.dcm")
+    batch = [(one, Future()) for one in (new, again)]
     bench.inbox._commit(batch)
+    assert {one.sop_instance_uid: future.result() for one, future in batch}["1.2.3.1"] is ReceiptOutcome.SAME
     assert [name for name in written if name in {"study", "series"}] == ["study", "study", "series", "series"]
     states = {row.study_instance_uid: row.state for row in _rows(bench, t.study)}
     assert states == {"1.2.3": "receiving", "1.2.4": "receiving"}, "what was a prior is sent to be assessed"

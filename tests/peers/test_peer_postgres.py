@@ -52,9 +52,12 @@ def test_several_processes_may_migrate_at_once(url: str) -> None:
         assert len(set(pool.map(lambda _: migrate(url), range(4)))) == 1
 
 
-def test_receipts_of_one_uid_from_two_listeners_are_one_instance(bench: Bench) -> None:
+def test_receipts_of_one_uid_from_two_listeners_are_one_instance(bench: Bench, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.dcm" for number in range(8)]
+    for file in files:
+        file.touch()
     with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda _: bench.inbox.receive(receipt()), range(8)))
+        outcomes = list(pool.map(lambda file: bench.inbox.receive(receipt(path=file)), files))
     assert sorted(outcomes) == [ReceiptOutcome.SAME] * 7 + [ReceiptOutcome.STORED]
 
 
