@@ -57,7 +57,9 @@ _LOBE_WORDS = re.compile(r"\b(left|right)\b.*\blobe\b|\b(left|right) (hemi-?)?li
 # Names of hand-drawn structures, as a last resort where no code is given.
 _LESION_NAMES = re.compile(r"\b(gtv|lesions?|tumou?rs?|mets?|metastas[ie]s|neoplasms?|nodules?|hcc)(?![a-z]| bed\b)")
 
-_A_PART_ONLY = re.compile(r"\b(normal|healthy|minus|without|lobe|segment)\b")
+# What is left of an organ without its lesions, and what planning systems draw around a lesion or an organ: neither.
+_NEITHER = re.compile(r"\b(normal|healthy|minus|without|ptv|ctv|itv|prv|margin|ring|rind|expan(ded|sion))\b")
+_A_PART_ONLY = re.compile(r"\b(lobe|segment|cysts?|pv|hv|dome|opti?|eval|\d+ ?(mm|cm))\b")
 
 
 # What ablation must keep away from or is cooled by, in the order in which they decide.
@@ -167,11 +169,11 @@ def kind_of(*, category: Code | None, kind: Code | None, name: str) -> str:
 def kind_of_name(name: str) -> str:
     """Tell what a structure's name says it is: liver, lesion, lung or other."""
     lowered = name.casefold().replace("_", " ").replace("-", " ")
-    if _LOBE_WORDS.search(lowered) or _A_PART_ONLY.search(lowered):
+    if _NEITHER.search(lowered):
         return "other"
     if _LESION_NAMES.search(lowered):
         return "lesion"
-    if structure_of_name(lowered) is not None:
+    if any(words.search(lowered) for words in (_LOBE_WORDS, _A_PART_ONLY)) or structure_of_name(lowered) is not None:
         return "other"
     site = site_of_name(lowered)
     return site if site in {"liver", "lung"} else "other"

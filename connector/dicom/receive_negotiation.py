@@ -42,6 +42,8 @@ _SMALLEST_PDU_BYTES = 256  # a peer that says less cannot be answered in one pie
 # for senders that associate once for each instance is more than everything else.
 _REMEMBERED = 64
 _LARGEST_REMEMBERED_BYTES = 32 * 1024
+# The item of a user identity (PS3.7 table D.3-14) may hold a password, which is not kept longer than it is read.
+_USER_IDENTITY = b"\x58\x00"
 
 # Result, source and reason of a rejection, PS3.8 table 9-21.
 APPLICATION_CONTEXT_UNKNOWN = (1, 1, 2)
@@ -97,7 +99,8 @@ class Doorkeeper:
 
     def admit(self, request_pdu: bytes, *, full: bool) -> Admission:
         """Answer an A-ASSOCIATE-RQ (the whole PDU); `full` when the limit is reached. Raises WireFault."""
-        decode, accept = (_decode, _accept) if len(request_pdu) <= _LARGEST_REMEMBERED_BYTES else _ANEW
+        remembered = len(request_pdu) <= _LARGEST_REMEMBERED_BYTES and _USER_IDENTITY not in request_pdu
+        decode, accept = (_decode, _accept) if remembered else _ANEW
         request = decode(request_pdu)
         calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
         rejection = self._rejection(request, request_pdu, calling=calling, called=called, full=full)
@@ -187,7 +190,8 @@ def _is_service(uid: UID) -> bool:
     Asked of pydicom's dictionary: pynetdicom 3.0.4 knows the modality worklist by another keyword, and would accept it.
     """
     is_storage = "Storage" in uid.name and "Commitment" not in uid.name
-    return uid in _OURS or (uid.name != uid and not is_storage)
+    is_unknown = uid.name in {"", uid}  # the dictionary has retired classes without a name
+    return uid in _OURS or not (is_storage or is_unknown)
 
 
 def _largest_pdu(request: Any) -> int:

@@ -19,9 +19,11 @@ from pynetdicom.pdu_primitives import (
     ImplementationClassUIDNotification,
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
+    UserIdentityNegotiation,
 )
 from pynetdicom.presentation import build_context
 
+from connector.dicom import receive_negotiation as negotiation
 from connector.dicom import receive_wire as wire
 from connector.dicom.receive_negotiation import Context, Doorkeeper
 from connector.dicom.receive_wire import PduReader, WireFault, data_values, encode_command, encode_message, read_command
@@ -225,6 +227,24 @@ def test_who_is_admitted(octets: bytes, rejection: tuple[int, ...] | None, why: 
     assert admission.accepted is (rejection is None), why
     if rejection is not None:
         assert (admission.answer[0], tuple(admission.answer[7:10])) == (wire.ASSOCIATE_RJ, rejection), why
+
+
+def test_a_request_that_holds_a_password_is_not_remembered() -> None:
+    identity = UserIdentityNegotiation()
+    identity.user_identity_type, identity.primary_field, identity.secondary_field = 2, b"somebody", b"a secret"
+    identity.positive_response_requested = False
+    primitive = A_ASSOCIATE_RQ()
+    primitive.decode(request(largest=30000))
+    asked = primitive.to_primitive()
+    asked.user_information.append(identity)
+    with_password = A_ASSOCIATE_RQ()
+    with_password.from_primitive(asked)
+    assert b"a secret" in with_password.encode()
+    known = negotiation._decode.cache_info().currsize
+    assert DOOR.admit(with_password.encode(), full=False).accepted
+    assert negotiation._decode.cache_info().currsize == known
+    assert DOOR.admit(request(largest=30000), full=False).accepted
+    assert negotiation._decode.cache_info().currsize == known + 1, "without a password it is"
 
 
 def test_every_storage_class_is_accepted_in_the_syntax_proposed_first() -> None:
