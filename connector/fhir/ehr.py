@@ -11,7 +11,7 @@ import httpx
 
 from connector.core.errors import Refused
 from connector.fhir.capabilities import Capabilities, fhir_version, read_capabilities
-from connector.fhir.ehr_answers import Changed, NotOffered, raise_for_answer, send
+from connector.fhir.ehr_answers import Changed, NotOffered, again, raise_for_answer, send
 from connector.fhir.ehr_token import SmartCredentials, TokenSource
 from connector.fhir.identity import canonical_json
 from connector.fhir.resource import items, members, reference_of
@@ -42,12 +42,14 @@ class EhrClient:
         timeout_seconds: float = 30.0,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/"))
         self._http = httpx.Client(timeout=timeout_seconds, transport=transport)
         self._tokens = TokenSource(self._http, str(self._base), credentials, clock) if credentials else None
         self._vendor = vendor
         self._clock = clock
+        self._pause = pause
         self._statement: Json = {}
         self._offered: Capabilities | None = None
         self._stated_at = 0.0
@@ -155,10 +157,19 @@ class EhrClient:
         if parameters:
             url = url.copy_merge_params(httpx.QueryParams(list(parameters)))
         content = canonical_json(body) if body is not None else None
-        response = self._ask(method, url, content, headers or {}, what)
+
+        def once() -> httpx.Response:
+            return self._answered(method, url, content, headers or {}, what)
+
+        return again(once, pause=self._pause) if method == "GET" else once()
+
+    def _answered(
+        self, method: str, url: httpx.URL, content: bytes | None, headers: Mapping[str, str], what: str
+    ) -> httpx.Response:
+        response = self._ask(method, url, content, headers, what)
         if response.status_code == _NOT_ACCEPTABLE and self._accepted == _FHIR_JSON:
             self._accepted = _PLAIN_JSON  # older servers know JSON by its plain name only
-            response = self._ask(method, url, content, headers or {}, what)
+            response = self._ask(method, url, content, headers, what)
         offered = self._offered
         raise_for_answer(response, what=what, later=vendor_for(offered.software, self._vendor).later if offered else {})
         return response

@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -56,6 +57,8 @@ _HINTS: Mapping[int, str] = {
 }
 _OK = range(200, 300)
 LONGEST_WAIT_SECONDS = 86400.0
+_PAUSES_SECONDS = (0.2, 0.8)  # before a read is asked for the second and the third time
+_SOON_SECONDS = 2.0  # what takes longer, or is asked to, is the ledger's to try again: it holds no worker meanwhile
 _NOT_OFFERED = frozenset({404, 405, 410, 501})  # of a type; of one resource, 404 and 410 say that it is gone
 
 
@@ -67,6 +70,25 @@ def send(http: httpx.Client, request: httpx.Request, *, what: str) -> httpx.Resp
         raise TryLater(f"the EHR did not answer ({what}: {type(fault).__name__})") from None
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
         raise Refused(f"the EHR cannot be asked ({what}: {type(fault).__name__}): check CONNECTOR_EHR_URL") from None
+
+
+def again(ask: Callable[[], httpx.Response], *, pause: Callable[[float], None] = time.sleep) -> httpx.Response:
+    """
+    Ask what changes nothing, up to three times when the server is busy or its answer is lost. Raises as `ask` does.
+
+    A record is read in many pages, and a step that fails begins anew: if one answer in ten were lost, a record of fifty
+    pages would never be read. A slow failure (a timeout), and a wait the server wants to be long, leave at once.
+    """
+    for seconds in _PAUSES_SECONDS:
+        began = time.monotonic()
+        try:
+            return ask()
+        except TryLater as fault:
+            wait = max(seconds, fault.retry_after_seconds or 0.0)
+            if wait > _SOON_SECONDS or time.monotonic() - began > _SOON_SECONDS:
+                raise
+        pause(wait)
+    return ask()
 
 
 def raise_for_answer(response: httpx.Response, *, what: str, later: Mapping[str, float] | None = None) -> None:

@@ -41,7 +41,11 @@ class Server:
         return answer
 
     def client(self, **more):
-        return EhrClient(BASE, transport=httpx.MockTransport(self), **more)
+        return EhrClient(BASE, transport=httpx.MockTransport(self), **{"pause": lambda _: None, **more})
+
+
+def uid(name):
+    return {"resourceType": "Observation", "id": name}
 
 
 def page(*resources, following=None):
@@ -103,6 +107,40 @@ def test_a_busy_server_says_how_long_to_wait():
     with pytest.raises(TryLater) as fault:
         Server(httpx.Response(429, headers={"Retry-After": "17"})).client().read("Patient/1")
     assert fault.value.retry_after_seconds == 17
+
+
+BUSY, CUT = httpx.Response(503), httpx.RemoteProtocolError("cut")
+
+
+@pytest.mark.parametrize(
+    ("faults", "waited", "is_read", "why"),
+    [
+        ([BUSY], [0.2], True, "one lost answer costs one page, not the whole record"),
+        ([CUT, httpx.Response(429)], [0.2, 0.8], True, "the third is the last try"),
+        ([BUSY, CUT, BUSY], [0.2, 0.8], False, "then the step is tried again later"),
+        ([httpx.Response(429, headers={"Retry-After": "2"})], [2.0], True, "as long as the server says"),
+        ([httpx.Response(429, headers={"Retry-After": "3"})], [], False, "no worker is held for so long"),
+        ([httpx.Response(422)], [], False, "a no stays a no"),
+    ],
+)
+def test_a_page_is_asked_for_again_before_the_whole_read_is_given_up(faults, waited, is_read, why):
+    pauses = []
+    server = Server(page(uid("a"), following="r4/Observation?page=2"), *faults, page(uid("b")))
+    client = server.client(pause=pauses.append)
+    if is_read:
+        assert [one["id"] for one in client.search("Observation", [])] == ["a", "b"], why
+    else:
+        with pytest.raises((TryLater, Refused)):
+            client.search("Observation", [])
+    assert pauses == waited, why
+
+
+def test_a_write_is_never_repeated_unseen():
+    """It may have been done: whoever writes looks first what stands."""
+    server = Server(BUSY)
+    with pytest.raises(TryLater):
+        server.client().transaction({"resourceType": "Bundle", "type": "transaction", "entry": []})
+    assert len(server.asked) == 1
 
 
 def test_no_url_is_logged(caplog):

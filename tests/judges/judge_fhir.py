@@ -14,6 +14,8 @@ import fhirpathpy
 from fhirpathpy.models import models
 from pyfhircheck import Validator
 from pyfhircheck.config import ValidatorConfig
+from pyfhircheck.core import fhirpath
+from pyfhircheck.profiles import package
 
 CORE = Path(__file__).parents[2] / ".peers/fhir/r4core"
 _SKIPPED = ("ele-1", "dom-6")  # ele-1: the shape checkers do it; dom-6 is a best practice
@@ -62,6 +64,44 @@ def _parts(resource: dict) -> Iterator[tuple[str, dict]]:
 
 
 @cache
+def _choice_of(name: str) -> str | None:
+    """The name of the choice that an element's JSON name is of, as pyfhircheck tells: `value` of `valueQuantity`."""
+    if not name[:1].islower():
+        return None
+    fitting = (end for end in fhirpath._CHOICE_SUFFIXES if name.endswith(end) and len(name) > len(end))
+    suffix = next(fitting, None)
+    return name[: -len(suffix)] if suffix else None
+
+
+def _with_choices(node: object) -> object:
+    """What pyfhircheck makes of a resource before each of its constraints; it looks each name up anew every time."""
+    if isinstance(node, list):
+        return [_with_choices(one) for one in node]
+    if not isinstance(node, dict):
+        return node
+    made = {name: _with_choices(value) for name, value in node.items()}
+    for name in node:
+        if (choice := _choice_of(name)) is not None:
+            made.setdefault(choice, made[name])
+    return made
+
+
+@contextlib.contextmanager
+def _reading_what_is_asked_for() -> Iterator[None]:
+    """pyfhircheck reads all of a package four times, for one type each; a package's file names tell their type."""
+    whole = package._iter_file
+
+    def by_name(path: Path, types: set[str] | None = None) -> Iterator[dict]:
+        return whole(path, types) if types is None or path.name.split("-")[0] in types else iter(())
+
+    package._iter_file = by_name
+    try:
+        yield
+    finally:
+        package._iter_file = whole
+
+
+@cache
 def _judge() -> "_Judge":
     assert not missing_judges(), f"install these judges first: {missing_judges()}"
     return _Judge()
@@ -79,7 +119,9 @@ class _Judge:
                 "localPackagePaths": [str(CORE)],
                 "evidenceOutputDir": self._folder.name,
             }
-            self._validator = Validator(ValidatorConfig.load_dict(settings))
+            fhirpath._augment_choice_types = _with_choices
+            with _reading_what_is_asked_for():
+                self._validator = Validator(ValidatorConfig.load_dict(settings))
         self._definitions: dict[str, dict | None] = {}
         self._expressions: dict[str, object] = {}
 

@@ -60,16 +60,24 @@ def held(server: FhirServer) -> list[dict]:
 
 
 class Drizzle(Product):
-    """Any product, with a fault at every 23rd request: an answer lost, too many, away, a conflict."""
+    """
+    Any product that says no to the first write (422), and has a fault at every 7th request after: each in its turn.
+
+    Twice as often as a record of the case is long in pages, so that whoever reads it anew at each fault never ends.
+    """
 
     def __init__(self, proxy: ChaosProxy, product: Product) -> None:
-        self.proxy, self.product, self.asked = proxy, product, 0
-        self.next = cycle([{"cut": "after"}, {"status": 429, "headers": {"Retry_After": "0"}}, {"status": 503},
-                           {"status": 412}, {"cut": "before"}])  # fmt: skip
+        self.proxy, self.product, self.asked, self.has_refused = proxy, product, 0, False
+        self.next = cycle([{"status": 406}, {"cut": "after"}, {"status": 429, "headers": {"Retry_After": "0"}},
+                           {"status": 503}, {"status": 412}, {"cut": "before"}, {"status": 429}, {"status": 409},
+                           {"status": 503, "headers": {"Retry_After": "1"}}])  # fmt: skip
 
     def before(self, request):
         self.asked += 1
-        if self.asked % 23 == 0 and request.kind not in ("Patient", "metadata"):
+        if request.is_write and not self.has_refused:
+            self.has_refused = True
+            self.proxy.faults.append(Fault(lambda one: one.is_write, status=422))
+        elif self.asked % 7 == 0:
             self.proxy.faults.append(Fault(lambda _: True, **next(self.next)))
         return self.product.before(request)
 
@@ -83,6 +91,14 @@ class Drizzle(Product):
 def send(service: Service, case: DemoCase, number: int) -> None:
     sent = storescu(service.dicom_port, sorted(case.studies[number - 1].rglob("*.dcm")), "+sd", "-R")
     assert sent.returncode == 0, sent.stdout + sent.stderr
+
+
+def replay_the_refused(service: Service, studies: int) -> None:
+    """The one delivery that was told no waits for a person, with a sentence; the person has it tried again."""
+    (refused,) = [row for row in service.app.desk.status()["waiting"] if row["kind"] == "deliver fhir"]
+    assert "status 422" in refused["reason"]
+    service.app.desk.replay(refused["id"])
+    wait_until_idle(service, studies)
 
 
 def wait_until_idle(service: Service, studies: int) -> None:
@@ -105,7 +121,7 @@ def test_a_study_is_delivered_once_to_each_product_in_a_drizzle_of_faults(produc
     case = build(tmp_path / "case")
     with medplum(tmp_path, everything=True) as server, chaos(server.base_url) as proxy:
         put_all(server, json.loads(case.bundle.read_text()))
-        proxy.product = Drizzle(proxy, product())
+        proxy.product, proxy.pages_twice = Drizzle(proxy, product()), True
         settings = Settings(
             data_dir=tmp_path / "service", dicom_port=0, http_port=0, quiet_seconds=0.5, sweep_seconds=0.2,
             disk_reserve_mb=16, ehr_url=proxy.base_url, ehr_poll_seconds=60, patient_issuers=case.patient_issuers,
@@ -114,6 +130,7 @@ def test_a_study_is_delivered_once_to_each_product_in_a_drizzle_of_faults(produc
         with Service(settings) as service:
             send(service, case, 1)
             wait_until_idle(service, 1)
+            replay_the_refused(service, 1)
             status = service.app.desk.status()
         assert status["ehr"]["vendor"] == vendor
         assert [row["reason"] for row in status["waiting"] if row["kind"] == "deliver fhir"] == []
@@ -127,7 +144,7 @@ def test_a_study_is_delivered_once_to_each_product_in_a_drizzle_of_faults(produc
 def test_the_journey_before_a_product_in_a_drizzle_of_faults(server, proxy, tmp_path: Path):
     case = build(tmp_path / "case")
     put_all(server, json.loads(case.bundle.read_text()))
-    proxy.product = Drizzle(proxy, Epic())
+    proxy.product, proxy.pages_twice = Drizzle(proxy, Epic()), True
     settings = Settings(
         data_dir=tmp_path / "service", dicom_port=0, http_port=0, quiet_seconds=0.5, sweep_seconds=0.2,
         disk_reserve_mb=16, ehr_url=proxy.base_url, ehr_poll_seconds=1, patient_issuers=case.patient_issuers,
@@ -137,6 +154,8 @@ def test_the_journey_before_a_product_in_a_drizzle_of_faults(server, proxy, tmp_
         for number in (1, 2):
             send(service, case, number)
             wait_until_idle(service, number)
+            if number == 1:
+                replay_the_refused(service, number)
         base = f"http://127.0.0.1:{service.http_port}/fhir"
 
         def served(kind: str) -> list[dict]:
