@@ -15,6 +15,7 @@ from connector.fhir.serve_statement import served_statement
 
 Resource = dict[str, Any]
 _FHIR_JSON = "application/fhir+json"
+_EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _LARGEST_FORM_BYTES = 16 * 1024
 
 
@@ -149,7 +150,17 @@ def serve_routes(
         Route("/fhir/{kind}", search),
         Route("/fhir/{kind}/_search", search, methods=["POST"]),
         Route("/fhir/{kind}/{id}", read),
+        # A client of FHIR is answered in FHIR, whatever it asks.
+        *(Route(path, _anything_else, methods=_EVERY_METHOD) for path in ("/fhir", "/fhir/{rest:path}")),
     ]
+
+
+async def _anything_else(request: Request) -> Response:
+    if request.method in ("GET", "HEAD"):
+        return _problem(_Answer(404, "not-supported", "read Type/id or search Type here: GET /fhir/metadata tells"))
+    refusal = _problem(_Answer(405, "not-supported", "this endpoint is read-only: nothing is written here"))
+    refusal.headers["Allow"] = "GET, HEAD"
+    return refusal
 
 
 def _kind(name: str) -> str:

@@ -5,6 +5,7 @@ import pytest
 from ehr_in_memory import EhrInMemory
 from judge_fhir import findings
 from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from connector.fhir.deliver import EhrDestination
@@ -157,6 +158,8 @@ def test_a_search_in_a_form_says_nothing_in_an_address(door):
         ("/fhir/CarePlan?status=draft", 400, "required"),
         ("/fhir/Patient?identifier=x", 404, "not-supported"),
         ("/fhir/CarePlan/none", 404, "not-found"),
+        ("/fhir", 404, "not-supported"),
+        ("/fhir/CarePlan/1/_history", 404, "not-supported"),
         (f"/fhir/Task/{id_of('CarePlan', f'{cases.STUDY}:plan')}", 404, "not-found"),
     ],
 )
@@ -175,8 +178,13 @@ def test_nothing_is_told_without_the_token(door, path):
 
 
 @pytest.mark.parametrize("method", ["put", "post", "delete", "patch"])
-def test_nothing_can_be_written(door, method):
-    assert getattr(door, method)(f"/fhir/CarePlan/{id_of('CarePlan', f'{cases.STUDY}:plan')}").status_code == 405
+@pytest.mark.parametrize("path", ["", "/CarePlan/1", "/CarePlan/1/_history/2"])
+def test_a_write_is_answered_in_fhir(door, method, path):
+    """The console answers every address that nobody else has, with a page: a client of FHIR cannot read it."""
+    elsewhere = Mount("/", Starlette())
+    answer = getattr(TestClient(Starlette(routes=[*door.app.routes, elsewhere])), method)(f"/fhir{path}")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+    assert findings(answer.json()) == []
 
 
 def test_what_was_read_is_told_to_the_audit_trail(door):

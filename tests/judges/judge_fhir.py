@@ -88,7 +88,7 @@ def _with_choices(node: object) -> object:
 
 @contextlib.contextmanager
 def _reading_what_is_asked_for() -> Iterator[None]:
-    """pyfhircheck reads all of a package four times, for one type each; a package's file names tell their type."""
+    """Each of four passes of pyfhircheck reads all of a package for one type; its file names tell the type."""
     whole = package._iter_file
 
     def by_name(path: Path, types: set[str] | None = None) -> Iterator[dict]:

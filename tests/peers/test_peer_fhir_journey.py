@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import cycle
+from itertools import chain, cycle
 from pathlib import Path
 
 import fhir_cases as cases
@@ -63,14 +63,16 @@ class Drizzle(Product):
     """
     Any product that says no to the first write (422), and has a fault at every 7th request after: each in its turn.
 
-    Twice as often as a record of the case is long in pages, so that whoever reads it anew at each fault never ends.
+    The case's record alone is longer than seven pages, so whoever reads it anew at each fault never ends.
     """
 
     def __init__(self, proxy: ChaosProxy, product: Product) -> None:
         self.proxy, self.product, self.asked, self.has_refused = proxy, product, 0, False
-        self.next = cycle([{"status": 406}, {"cut": "after"}, {"status": 429, "headers": {"Retry_After": "0"}},
-                           {"status": 503}, {"status": 412}, {"cut": "before"}, {"status": 429}, {"status": 409},
-                           {"status": 503, "headers": {"Retry_After": "1"}}])  # fmt: skip
+        often = [{"cut": "after"}, {"status": 429, "headers": {"Retry_After": "0"}}, {"status": 503}, {"status": 412},
+                 {"cut": "before"}, {"status": 429}, {"status": 409},
+                 {"status": 503, "headers": {"Retry_After": "1"}}]  # fmt: skip
+        # A 406 once: the client then asks for JSON by its plain name, and a second one would be a no.
+        self.next = chain([{"status": 406}], cycle(often))
 
     def before(self, request):
         self.asked += 1
