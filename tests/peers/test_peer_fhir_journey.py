@@ -95,6 +95,12 @@ def send(service: Service, case: DemoCase, number: int) -> None:
     assert sent.returncode == 0, sent.stdout + sent.stderr
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps are tried again as soon as the server allows: how long they back off is judged elsewhere."""
+    monkeypatch.setattr("connector.steps.back_off_seconds", lambda _, asked=None: max(0.2, asked or 0.0))
+
+
 def replay_the_refused(service: Service, studies: int) -> None:
     """The one delivery that was told no waits for a person, with a sentence; the person has it tried again."""
     (refused,) = [row for row in service.app.desk.status()["waiting"] if row["kind"] == "deliver fhir"]
@@ -112,6 +118,7 @@ def wait_until_idle(service: Service, studies: int) -> None:
     wait_until(idle, seconds=180, what="the end of all work", every_seconds=0.3)
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("product", "vendor", "kinds"),
     [
@@ -143,6 +150,7 @@ def test_a_study_is_delivered_once_to_each_product_in_a_drizzle_of_faults(produc
     assert [text for one in ours for text in findings(one)] == []
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_journey_before_a_product_in_a_drizzle_of_faults(server, proxy, tmp_path: Path):
     case = build(tmp_path / "case")
     put_all(server, json.loads(case.bundle.read_text()))
