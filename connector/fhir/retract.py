@@ -6,7 +6,7 @@ from typing import Any
 from connector.core.errors import Refused
 from connector.fhir.identity import full_url
 from connector.fhir.ladder import Way
-from connector.fhir.reconcile import Plan, State, Write, about, asks_to_retract, is_untouched, own_identifier, plan_day
+from connector.fhir.reconcile import Plan, State, Write, asks_to_retract, is_untouched, own_identifier, plan_day
 from connector.fhir.resource import Json, items, members, reference_of
 from connector.fhir.write_board import as_message
 from connector.fhir.write_for_way import taken
@@ -52,9 +52,9 @@ def retract(entries: Sequence[Json], state: State, updated: Mapping[str, bool], 
     sought_after = [url for url in wanted if url != request and types[url] in MARKED_KINDS]
     lost = sorted({types[url] for url in sought_after if url not in state.current})
     if must_be_there and sought_after and not any(url in state.current for url in sought_after):
-        patient = next(filter(None, map(about, wanted.values())), "the patient")
+        # Without the patient's address: the reason of a step is logged.
         raise Refused(
-            f"nothing of what was written of this study is found under {patient} in the EHR: if the EHR merged the "
+            "nothing of what was written of this study is found under its patient in the EHR: if the EHR merged the "
             "patient into another one, retract there by hand what stands on this study, under the patient that is left"
         )
     kept: list[Json] = []

@@ -90,8 +90,9 @@ def surely(*documents):
 def test_what_surely_arrived_and_is_found_nowhere_is_parked_for_a_person():
     """After a merge in the EHR all of it may stand under another patient, where no search for this one finds it."""
     ehr = EhrInMemory(KINDS)
-    with pytest.raises(Refused, match="merged the patient into another one"):
+    with pytest.raises(Refused, match="merged the patient into another one") as parked:
         EhrDestination(ehr).deliver(surely(FIRST))
+    assert "Patient/" not in str(parked.value), "the reason is logged"
     assert ehr.writes == 0
 
 
