@@ -167,8 +167,8 @@ class _Blur:
             for block in _blocks(count, len(summed)):
                 made = summed[: block.stop - block.start]
                 self._sum(spectra[block.start : block.stop + around], made)
-                for number, pair in enumerate(made, start + block.start):
-                    self._put(pair, number)
+                for part in _blocks(len(made), BLOCK_BYTES // made[0].nbytes):
+                    self._put(made[part], start + block.start + part.start)
             # The last planes are the first neighbours of what comes next.
             spectra[:around] = spectra[count : count + around]
 
@@ -195,19 +195,20 @@ class _Blur:
         for rows in _blocks(given.shape[1], ROWS_BYTES // self.kernel[0, 0].nbytes):
             np.einsum("krcp,krc->prc", neighbours[:, rows], self.kernel[:, rows], out=into[:, rows])
 
-    def _put(self, summed: Complex, pair: int) -> None:
-        """Transform a pair of planes back and put them into the result, without what is no more than round-off."""
-        lines = scipy.fft.ifft(summed, axis=0, overwrite_x=True)[self.wanted[0]]
-        doses = scipy.fft.ifft(lines, axis=1, overwrite_x=True)[:, self.wanted[1]]
-        planes = [(self.result[pair], doses.real)]
-        if pair + self.pairs < len(self.result):
-            planes.append((self.result[pair + self.pairs], doses.imag))
-        for into, made in planes:
-            into[...] = made
-        floor = ROUND_OFF * np.finfo(self.result.dtype).eps * max(float(into.max()) for into, _ in planes)
-        for into, _ in planes:
-            if into.min() < floor:  # mostly all is warm, and to ask costs less than to write
-                into[into < floor] = 0
+    def _put(self, summed: Complex, first: int) -> None:
+        """Transform pairs of planes back and put them into the result, without what is no more than round-off."""
+        lines = scipy.fft.ifft(summed, axis=1, overwrite_x=True)[:, self.wanted[0]]
+        doses = scipy.fft.ifft(lines, axis=2, overwrite_x=True)[:, :, self.wanted[1]]
+        halves = [self.result[begin : begin + len(doses)] for begin in (first, first + self.pairs)]
+        highest = np.zeros(len(doses), self.result.dtype)
+        for into, made in zip(halves, (doses.real, doses.imag), strict=True):
+            into[...] = made[: len(into)]  # of an odd number of planes the last pair has no second
+            np.maximum(highest[: len(into)], into.max(axis=(1, 2)), out=highest[: len(into)])
+        floors = ROUND_OFF * np.finfo(self.result.dtype).eps * highest[:, None, None]
+        for into in halves:
+            cold = into < floors[: len(into)]
+            if cold.any():  # mostly all is warm, and to ask costs less than to write
+                into[cold] = 0
 
 
 def _within(source: Real, first: int, into: Real) -> bool:
