@@ -152,6 +152,7 @@ def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], ke
         made_up_patients=settings.made_up_patients,
         waiting_messages=MessageBook(ledger).waiting,
         card_feedback=lambda: reasons_in_words(feedback()),
+        ehr_way=Desk(ledger).ehr_way,
         openid_name=urlsplit(settings.oidc_issuer).hostname or "",
     )
 

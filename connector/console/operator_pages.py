@@ -31,7 +31,7 @@ def routes(site: Site) -> list[Route]:
         health = {name: await run_in_threadpool(check) for name, check in site.checks.items()}
         return await run_in_threadpool(
             site.page, request, "settings.html", settings=site.settings, health=health,
-            accounts=await run_in_threadpool(site.accounts.all),
+            accounts=await run_in_threadpool(site.accounts.all), ehr=await run_in_threadpool(site.ehr_way),
         )  # fmt: skip
 
     async def logbook(request: Request) -> Response:

@@ -73,6 +73,7 @@ class Site:
     openid_name: str = ""  # of the provider, for the sign-in page; empty: none is set up
     waiting_messages: Callable[[], list[dict[str, Any]]] = list  # of HL7 v2
     card_feedback: Callable[[], list[dict[str, Any]]] = list  # on CDS Hooks cards
+    ehr_way: Callable[[], dict[str, Any] | None] = lambda: None  # how the EHR is written; None before it was asked
     templates: Environment = field(init=False)
     addresses: Addresses = field(init=False)
 

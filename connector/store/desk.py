@@ -55,7 +55,7 @@ class Desk:
                 .limit(limit)
             ).all()
             events = connection.execute(sa.select(t.event).order_by(t.event.c.id.desc()).limit(limit)).all()
-            way = connection.execute(sa.select(t.note).where(t.note.c.name == "ehr_way")).one_or_none()
+            way = _ehr_way(connection)
             subscribed = connection.execute(
                 sa.select(t.note.c.value).where(t.note.c.name == "ehr_subscription")
             ).scalar_one_or_none()
@@ -74,7 +74,7 @@ class Desk:
             "jobs": {f"{kind}.{state}": count for kind, state, count in jobs},
             "delivered": {row[0]: row[1] for row in delivered},
             "subscription": None if subscribed is None else json.loads(subscribed),
-            "ehr": None if way is None else {**json.loads(way.value), "since": way.changed_at},
+            "ehr": way,
             "waiting": [
                 {
                     "id": row.ref,
@@ -103,6 +103,11 @@ class Desk:
                 for row in events
             ],
         }
+
+    def ehr_way(self) -> dict[str, Any] | None:
+        """How the EHR is written, what follows from it in words (`says`) and since when; None before it was asked."""
+        with self._reading.connect() as connection:
+            return _ehr_way(connection)
 
     def documents(self, limit: int = 500) -> list[dict[str, Any]]:
         """The newest documents, delivered or not."""
@@ -248,3 +253,8 @@ class Desk:
             )
             if changed:
                 self._ledger.ask_assessment(connection, followed.latest_study_instance_uid, followed.case_ref)
+
+
+def _ehr_way(connection: sa.Connection) -> dict[str, Any] | None:
+    way = connection.execute(sa.select(t.note).where(t.note.c.name == "ehr_way")).one_or_none()
+    return None if way is None else {**json.loads(way.value), "since": way.changed_at}

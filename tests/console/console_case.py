@@ -20,6 +20,7 @@ from connector.report.dose_slices import DoseSlices
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
 from connector.store.contradicting import Contradicting
+from connector.store.desk import Desk as DeskOfLedger
 from connector.store.logbook import Asked, Logbook
 from connector.store.newest import Newest
 from connector.store.worklist import Worklist
@@ -97,7 +98,7 @@ def make_desk(
         contradicting=Contradicting(bench.engine), logbook=Logbook(bench.engine, bench.ledger.trail, now=clock),
         acts=Acts(bench.ledger, now=clock), accounts=accounts, cookies=Cookies(b"k" * 32), studies=Files(),
         settings=[("CONNECTOR_STOW_TOKEN", "set (hidden)", "Bearer token")], checks={"disk": lambda: None},
-        made_up_patients=made_up_patients,
+        made_up_patients=made_up_patients, ehr_way=DeskOfLedger(bench.ledger, now=clock).ehr_way,
     )  # fmt: skip
     return Desk(bench, site, token, users)
 

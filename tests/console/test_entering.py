@@ -1,5 +1,6 @@
 """Who comes in, how long, and what every answer carries."""
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,8 +10,10 @@ from console_case import PASSWORD, Desk, form_of, make_desk, password_hash, set_
 from connector.console.passwords import hash_password
 from connector.console.wording import short_ref
 from connector.core.errors import BadCase
+from connector.fhir.ladder import WAY_NOTE
 from connector.settings import Settings
 from connector.store.accounts import MOST_FAILURES, Accounts
+from connector.store.memory import SqlMemory
 from connector.web.access import local_callers
 
 
@@ -212,6 +215,15 @@ def test_a_page_that_refreshes_itself_is_one_look(desk: Desk) -> None:
     desk.bench.clock.seconds += 1000
     client.get(f"/cases/{case_ref}")
     assert len(desk.events("viewed")) == 2
+
+
+def test_the_settings_tell_how_the_ehr_is_written(desk: Desk) -> None:
+    client = desk.browser("olga")
+    assert "Not asked yet" in client.get("/settings").text
+    SqlMemory(desk.bench.engine).remember(WAY_NOTE, json.dumps({"says": "Plain FHIR: a document only"}))
+    page = client.get("/settings").text
+    assert "Plain FHIR: a document only. Since " in page
+    assert "Not asked yet" not in page
 
 
 def test_secrets_are_not_shown(desk: Desk) -> None:
