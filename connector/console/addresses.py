@@ -8,7 +8,8 @@ from hashlib import sha512
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-_OPAQUE = re.compile(r"[0-9a-f]{1,64}")  # of a case, or its beginning
+# A case's id, or as much of it as a page shows. Digits alone are sealed: they may be a patient's number in a hospital.
+_OPAQUE = re.compile(r"(?=[0-9]*[a-f])[0-9a-f]{12,64}")
 _MARK = "~"
 _LONGEST = 1024
 

@@ -59,6 +59,8 @@ _LESION_NAMES = re.compile(r"\b(gtv|lesions?|tumou?rs?|mets?|metastas[ie]s|neopl
 
 # What is left of an organ without its lesions, and what planning systems draw around a lesion or an organ: neither.
 _NEITHER = re.compile(r"\b(normal|healthy|minus|without|ptv|ctv|itv|prv|margin|ring|rind|expan(ded|sion))\b")
+# A hyphen takes away, as planning systems name it: Liver-GTV is the liver without its tumours.
+_LESS_TUMOUR = re.compile(r"\b(liver|lungs?)( ?- ?|_-_)(gtv|ctv|ptv)")
 _A_PART_ONLY = re.compile(r"\b(lobe|segment|cysts?|pv|hv|dome|opti?|eval|\d+ ?(mm|cm))\b")
 
 
@@ -169,7 +171,7 @@ def kind_of(*, category: Code | None, kind: Code | None, name: str) -> str:
 def kind_of_name(name: str) -> str:
     """Tell what a structure's name says it is: liver, lesion, lung or other."""
     lowered = name.casefold().replace("_", " ").replace("-", " ")
-    if _NEITHER.search(lowered):
+    if _NEITHER.search(lowered) or _LESS_TUMOUR.search(name.casefold()):
         return "other"
     if _LESION_NAMES.search(lowered):
         return "lesion"

@@ -285,8 +285,8 @@ def test_a_caller_on_this_machine_may_be_a_proxy_once_we_are_known_by_another_na
 
 @pytest.mark.parametrize(
     ("typed", "rows"),
-    [("1.2.3", 1), ("1.2", 1), ("9.9", 0), ("a%&b", 0), ("", 1)],
-    ids=["a study", "its beginning", "none", "anything", "nothing"],
+    [("1.2.3", 1), ("1.2", 1), ("9.9", 0), ("a%&b", 0), ("00412345", 0), ("041234567890", 0), ("", 1)],
+    ids=["a study", "its beginning", "none", "anything", "a hospital number", "a long one", "nothing"],
 )
 def test_no_address_holds_the_uid_of_a_study_that_was_looked_for(desk: Desk, typed, rows) -> None:
     """A UID names a patient to whoever can ask the PACS, and addresses are kept by browsers and proxies."""
@@ -296,6 +296,7 @@ def test_no_address_holds_the_uid_of_a_study_that_was_looked_for(desk: Desk, typ
     told = client.post("/find", data=form)
     assert told.status_code == 303
     assert "1.2" not in told.headers["location"]
+    assert not typed or typed not in told.headers["location"]
     page = client.get(told.headers["location"])
     assert page.text.count('<tr id="row-') - page.text.count('<tr id="row-none"') == rows
     assert client.post("/find", data=form).headers["location"] == told.headers["location"], "so that it can be kept"

@@ -161,6 +161,8 @@ def test_one_plane_is_as_thick_as_its_slice(tmp_path):
         (TISSUE, {"SegmentLabel": "Liver PV"}, "other of liver", "its portal vein"),
         (TISSUE, {"SegmentLabel": "tumour, segment VI, 12 mm"}, "lesion of other", "a lesion, whatever it lies in"),
         (TISSUE, {"SegmentLabel": "PTV tumour 1"}, "other of other", "what is irradiated is larger than the tumour"),
+        (TISSUE, {"SegmentLabel": "Liver-GTV"}, "other of liver", "the liver without its tumours"),
+        (TISSUE, {"SegmentLabel": "Liver_GTV"}, "lesion of liver", "a tumour of the liver"),
         (TISSUE, {"SegmentLabel": "GTV-1"}, "lesion of other", "gross tumour volume"),
         (("25350001", "SCT", "Carcinoma"), {}, "lesion of other", "by the word in the code's meaning"),
         (("12494005", "SCT", "Cyst"), ABNORMAL, "other of other", "a cyst is abnormal and no metastasis"),

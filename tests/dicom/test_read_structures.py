@@ -68,7 +68,8 @@ def test_without_images_contours_make_their_own_grid(tmp_path):
     ("name", "kind", "expected"),
     [
         ("Liver", None, "liver"), ("GTV_1", None, "lesion"), ("Met seg 4", None, "lesion"), ("Lung_R", None, "lung"),
-        ("Tumor Bed", None, "other"), ("liver-GTV", None, "lesion"), ("Left lobe of liver", None, "other"),
+        ("Tumor Bed", None, "other"), ("liver-GTV", None, "other"), ("liver_GTV", None, "lesion"),
+        ("Left lobe of liver", None, "other"),
         ("A", "GTV", "lesion"), ("A", "ORGAN", "other"), ("Gallbladder", None, "other"), ("Meter", None, "other"),
         ("Liver minus GTV", None, "other"),
     ],
