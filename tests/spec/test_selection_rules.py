@@ -15,6 +15,7 @@ import pytest
 from connector.core.catalogue import FACTS
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
 from connector.core.rules import Kind, marks_in_words
+from connector.core.selection.conflicts import touching
 from connector.core.selection.derived import add_sums
 from connector.core.selection.registry import CITED, RULE, RULES
 from connector.core.sources import SOURCES
@@ -204,6 +205,22 @@ def test_a_rule_fires_where_its_condition_holds(row):
         assert answers == {True, None}
     else:
         assert answers == {True, False, None}, "rows that fire, do not fire and are unknown"
+
+
+# A static statement touches no ranking, so that its conflict is not told of every case; the last one names the value
+# just below its own limit, which is what its sources leave open.
+NAMED_BESIDE = {"TARED-PENETR", "SYS-TKI-TRIALS", "STRAT-ATA-HIGH-FTC"}
+NAMING = [row for row in CATALOGUE if "CON-" in RULE[row["id"]].says]
+
+
+@pytest.mark.parametrize("row", NAMING, ids=lambda row: row["id"])
+def test_a_conflict_that_a_rule_names_is_told_of_every_case_in_which_it_fires(row):
+    rule = RULE[row["id"]]
+    tree, rows = rows_of(row)
+    named = {name for name in figures(rule.says) if name.startswith("CON-")}
+    told = [named & set(touching(facts, [rule.id])) for facts in rows if kleene(tree, facts) is True]
+    assert told
+    assert all(one == (set() if rule.id in NAMED_BESIDE else named) for one in told)
 
 
 # Their limit is the lowest value the fact can have.

@@ -39,8 +39,8 @@ CONFLICTS: tuple[Conflict, ...] = (
         "CON-EMPIRIC",
         '">=50", "25-50", "<=25": 25 and 50 belong to two rows',
         "boundary to the lower activity; >= 50 % is also the burden flag: board only; method marked legacy",
-        when=Facts.activity_method.is_("empiric")
-        & (Facts.liver_tumour_burden_percent.is_(25) | Facts.liver_tumour_burden_percent.is_(50)),
+        rules=("TARED-EMPIRIC-HIGH",),
+        when=Facts.activity_method.is_("empiric") & Facts.liver_tumour_burden_percent.is_(25),
     ),
     Conflict(
         "CON-EMPIRIC-BURDEN",

@@ -68,7 +68,8 @@ def _rest() -> Iterator[str]:
     yield "| id | disagreement or gap | what is built in | touches a case by |"
     yield "|---|---|---|---|"
     for conflict in CONFLICTS:
-        touch = str(conflict.when) if conflict.when else ", ".join(conflict.rules) or "a note, never a ranking"
+        touches = [", ".join(conflict.rules)] * bool(conflict.rules) + [str(conflict.when)] * bool(conflict.when)
+        touch = "; or ".join(touches) or "a note, never a ranking"
         confirm = " (a clinician confirms)" if conflict.to_confirm else ""
         yield _row(f"`{conflict.id}`", conflict.disagreement, conflict.resolution + confirm, touch)
     yield "\n## Evidence that is pooled\n"
