@@ -38,10 +38,10 @@ from rule_rows import RuleRows
 
 ROOT = Path(__file__).parents[1]
 TOPICS = (
-    "rules judged_by_hand answers limits derived freshness facts evidence conflicts numbers asking needs kleene "
-    "vignettes"
+    "rules judged_by_hand answers limits derived freshness facts evidence conflicts numbers changes asking needs "
+    "kleene printed vignettes"
 )
-TESTS = [f"tests/spec/test_selection_{topic}.py" for topic in TOPICS.split()]
+TESTS = [*(f"tests/spec/test_selection_{topic}.py" for topic in TOPICS.split()), "tests/spec/test_assessment_course.py"]
 SECONDS = 120
 RECENT = 12
 OURS = ("connector.", "tests.", "test_")

@@ -258,6 +258,11 @@ def test_reasons_name_rule_source_words_and_facts_strongest_first():
     assert "STRENGTH READ" in reason.text
 
 
+def test_of_several_facts_that_each_suffice_a_reason_names_those_that_hold():
+    option = next(one for one in answer(DIFFUSE, renal_failure=True).options if one.modality == "TACE")
+    assert next(one.facts for one in option.because if one.rule == "TACE-DER-ACCESS") == ("renal_failure",)
+
+
 def test_what_holds_for_everybody_is_no_reason_for_one():
     tace = next(option for option in answer(DIFFUSE).options if option.modality == "TACE")
     told = {reason.rule for reason in tace.because}

@@ -158,6 +158,11 @@ AGAINST = [
     case("clinical liver failure flags what is not TARE too (CON-LIVERINSUFF)", LIMITED,
          {"clinical_liver_failure": True, "child_pugh_score": 7}, first={"board_only"}, excluded={"TARE"},
          flagged=ABLATION | ARTERIAL, fired={"TARE-ABS-LIVERFAIL", "HOUSE-LIVER-FAILURE"}),
+    case("liver failure flags resection too", OPERABLE, {"clinical_liver_failure": True, "child_pugh_score": 7},
+         first={"board_only"}, excluded={"TARE"}, flagged={"surgery", "RFA"}, fired={"HOUSE-LIVER-FAILURE"}),
+    case("2.9 months to live, resection alone is left: the board is asked whether it still helps", OPERABLE, {
+         "liver_insufficiency_severe": True, "child_pugh_score": 7, "life_expectancy_months": D("2.9")},
+         "excluded_all", excluded=LIVER, flagged={"surgery"}, measures={"HOUSE-LIFE-3"}),
     case("severe insufficiency: no source speaks of resection, the board decides", OPERABLE,
          {"liver_insufficiency_severe": True, "child_pugh_score": 7}, "excluded_all", first={"board_only"},
          flagged={"surgery"}, excluded=LIVER, fired={"HOUSE-SURGERY-LIVER-INSUFFICIENCY"}),

@@ -8,6 +8,7 @@ import pytest
 
 from connector.contract.reading import load
 from connector.contract.select import run_plain
+from connector.core.rules import Verdict
 from connector.core.selection.registry import RULE
 from connector.core.vocabulary import MODALITIES
 
@@ -80,6 +81,10 @@ def test_every_answer_keeps_the_contract(case, answers):
         assert (option["verdict"] == "cannot_decide") <= bool(option["needs"])
         assert all(reason["rule"] in RULE and reason["source"] for reason in option["because"])
         assert option["because"] or option["verdict"] in {"possible", "cannot_decide"}
+    for measure in answer["measures"]:
+        rule = RULE[measure["rule"]]
+        to_do = rule.kind in {"measure", "process", "dose"} and rule.verdict in {Verdict.REQUIRES, Verdict.ADVISES}
+        assert to_do or rule.requirement_for, "a control is told as follow-up, an alarm as alert, a number as value"
     assert len({option["modality"] for option in answer["options"]}) == len(answer["options"])
     assert answer["status"] != "contradictory_data" or not first(answer)
     assert not set(answer["missing"]) & set(case["facts"])
