@@ -147,6 +147,7 @@ class Outcome:
     state: str  # done, due, parked, set_aside
     reason: str = ""
     in_seconds: float = 0.0
+    progressed: bool = False  # a part of it was done, so its tries are counted anew
 
 
 def outcome_of(
@@ -154,6 +155,8 @@ def outcome_of(
 ) -> Outcome:
     """Choose the reaction to a failure; an unexpected one is parked with its place in the code and no text."""
     if isinstance(fault, TryLater):
+        if fault.progressed:
+            return Outcome("due", str(fault), back_off(1, fault.retry_after_seconds), progressed=True)
         if attempts >= maximum_attempts:
             return Outcome("parked", f"gave up after {attempts} tries: {fault}")
         return Outcome("due", str(fault), back_off(attempts, fault.retry_after_seconds))

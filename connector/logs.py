@@ -43,13 +43,48 @@ def configure(*, debug: bool = False, human: bool = False, to: TextIO | None = N
     logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
 
 
+# What Celery, kombu and billiard say that an operator must understand: logger, how the text begins before anything is
+# put into it, and what we say instead. Only the beginning is compared; nothing of their text is told.
+_KNOWN_MESSAGES = (
+    ("celery.worker.consumer", "consumer: Cannot connect to", "broker_away",
+     "the broker cannot be reached and is tried again: check CONNECTOR_BROKER_URL"),
+    ("celery.worker.consumer", "%s (%r)", "broker_lost", "the connection to the broker broke and is made again"),
+    ("celery.worker.consumer", "\nTask %s cannot be acknowledged", "message_returns",
+     "the broker was lost while a step ran: its message comes again and is harmless"),
+    ("celery.worker.consumer", "Received", "message_not_ours",
+     "a message that is none of ours was thrown away: give connector a Redis database of its own"),
+    ("celery.beat", "beat: Connection error", "broker_away",
+     "the broker cannot be reached and is tried again: check CONNECTOR_BROKER_URL"),
+    ("celery.beat", "Message Error", "broker_away", "a tick could not be sent; the next one sees the same ledger"),
+    ("kombu.connection", "Secure redis scheme", "broker_not_verified",
+     "the broker's certificate is not checked: add ?ssl_cert_reqs=required to CONNECTOR_BROKER_URL"),
+    ("celery.app.trace", "Task %(name)s", "task_failed", "a task ended unexpectedly and is asked for again: report it"),
+    ("celery.worker.request", "Task handler raised error", "worker_process_lost",
+     "a worker process ended while it worked: the step is done again when its lease runs out"),
+    ("multiprocessing", "Process %r pid:%r exited", "worker_process_lost",
+     "a worker process ended and is replaced; if it repeats, look for a lack of memory"),
+)  # fmt: skip
+_UNKNOWN_MESSAGE = "its text is not kept, since it may name a patient"
+
+
 class _LibraryHandler(logging.Handler):
     """Tells that a library logged something, without its text, which may hold patient data."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one event with the logger's name and the exception's type."""
+        """Write one event: what it means where that is known, and where in the library's code it was said."""
         exception_type = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        get_logger(record.name).warning("library_message", reason=record.levelname, exception_type=exception_type)
+        event, reason = next(
+            (
+                (event, reason)
+                for logger, begins, event, reason in _KNOWN_MESSAGES
+                if record.name.startswith(logger) and str(record.msg).startswith(begins)
+            ),
+            ("library_message", _UNKNOWN_MESSAGE),
+        )
+        get_logger(record.name).log(
+            record.levelno, event, reason=reason, where=f"{record.module}.{record.funcName}:{record.lineno}",
+            exception_type=exception_type,
+        )  # fmt: skip
 
 
 def get_logger(name: str) -> Any:

@@ -148,17 +148,18 @@ class Steps:
         for followed in self._desk.followed(
             not_since=now - self._poll_seconds, studied_after=now - self._follow_seconds
         ):
+            if not self._desk.begin_look(followed):
+                continue  # a round that takes longer than the next one's beginning meets it here
             try:
                 changed, seen_until = self._look(followed.record_reference, followed.seen_until)
             except TryLater as fault:
                 log.warning("record_away", reason=str(fault))
+                self._desk.give_up_look(followed)
                 return changed_patients
             except ConnectorError as fault:
                 log.warning("record_refused", case_ref=followed.case_ref, reason=str(fault))
-                self._desk.looked(followed, seen_until=followed.seen_until, changed=False)
                 continue
-            self._desk.looked(followed, seen_until=seen_until, changed=changed)
-            changed_patients += changed
+            changed_patients += self._desk.looked(followed, seen_until=seen_until, changed=changed)
         return changed_patients
 
     def _assess(self, lease: Lease) -> Sequence[str]:
@@ -323,7 +324,9 @@ class Steps:
         log.warning("step_failed", kind=lease.kind, document_id=lease.ref, state=outcome.state, reason=outcome.reason)
         try:
             if outcome.state == "due":
-                self._ledger.jobs.retry(lease, outcome.reason, in_seconds=outcome.in_seconds)
+                self._ledger.jobs.retry(
+                    lease, outcome.reason, in_seconds=outcome.in_seconds, progressed=outcome.progressed
+                )
                 return
             with self._ledger.transaction() as connection:
                 self._ledger.jobs.stop(connection, lease, state=outcome.state, reason=outcome.reason)

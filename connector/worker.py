@@ -129,8 +129,8 @@ def run_worker(settings: Settings, concurrency: int) -> None:
 
     make_celery(settings, _this_process).worker_main(
         [
-            "worker", "--queues", "sweep,assess,deliver", "--concurrency", str(concurrency), "--without-gossip",
-            "--without-mingle", "--loglevel", "WARNING",
+            "--quiet", "worker", "--queues", "sweep,assess,deliver", "--concurrency", str(concurrency),
+            "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
         ]
     )  # fmt: skip
 
@@ -139,7 +139,7 @@ def run_beat(settings: Settings) -> None:
     """Run the clock; its own memory of the last tick is not kept, since a tick has no past."""
     _refuse_memory_broker(settings)
     make_celery(settings, _this_process).Beat(
-        scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", max_interval=settings.sweep_seconds
+        scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", quiet=True, max_interval=settings.sweep_seconds
     ).run()
 
 

@@ -10,11 +10,16 @@ class ImpossibleInput(ConnectorError):
 
 
 class TryLater(ConnectorError):
-    """The other side is busy or away: back off, at least `retry_after_seconds` when it said so."""
+    """
+    The other side is busy or away: back off, at least `retry_after_seconds` when it said so.
 
-    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+    `progressed` tells that a part was done and need not be done again: the next try counts as the first.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None, *, progressed: bool = False) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+        self.progressed = progressed
 
 
 class Refused(ConnectorError):

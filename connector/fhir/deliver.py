@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,14 @@ _MOST_READS = 3  # a version that changes under us more often is left for later
 _MOST_WAYS = 12  # a server that refuses every kind that it declares has none left by then
 
 Resource = dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Try:
+    """One try of a delivery: until when it may write, and how much it wrote by itself."""
+
+    until: float
+    written: int = 0
 
 
 class EhrDestination:
@@ -55,13 +64,17 @@ class EhrDestination:
     def deliver(self, document: Document) -> Delivery:
         """Deliver one document. Raises TryLater or Refused."""
         bundle = json.loads(document.content, parse_float=Decimal)
-        until = self._clock() + self._within_seconds
+        attempt = _Try(self._clock() + self._within_seconds)
         unmarked: set[str] = set()
         for _ in range(_MOST_WAYS):
             way = self.ladder.way()
             require(way)
             try:
-                return self._by(way, bundle, document.identity, until, unmarked)
+                return self._by(way, bundle, document.identity, attempt, unmarked)
+            except TryLater as fault:
+                # What was written is found and not written again, so that each try goes further until all is there.
+                fault.progressed = attempt.written > 0
+                raise
             except NotDone as fault:
                 if document.identity.startswith(f"{KIND}:") and fault.kind in MARKED_KINDS - unmarked:
                     unmarked.add(fault.kind)  # it stands there all the same: a person is asked, nothing is left out
@@ -70,7 +83,7 @@ class EhrDestination:
                 self.ladder.deny(fault.kind, fault.why)
         raise Refused("the EHR refuses everything that it declares: have its CapabilityStatement corrected")
 
-    def _by(self, way: Way, bundle: Json, identity: str, until: float, unmarked: AbstractSet[str]) -> Delivery:
+    def _by(self, way: Way, bundle: Json, identity: str, attempt: _Try, unmarked: AbstractSet[str]) -> Delivery:
         entries = bundle["entry"]
         is_retraction = identity.startswith(f"{KIND}:")
         wanted, left_out = sought(entries, way) if is_retraction else fitted(entries, way)
@@ -88,11 +101,11 @@ class EhrDestination:
             if not plan.writes:
                 return Delivery(plan.note)
             try:
-                self._settle_device(plan, until)
+                self._settle_device(plan, attempt)
                 if way.transaction:
-                    self._together(plan, until)
+                    self._together(plan, attempt)
                 else:
-                    self._one_by_one(plan, owed, until)
+                    self._one_by_one(plan, owed, attempt)
             except Changed:
                 continue
             return Delivery(plan.note)
@@ -103,7 +116,7 @@ class EhrDestination:
         offered = self._client.capabilities().interactions
         return {kind: "update" in offered.get(kind, ()) for kind in SAID_ONCE}
 
-    def _settle_device(self, plan: Plan, until: float) -> None:
+    def _settle_device(self, plan: Plan, attempt: _Try) -> None:
         """
         Make our Device by itself under a lock: it is the one resource that deliveries for two patients share.
 
@@ -112,13 +125,13 @@ class EhrDestination:
         for write in [one for one in plan.writes if one.resource["resourceType"] == "Device" and one.current is None]:
             with self._memory.alone("ehr_device"):
                 held = self._client.search("Device", [("identifier", token(str(own_identifier(write.resource))))])
-                made = held[0] if held else self._write_one(write, write.resource, until)
+                made = held[0] if held else self._write_one(write, write.resource, attempt)
             plan.places[write.full_url] = reference_of(made)
             plan.writes.remove(write)
 
-    def _together(self, plan: Plan, until: float) -> None:
+    def _together(self, plan: Plan, attempt: _Try) -> None:
         entries = [self._entry(write, plan.places) for write in plan.writes]
-        self._require_time(until)
+        self._require_time(attempt)
         try:
             answer = self._client.transaction({"resourceType": "Bundle", "type": "transaction", "entry": entries})
         except NotOffered as fault:
@@ -126,20 +139,22 @@ class EhrDestination:
         for entry, write in zip(members(answer, "entry"), plan.writes, strict=False):
             _require_done(str(items(entry, "response").get("status", "")), write)
 
-    def _one_by_one(self, plan: Plan, owed: OwedProvenance, until: float) -> None:
+    def _one_by_one(self, plan: Plan, owed: OwedProvenance, attempt: _Try) -> None:
         places = dict(plan.places)
         owed.begin(plan)
         for write in plan.writes:
             resource = replaced(write.resource, places)
-            places[write.full_url] = reference_of(self._write_one(write, resource, until))
+            places[write.full_url] = reference_of(self._write_one(write, resource, attempt))
         owed.done()
 
-    def _write_one(self, write: Write, resource: Resource, until: float) -> Json:
-        self._require_time(until)
+    def _write_one(self, write: Write, resource: Resource, attempt: _Try) -> Json:
+        self._require_time(attempt)
         kind = resource["resourceType"]
         try:
             if write.current is not None:
-                return self._client.update({**resource, "id": write.current["id"]}, if_match=_version(write.current))
+                made = self._client.update({**resource, "id": write.current["id"]}, if_match=_version(write.current))
+                attempt.written += 1
+                return made
             identifier = own_identifier(resource)
             conditional = identifier is not None and kind not in self._client.capabilities().unconditional
             query = identifier_query(identifier) if identifier and conditional else None
@@ -149,10 +164,11 @@ class EhrDestination:
         if identifier is not None and own_identifier(made) != identifier:
             # One stray is made and no second: what cannot be found again cannot be kept once.
             raise NotDone(kind, "it does not keep identifiers, so a repeat would be a second one")
+        attempt.written += 1
         return made
 
-    def _require_time(self, until: float) -> None:
-        if self._clock() > until:
+    def _require_time(self, attempt: _Try) -> None:
+        if self._clock() > attempt.until:
             raise TryLater("the EHR answers too slowly for one delivery")
 
     @staticmethod

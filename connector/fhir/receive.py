@@ -11,6 +11,8 @@ from connector.fhir.resource import items, moment, origin_of, timing
 OVERLAP = timedelta(minutes=10)
 _CLOCKS_DIFFER = timedelta(days=1)
 LOOK_BACK_DAYS = 30  # where changes cannot be asked for
+# The question's end is cut to a second, or to a day in the server's own zone: so much more than asked for may come.
+_FOUND_EARLIER = timedelta(days=1)
 
 
 def poll(
@@ -51,7 +53,9 @@ def poll(
     latest = max(believed, default=now() if known or seen_until else None)
     if latest is None:
         return [], since
-    recent = sorted(origin for origin, stamp in versions.items() if stamp and stamp >= latest - reach)
+    # Whatever an answer held is told by it; of a whole record only what the next answer may hold again is remembered.
+    from_ = latest - reach - _FOUND_EARLIER
+    recent = sorted(origin for origin, stamp in versions.items() if seen_until or (stamp and stamp >= from_))
     changed = [] if since is None else sorted(origin for origin in versions if origin not in seen)
     return changed, "|".join([latest.isoformat(), *recent])
 

@@ -28,6 +28,7 @@ class Followed:
     record_reference: str
     seen_until: str | None
     latest_study_instance_uid: str
+    polled_at: float
 
 
 class Desk:
@@ -236,23 +237,49 @@ class Desk:
                 .where(t.patient.c.polled_at <= not_since, recent, is_here)
                 .order_by(t.patient.c.polled_at)
             ).all()
-        return [Followed(row.case_ref, row.record_reference, row.seen_until, row.newest) for row in rows]
+        return [Followed(row.case_ref, row.record_reference, row.seen_until, row.newest, row.polled_at) for row in rows]
 
     def look_now(self) -> None:
         """Have every followed patient's record looked at in the next round: somebody hinted at news."""
         with self._engine.begin() as connection:
             look_again(connection)
 
-    def looked(self, followed: Followed, *, seen_until: str | None, changed: bool) -> None:
-        """Note a look at a record; when something changed the newest study is assessed again."""
+    def begin_look(self, followed: Followed) -> bool:
+        """
+        Take the look at a record for oneself; False when another worker has begun it, or somebody hinted at news.
+
+        What hints from now on is not lost: the look that follows this one is due at once.
+        """
+        as_seen = (t.patient.c.case_ref == followed.case_ref) & (t.patient.c.polled_at == followed.polled_at)
         with self._engine.begin() as connection:
-            connection.execute(
+            begun = connection.execute(sa.update(t.patient).where(as_seen).values(polled_at=self._now()))
+            return begun.rowcount == 1
+
+    def give_up_look(self, followed: Followed) -> None:
+        """The record could not be read: it is looked at again in the next round."""
+        with self._engine.begin() as connection:
+            look_again(connection, t.patient.c.case_ref == followed.case_ref)
+
+    def looked(self, followed: Followed, *, seen_until: str | None, changed: bool) -> bool:
+        """
+        Note a look at a record; when something changed the newest study is assessed again. Tells whether it was.
+
+        A look that was overtaken by another of the same patient counts for nothing: its mark is the older one, and
+        what the other has not seen is found from the other's mark.
+        """
+        with self._engine.begin() as connection:
+            noted = connection.execute(
                 sa.update(t.patient)
-                .where(t.patient.c.case_ref == followed.case_ref)
-                .values(seen_until=seen_until, polled_at=self._now())
+                .where(
+                    t.patient.c.case_ref == followed.case_ref,
+                    t.patient.c.seen_until.is_not_distinct_from(followed.seen_until),
+                )
+                .values(seen_until=seen_until)
             )
-            if changed:
-                self._ledger.ask_assessment(connection, followed.latest_study_instance_uid, followed.case_ref)
+            if not (changed and noted.rowcount):
+                return False
+            self._ledger.ask_assessment(connection, followed.latest_study_instance_uid, followed.case_ref)
+            return True
 
 
 def _ehr_way(connection: sa.Connection) -> dict[str, Any] | None:

@@ -142,10 +142,12 @@ class Jobs:
         asked_again = t.job.c.asked_at > lease.asked_at
         self._leave(connection, lease, state=sa.case((asked_again, "due"), else_="done"), due_at=self._now())
 
-    def retry(self, lease: Lease, reason: str, *, in_seconds: float) -> None:
-        """Make a job due again later."""
+    def retry(self, lease: Lease, reason: str, *, in_seconds: float, progressed: bool = False) -> None:
+        """Make a job due again later; one that `progressed` counts its tries from this one."""
         with self._engine.begin() as connection:
             self._leave(connection, lease, state="due", due_at=self._now() + in_seconds, reason=reason)
+            if progressed:
+                connection.execute(sa.update(t.job).where(t.job.c.id == lease.job_id).values(attempts=1))
 
     def stop(self, connection: sa.Connection, lease: Lease, *, state: str, reason: str) -> None:
         """Park a job (`parked`) or set it aside (`set_aside`) with the reason a person will read. Raises LeaseLost."""

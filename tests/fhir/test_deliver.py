@@ -8,6 +8,7 @@ from ehr_in_memory import EhrInMemory
 
 from connector.core.errors import Refused, TryLater
 from connector.fhir.deliver import EhrDestination
+from connector.fhir.memory import ProcessMemory
 from connector.fhir.reconcile import Plan, own_identifier
 
 
@@ -30,6 +31,33 @@ def test_a_server_without_care_plans_gets_the_results_and_is_told_so():
 def test_a_server_that_takes_nothing_is_refused():
     with pytest.raises(Refused, match="takes none"):
         EhrDestination(EhrInMemory(("Patient",))).deliver(cases.write(cases.assessment()))
+
+
+class Limited(EhrInMemory):
+    """Takes so many writes at a time and then says 429."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def create(self, resource, *, if_none_exist=None):
+        if self.writes == self.most:
+            raise TryLater("the EHR is busy (status 429)", 7.0)
+        return super().create(resource, if_none_exist=if_none_exist)
+
+
+def test_a_try_that_wrote_something_says_so_and_the_next_one_goes_on_from_there():
+    ehr, memory = Limited(0), ProcessMemory()
+    for most, progressed in ((0, False), (4, True), (4, False), (9, True)):
+        ehr.most = most
+        with pytest.raises(TryLater) as fault:
+            EhrDestination(ehr, memory).deliver(cases.write(cases.assessment()))
+        assert (fault.value.progressed, fault.value.retry_after_seconds) == (progressed, 7.0)
+    ehr.most = 100
+    EhrDestination(ehr, memory).deliver(cases.write(cases.assessment()))
+    assert len(ehr.held) == ehr.writes == len(cases.bundle_of(cases.write(cases.assessment()))["entry"]), (
+        "none was written twice"
+    )
 
 
 def test_a_document_without_an_address_of_the_patient_is_refused():

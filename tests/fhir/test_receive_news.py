@@ -137,6 +137,26 @@ def test_without_a_search_for_changes_the_correction_of_a_result_is_seen_for_a_m
     assert bool(poll(ehr, "Patient/p1", mark)[0]) is is_news
 
 
+@pytest.mark.parametrize(
+    ("by_update", "old", "why"),
+    [
+        (True, "2026-04-07T11:50:00.300Z", "asked for from the whole second, 11:50:00, and the latest is of .700"),
+        (False, "2026-03-08T06:00:00Z", "asked for from the day, and the latest is of noon"),
+        (False, "2026-03-07T23:30:00-05:00", "a day is in the server's own zone"),
+        (True, "", "a server that leaves out when it was updated"),
+    ],
+)
+def test_what_the_cut_end_of_a_question_brings_again_is_told_once(by_update, old, why):
+    ehr = Ehr(by_update=by_update)
+    ehr.add("a", "1", "2026-04-07T12:00:00.700Z")
+    ehr.add("old", "1", old or "2025-01-01T00:00:00Z")
+    if not old:
+        del ehr.held[-1]["meta"]["lastUpdated"]
+    _, mark = poll(ehr, "Patient/p1", None)
+    _, mark = poll(ehr, "Patient/p1", mark)
+    assert poll(ehr, "Patient/p1", mark)[0] == [], why
+
+
 @pytest.mark.parametrize("by_update", [True, False])
 def test_a_result_dated_into_the_future_hides_no_news(by_update):
     """Somebody typed 2062 for 2026, or the server's clock was wrong for a moment."""

@@ -237,7 +237,8 @@ def test_a_followed_patient_is_looked_at_when_the_turn_comes(bench: Bench) -> No
         bench.desk.follow(connection, case_ref=case_ref, record_reference="Patient/1")
     (followed,) = bench.desk.followed(not_since=bench.clock() - 60, studied_after=bench.clock() - 1)
     assert (followed.record_reference, followed.latest_study_instance_uid) == ("Patient/1", "1.2.3")
-    bench.desk.looked(followed, seen_until="2026-01-01T00:00:00Z", changed=True)
+    assert bench.desk.begin_look(followed)
+    assert bench.desk.looked(followed, seen_until="2026-01-01T00:00:00Z", changed=True)
     assert bench.desk.status()["jobs"] == {"assess.due": 1}, "a change asks for a new assessment"
     assert bench.desk.followed(not_since=bench.clock() - 60, studied_after=0) == [], "not again so soon"
     bench.clock.seconds += 61

@@ -81,6 +81,21 @@ def test_a_delivery_that_never_succeeds_is_parked_and_replayed(house: House) -> 
     assert len(house.door.arrived) == 2
 
 
+def test_a_delivery_that_goes_further_at_each_try_is_never_given_up_and_does_not_wait_longer(house: House) -> None:
+    """An EHR that takes three resources a minute: 30 of them need ten tries, and three without progress are allowed."""
+    house.door.fault = TryLater("429", progressed=True)
+    house.run_all()
+    for _ in range(10):
+        house.bench.clock.seconds += 5  # longer than the first ceiling of the back-off, 4 s
+        house.run_all()
+    assert [(row["state"], row["attempts"]) for row in house.status()["waiting"]] == [("due", 1)] * 2
+    house.door.fault = TryLater("429")
+    for _ in range(2):
+        house.bench.clock.seconds += 1000
+        house.run_all()
+    assert {row["state"] for row in house.status()["waiting"]} == {"parked"}, "the third in a row without progress"
+
+
 def test_a_plan_replayed_after_a_newer_one_went_out_is_not_sent(house: House) -> None:
     house.steps._destinations = {"pacs": house.door}
     house.run_all()
@@ -156,6 +171,50 @@ def test_new_observations_ask_for_a_new_assessment(house: House) -> None:
     assert house.steps.look_for_observations() == 0, "not before its turn"
     house.bench.clock.seconds += 61
     assert house.steps.look_for_observations() == 0, "nothing changed"
+
+
+def test_a_round_that_meets_the_one_before_asks_for_no_second_assessment(house: House) -> None:
+    """A round over many patients takes longer than the time between two: the next one begins meanwhile."""
+    house.run_all()
+    rounds = []
+
+    def slow(_reference: str, _mark: str | None) -> tuple[bool, str | None]:
+        rounds.append(house.steps.look_for_observations() if not rounds else None)
+        return True, "mark"
+
+    house.steps._look = slow
+    assert house.steps.look_for_observations() == 1
+    assert rounds == [0], "the second round leaves the patient to the first"
+
+
+def test_a_look_that_was_overtaken_counts_for_nothing(house: House) -> None:
+    """The record took longer to read than a round may take, so another worker has read it since."""
+    house.run_all()
+    (followed,) = house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)
+    assert house.bench.desk.looked(followed, seen_until="newer", changed=True)
+    house.run_all()
+    assert not house.bench.desk.looked(followed, seen_until="older", changed=True)
+    assert "assess.due" not in house.status()["jobs"]
+    (followed,) = house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)
+    assert followed.seen_until == "newer"
+
+
+def test_a_hint_while_the_record_is_read_has_it_read_again_at_once(house: House) -> None:
+    house.run_all()
+    looks = []
+
+    def look(_reference: str, _mark: str | None) -> tuple[bool, str | None]:
+        looks.append(1)
+        if len(looks) == 1:
+            house.bench.desk.look_now()  # of what came after the server had answered
+        return False, "mark"
+
+    house.steps._look = look
+    house.steps.look_for_observations()
+    house.steps.look_for_observations()
+    assert len(looks) == 2
+    house.steps.look_for_observations()
+    assert len(looks) == 2, "and no third time"
 
 
 @pytest.mark.parametrize("state", ["prior", "kept_out", "rejected"])

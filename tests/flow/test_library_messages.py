@@ -1,0 +1,77 @@
+"""What libraries log: said in our words with what to do where it is known, and never in theirs."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from unittest.mock import MagicMock
+
+import pytest
+from celery.beat import Service
+from celery.worker.consumer import consumer
+from kombu.exceptions import OperationalError
+
+from connector import logs, worker
+from connector.settings import Settings
+
+URL = "redis://:LESION^TEST@127.0.0.1:9/0"
+
+
+@pytest.fixture
+def told() -> Iterator[io.StringIO]:
+    """The log of one test, and the loggers as they were after it."""
+    kept, level, text = logging.root.handlers[:], logging.root.level, io.StringIO()
+    logs.configure(to=text)
+    yield text
+    logging.root.handlers[:] = kept
+    logging.root.setLevel(level)
+    logs.structlog.reset_defaults()
+
+
+def lines(told: io.StringIO) -> list[dict]:
+    assert "LESION" not in told.getvalue()
+    return [json.loads(line) for line in told.getvalue().splitlines()]
+
+
+def test_a_worker_and_a_clock_without_their_broker_say_so_and_name_the_setting(told, monkeypatch):
+    """By Celery's own code, so that another wording of a later release is seen."""
+    celery = worker.make_celery(Settings(broker_url=URL), lambda: None)
+    listening = MagicMock(conninfo=celery.connection_for_read(), prefetch_multiplier=1, max_prefetch_count=1)
+    consumer.Consumer.on_connection_error_before_connected(listening, OperationalError("LESION^TEST"))
+    consumer.Consumer.on_connection_error_after_connected(listening, OperationalError("LESION^TEST"))
+    clock = Service(celery, scheduler_cls="celery.beat:Scheduler").get_scheduler(lazy=True)
+
+    def refused(callback, *_args, **_more):
+        callback(OperationalError("LESION^TEST"), 2)
+
+    monkeypatch.setattr("kombu.connection.Connection.ensure_connection", lambda _, callback, *__: refused(callback))
+    clock._ensure_connected()
+    away, lost, clock_away = lines(told)
+    assert [one["event"] for one in (away, lost, clock_away)] == ["broker_away", "broker_lost", "broker_away"]
+    assert "CONNECTOR_BROKER_URL" in away["reason"]
+    assert clock_away["part"] == "celery.beat"
+    assert all(one["where"] for one in (away, lost, clock_away))
+
+
+@pytest.mark.parametrize(
+    ("logger", "text", "event", "level"),
+    [
+        ("celery.worker.request", "Task handler raised error: %r", "worker_process_lost", "error"),
+        ("multiprocessing", "Process %r pid:%r exited with %r", "worker_process_lost", "error"),
+        ("celery.app.trace", "Task %(name)s[%(id)s] raised unexpected: %(exc)s", "task_failed", "error"),
+        ("kombu.connection", "Secure redis scheme specified (rediss)", "broker_not_verified", "warning"),
+        ("a.library", "LESION^TEST has no birth date", "library_message", "warning"),
+    ],
+)
+def test_every_message_has_an_event_and_a_reason_and_says_where_it_came_from(told, logger, text, event, level):
+    logging.getLogger(logger).log(getattr(logging, level.upper()), text)
+    (line,) = lines(told)
+    assert (line["event"], line["level"], line["part"]) == (event, level, logger)
+    assert line["where"].startswith("test_library_messages.")
+    assert line["reason"] not in ("WARNING", "ERROR", "")
+
+
+def test_of_an_exception_only_its_type_is_told(told):
+    logging.getLogger("a.library").error("it failed", exc_info=KeyError("LESION^TEST"))
+    (line,) = lines(told)
+    assert line["exception_type"] == "KeyError"
