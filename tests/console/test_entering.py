@@ -11,10 +11,8 @@ from connector.console.passwords import hash_password
 from connector.console.wording import short_ref
 from connector.core.errors import BadCase
 from connector.fhir.ladder import WAY_NOTE
-from connector.settings import Settings
 from connector.store.accounts import MOST_FAILURES, Accounts
 from connector.store.memory import SqlMemory
-from connector.web.access import local_callers
 
 
 def test_without_any_sign_in_only_this_machine_comes_in_and_the_page_says_so(tmp_path) -> None:
@@ -269,21 +267,6 @@ def test_images_that_may_have_names_burned_in_are_closed_to_whoever_did_not_sign
 
 
 @pytest.mark.parametrize(
-    ("addresses", "expected"),
-    [(("", ""), 200), (("http://localhost:8080", ""), 200), (("https://console.example.org", ""), 401),
-     (("", "https://connector.example.org"), 401)],
-    ids=["nobody said", "this machine", "people come by another name", "others come by another name"],
-)  # fmt: skip
-def test_a_caller_on_this_machine_may_be_a_proxy_once_we_are_known_by_another_name(
-    tmp_path, addresses, expected
-) -> None:
-    """A proxy that says for nobody it calls looks like a person who sits here."""
-    desk = make_desk(tmp_path)
-    object.__setattr__(desk.site, "is_local", local_callers(*addresses))
-    assert desk.browser().get("/").status_code == expected
-
-
-@pytest.mark.parametrize(
     ("typed", "rows"),
     [("1.2.3", 1), ("1.2", 1), ("9.9", 0), ("a%&b", 0), ("00412345", 0), ("041234567890", 0), ("", 1)],
     ids=["a study", "its beginning", "none", "anything", "a hospital number", "a long one", "nothing"],
@@ -329,25 +312,3 @@ def test_what_was_not_sealed_here_is_not_looked_for(desk: Desk, place) -> None:
     assert (page.status_code, book.status_code) == (200, 200)
     assert 'name="find" value=""' in page.text, "the page does not claim that it looked"
     assert 'name="ref" value=""' in book.text
-
-
-@pytest.mark.parametrize(
-    ("written", "said"),
-    [
-        ("*", "no address or network"),
-        ("proxy.hospital.example", "no address or network"),
-        ("10.244.0.1/16", "no address or network"),
-        ("127.0.0.1, 0.0.0.0/0", "believes every caller"),
-        ("::/0", "believes every caller"),
-    ],
-    ids=["everybody", "a name", "a network with an address in it", "all of IPv4", "all of IPv6"],
-)
-def test_a_proxy_is_named_by_its_address_and_nobody_is_believed_for_being_anybody(written, said) -> None:
-    """Whoever is believed names another caller for each try, and no number of wrong passwords closes sign-in."""
-    with pytest.raises(ValueError, match=said):
-        Settings(trusted_proxies=written)
-
-
-@pytest.mark.parametrize("written", ["", "127.0.0.1", "10.244.0.0/16, ::1"])
-def test_proxies_are_addresses_and_networks(written) -> None:
-    assert Settings(trusted_proxies=written).trusted_proxies == written

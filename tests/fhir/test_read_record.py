@@ -4,29 +4,20 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from record_case import ATC, reasons, value
 
 from connector.core.case import Identifier
-from connector.core.errors import ImpossibleInput
 from connector.fhir.identity import MODALITY_SYSTEM
 from connector.fhir.read_bundle import BundleRecordSource
 
 SCT = "http://snomed.info/sct"
 ICD = "http://hl7.org/fhir/sid/icd-10"
-ATC = "http://www.whocc.no/atc"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 MORPHOLOGY = "http://hl7.org/fhir/us/mcode/StructureDefinition/mcode-histology-morphology-behavior"
 LIVER = {"bodySite": [{"coding": [{"system": SCT, "code": "10200004"}]}]}
 LUNG = {"bodySite": [{"coding": [{"system": SCT, "code": "39607008"}]}]}
 DONE = {"status": "completed", "performedDateTime": "2025-05-01"}
-
-
-def value(reading, name):
-    return reading.facts[name].value if name in reading.facts else None
-
-
-def reasons(reading):
-    return " | ".join(f"{one.where}: {one.reason}" for one in reading.skipped)
 
 
 def status(clinical=None, verification=None):
@@ -206,34 +197,6 @@ def test_no_known_allergy_counts_only_when_it_is_current_and_confirmed(fhir, rea
     )
 
 
-def test_chemotherapy_and_a_contained_medicine(read):
-    order = medicine("a", "L01DB01", state="completed")
-    contained = medicine("b")
-    del contained["medicationCodeableConcept"]
-    contained["medicationReference"] = {"reference": "#drug"}
-    contained["contained"] = [{"resourceType": "Medication", "id": "drug", "code": {"text": "sorafenib"}}]
-    reading = read(order, contained)
-    assert value(reading, "prior_chemotherapy") is True
-    assert value(reading, "systemic_therapy_current") == "sorafenib"
-
-
-@pytest.mark.parametrize(
-    ("names", "family", "why"),
-    [
-        ([{"use": "maiden", "family": "Old"}, {"use": "usual", "family": "Now"}], "Now", "a maiden name is history"),
-        ([{"family": "Only"}], "Only", "a name without use"),
-        ([{"use": "old", "family": "Old"}], None, "no name in use"),
-        ([], None, "no name"),
-    ],
-)
-def test_which_name_counts(fhir, names, family, why):
-    assert source(fhir.patient(name=names)).read([Identifier("12345", None)]).identity.family_name == family, why
-
-
-def test_a_partial_birth_date_is_not_known(fhir):
-    assert source(fhir.patient(birthDate="1961-03")).read([Identifier("12345", None)]).identity.birth_date is None
-
-
 def test_the_last_treatment_is_dated(fhir, read):
     reading = read(
         fhir.coded("Procedure", (MODALITY_SYSTEM, "TACE"), uid="a", status="completed", performedDateTime="2024-05-01"),
@@ -298,48 +261,6 @@ def test_a_radioiodine_procedure_takes_its_activity_from_the_administration(fhir
     assert value(read(procedure), "rai_cumulative_activity_mci") is None
 
 
-def medicine(uid, code=None, text=None, state="active", kind="MedicationRequest", **more):
-    concept = {"text": text} if text else {"coding": [{"system": ATC, "code": code}]}
-    order = {"intent": "order", "authoredOn": "2025-11-01"} if kind == "MedicationRequest" else {}
-    return {
-        "resourceType": kind, "id": uid, "status": state, "subject": {"reference": "Patient/p1"},
-        "medicationCodeableConcept": concept, **order, **more,
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("orders", "expected", "why"),
-    [
-        ([medicine("a", "L01EX08")], "lenvatinib", "by ATC"),
-        ([medicine("a", text="Vandetanib 300 mg tablet")], "vandetanib", "by ingredient"),
-        ([medicine("a", "L01EX22")], "selective_ret", "selpercatinib"),
-        ([medicine("a", "L01EK01")], "other", "another kinase inhibitor"),
-        ([medicine("a", "C09AA05")], None, "an antihypertensive is no systemic therapy"),
-        ([medicine("a", "L01EX08", state="completed")], None, "ended"),
-        ([medicine("a", "L01EX08", state="cancelled")], None, "never given"),
-        ([medicine("a", "L01EX08", intent="proposal")], None, "only proposed"),
-        ([medicine("a", "L01EX08"), medicine("b", "L01EX02")], None, "two at once are for a person to clear up"),
-        ([medicine("a", "L01EX08"), medicine("b", "L01EX08", kind="MedicationStatement")], "lenvatinib", "told twice"),
-    ],
-)
-def test_systemic_therapy(read, orders, expected, why):
-    assert value(read(*orders), "systemic_therapy_current") == expected, why
-
-
-def test_a_held_kinase_inhibitor_is_interrupted(read):
-    reading = read(medicine("a", "L01EX08", state="on-hold"))
-    assert value(reading, "systemic_therapy_current") == "lenvatinib"
-    assert value(reading, "tki_interruption_planned") is True
-
-
-def test_a_medicine_behind_a_reference(read):
-    order = medicine("a")
-    del order["medicationCodeableConcept"]
-    order["medicationReference"] = {"reference": "Medication/m"}
-    drug = {"resourceType": "Medication", "id": "m", "code": {"text": "cabozantinib"}}
-    assert value(read(order, drug), "systemic_therapy_current") == "cabozantinib"
-
-
 @pytest.mark.parametrize(
     ("code", "more", "expected", "why"),
     [
@@ -354,57 +275,6 @@ def test_a_medicine_behind_a_reference(read):
 )
 def test_contrast_media(fhir, read, code, more, expected, why):
     assert value(read(fhir.coded("AllergyIntolerance", code, **more)), "contrast_media_allergy") == expected, why
-
-
-def test_who_the_patient_is(read):
-    identity = read().identity
-    assert identity.identifiers[0].type_code == "MR"
-    assert (identity.family_name, identity.given_name) == ("Muster", "Eva Maria")
-    assert (identity.birth_date, identity.sex) == (date(1961, 3, 4), "F")
-
-
-def source(*resources):
-    return BundleRecordSource(
-        {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
-    )
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found", "why"),
-    [
-        (Identifier("12345", "urn:oid:1.2.36.146.595.217.0.1"), True, "value and system"),
-        (Identifier("12345", None), True, "value among medical record numbers"),
-        (Identifier("12345", "urn:oid:1.2.3"), False, "the same number at another hospital is another person"),
-        (Identifier("012345", None), False, "a leading zero is another number"),
-    ],
-)
-def test_the_patient_is_found_by_identifier(fhir, wanted, found, why):
-    if found:
-        assert source(fhir.patient()).read([wanted]).patient_reference == "Patient/p1", why
-    else:
-        with pytest.raises(ImpossibleInput, match="no patient"):
-            source(fhir.patient()).read([wanted])
-
-
-def test_two_patients_are_refused_and_not_named(fhir):
-    with pytest.raises(ImpossibleInput, match="several patients") as fault:
-        source(fhir.patient(), fhir.patient(id="p2")).read([Identifier("12345", None)])
-    assert "Muster" not in str(fault.value)
-    assert "12345" not in str(fault.value)
-
-
-def test_a_record_that_was_merged_gives_way(fhir):
-    merged = fhir.patient(id="p0", link=[{"type": "replaced-by", "other": {"reference": "Patient/p1"}}])
-    kept = fhir.patient(identifier=[])
-    assert source(merged, kept).read([Identifier("12345", None)]).patient_reference == "Patient/p1"
-    with pytest.raises(ImpossibleInput, match="merged"):
-        source(merged).read([Identifier("12345", None)])
-
-
-def test_a_resource_about_someone_else_is_refused(fhir):
-    other = fhir.observation("1751-7", 40, "g/L", subject={"reference": "Patient/p2"})
-    with pytest.raises(ImpossibleInput, match="not in the Bundle"):
-        source(fhir.patient(), other).read([Identifier("12345", None)])
 
 
 def test_a_resource_about_nobody_is_listed(fhir, read):
@@ -423,49 +293,3 @@ def test_references_within_a_bundle_of_urns(fhir):
     reading = BundleRecordSource(held).read([Identifier("12345", None)])
     assert value(reading, "albumin_g_l") == 40
     assert reading.patient_reference == "Patient?identifier=urn:oid:1.2.36.146.595.217.0.1|12345"
-
-
-@pytest.mark.parametrize(
-    ("resource", "why"),
-    [
-        ({"resourceType": "Procedure", "occurrenceDateTime": "2025-01-01"}, "R5"),
-        ({"resourceType": "MedicationRequest", "medication": {"concept": {"text": "x"}}}, "R5"),
-        ({"resourceType": "Condition", "clinicalStatus": "active"}, "STU3"),
-        ({"resourceType": "MedicationStatement", "taken": "y"}, "STU3"),
-        ({"resourceType": "AllergyIntolerance", "verificationStatus": "confirmed"}, "STU3"),
-        ({}, "no resource"),
-    ],
-)
-def test_another_release_is_refused(fhir, resource, why):
-    with pytest.raises(ImpossibleInput, match=why):
-        source(fhir.patient(), resource)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [None, [], {}, {"resourceType": "Patient"}, {"resourceType": "Bundle"}, {"resourceType": "Bundle", "type": "x"},
-     {"resourceType": "Bundle", "type": "collection", "entry": {}}],
-)  # fmt: skip
-def test_what_is_no_bundle_is_refused(content):
-    with pytest.raises(ImpossibleInput, match="Bundle"):
-        BundleRecordSource(content)
-
-
-@pytest.mark.parametrize(
-    "resource",
-    [
-        {"resourceType": "Observation", "status": "final", "code": None},
-        {"resourceType": "Observation", "status": "final", "code": {"coding": "1751-7"}},
-        {"resourceType": "Observation", "status": "final",
-         "code": {"coding": [{"system": "http://loinc.org", "code": "1751-7"}]},
-         "effectiveDateTime": "2026-01-01", "valueQuantity": [1]},
-        {"resourceType": "Condition", "code": "C73"},
-        {"resourceType": "Procedure", "status": "completed"},
-        {"resourceType": "MedicationRequest", "status": "active", "medicationReference": {"reference": 4}},
-        {"resourceType": "AllergyIntolerance"},
-    ],
-)  # fmt: skip
-def test_malformed_resources_state_nothing_and_stop_nothing(fhir, read, resource):
-    whole = fhir.observation("89247-1", uid="good", valueInteger=1)
-    about = {"patient": {"reference": "Patient/p1"}, "subject": {"reference": "Patient/p1"}}
-    assert set(read({"id": "bad", **resource, **about}, whole).facts) == {"sex", "ecog_ps"}

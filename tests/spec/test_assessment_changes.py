@@ -1,0 +1,196 @@
+"""What a board reads of an assessment beside the last one: what changed, why, and which fact to get first."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from connector.contract.assessment import _known_of_visits
+from connector.core.assessment import (
+    DatedResponse,
+    Earlier,
+    Option,
+    Reason,
+    ResponseReport,
+    Selection,
+    VisitResponse,
+)
+from connector.core.catalogue import FACTS, in_words
+from connector.core.changes import last_overall_response, what_changed
+from connector.core.evidence import Citation
+from connector.core.selection.registry import RULE
+from connector.core.selection.sensitivity import Change, worth_knowing
+
+START = date(2026, 1, 1)
+SOURCE = Citation("S", "table 1")
+NEW_RULE = "GEN-DER-PREG"
+
+
+def selection(status, *options, contradictions=()):
+    return Selection(status, options, contradictions=contradictions)
+
+
+def option(modality, verdict, rank=None, rules=(), needs=()):
+    return Option(modality, verdict, rank, tuple(Reason(rule, "text", SOURCE) for rule in rules), needs)
+
+
+def response(word):
+    visit = VisitResponse(START, None, None, None, None, "NA", "NA", word)
+    nothing = DatedResponse("NE", None)
+    return ResponseReport("recist-1.1", (visit,), nothing, nothing)
+
+
+def change(fact, after, *preferred, before=None):
+    return Change(fact, before, after, "recommend", preferred)
+
+
+def earlier(before, word=None):
+    return Earlier(START, "1.2.3", before, word)
+
+
+TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said", "why"),
+    [
+        (earlier(None), None, [], "nothing to compare"),
+        (earlier(TACE_FIRST), TACE_FIRST, [], "the same"),
+        (earlier(None), TACE_FIRST, [], "the earlier one had no selection"),
+        (
+            earlier(TACE_FIRST),
+            selection("cannot_decide", option("TACE", "cannot_decide", needs=("inr",))),
+            ["“recommend”, is now “cannot decide”", "TACE was preferred, is now cannot decide; now needed: INR."],
+            "a need",
+        ),
+        (
+            earlier(selection("cannot_decide", option("TACE", "cannot_decide", needs=("inr",)))),
+            TACE_FIRST,
+            ["“cannot decide”", "TACE was cannot decide, is now preferred; now known: INR."],
+            "a need that is met",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("recommend", option("TACE", "excluded", rules=(NEW_RULE, "A", "B", "C"))),
+            [f"TACE was preferred, is now excluded; because {RULE[NEW_RULE].text} ({NEW_RULE}; "],
+            "with rule and source",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("recommend", option("TACE", "excluded", rules=("A", "B", "C", "D"))),
+            ["because A, B, C, and 1 more."],
+            "a rule that this version does not know keeps its id; four are too many",
+        ),
+        (
+            earlier(selection("recommend", option("TACE", "excluded", rules=("ABL-ROUTE", "A")))),
+            TACE_FIRST,
+            ["TACE was excluded, is now preferred; no longer because A."],
+            "a rule that only informs is no reason",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("recommend", option("TARE", "preferred", 1)),
+            ["TARE was not listed, is now preferred.", "TACE was preferred, is no longer listed."],
+            "another list",
+        ),
+        (
+            earlier(selection("recommend", option("TACE", "possible", 2))),
+            selection("recommend", option("TACE", "possible", 3)),
+            ["The order of other options changed"],
+            "rank alone",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("contradictory_data", option("TACE", "preferred", 1), contradictions=("rai_avid",)),
+            ["is now “contradictory data”", "Now in contradiction: radioiodine avid."],
+            "facts began to contradict",
+        ),
+        (
+            earlier(selection("recommend", option("TACE", "preferred", 1), contradictions=("rai_avid",))),
+            TACE_FIRST,
+            ["No longer in contradiction: radioiodine avid."],
+            "and ceased to",
+        ),
+    ],
+)
+def test_what_changed_is_said_with_its_reason(before, now, said, why):
+    found = what_changed(before, now, None)
+    if not said:
+        assert found == (), why
+        return
+    assert found[0] == "Compared with the assessment of 2026-01-01:"
+    assert len(found) == 1 + len(said), why
+    assert all(words in sentence for words, sentence in zip(said, found[1:], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [("PR", "PD", ("Overall response was PR, is now PD.",)), ("PR", "PR", ()), (None, "PD", ()), ("PR", None, ())],
+)
+def test_a_changed_response_is_said(before, now, expected):
+    report = None if now is None else response(now)
+    assert last_overall_response(report) == now
+    assert what_changed(earlier(None, before), None, report)[1:] == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected", "why"),
+    [
+        ([], (), "nothing would change"),
+        ([change("inr", 3, "TACE", before=1)], (), "a known fact is not to be got"),
+        ([change("inr", 3)], (), "it decides nothing"),
+        ([change("inr", 3, "RAI")], (), "it confirms what is first"),
+        (
+            [change("inr", Decimal("1.8"), "TACE")],
+            ("Worth knowing: INR; TACE would be first if it is for example 1.8",),
+            "a number stands for its neighbours",
+        ),
+        (
+            [change("renal_failure", True, "RFA", "MWA"), change("renal_failure", False, "TACE")],
+            (
+                (
+                    "Worth knowing: renal failure; RFA or MWA would be first if it is true, "
+                    "TACE would be first if it is false"
+                ),
+            ),
+            "each value with its answer",
+        ),
+        (
+            [change("ascites_grade", "mild", "TACE"), change("ascites_grade", "none", "TACE")],
+            ("Worth knowing: ascites grade; TACE would be first if it is mild or none",),
+            "values of one answer together",
+        ),
+        (
+            [change(name, True, "TACE") for name in ("cirrhosis", "jaundice", "fdg_avid")],
+            (
+                "Worth knowing: cirrhosis; TACE would be first if it is true",
+                "Worth knowing: jaundice; TACE would be first if it is true",
+            ),
+            "two sentences at most",
+        ),
+    ],
+)
+def test_the_fact_worth_getting_first_is_named(changes, expected, why):
+    assert worth_knowing(changes, now=("RAI",)) == expected, why
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bilirubin_total_umol_l", "bilirubin total (µmol/L)"),
+        ("child_pugh_score", "Child-Pugh score"),
+        ("egfr_ml_min_1_73m2", "eGFR (mL/min/1.73 m²)"),
+        ("lung_shunt_fraction", "lung shunt (0 to 1)"),
+        ("days_since_lrt", "days since local treatment"),
+        ("height_m", "height (m)"),
+    ],
+)
+def test_a_fact_reads_as_words(name, expected):
+    assert name in FACTS
+    assert in_words(name) == expected
+
+
+def test_a_visit_of_a_newer_version_is_read_back_without_what_is_not_known():
+    visit = {"on": "2026-01-01", "overall_response": "PR", "of_a_newer_version": 1}
+    assert _known_of_visits({"visits": [visit]}) == {"visits": [{"on": "2026-01-01", "overall_response": "PR"}]}
+    assert _known_of_visits(None) is None, "a study without response"
