@@ -207,6 +207,47 @@ def test_a_rule_fires_where_its_condition_holds(row):
         assert answers == {True, False, None}, "rows that fire, do not fire and are unknown"
 
 
+def comparisons(tree):
+    """Every comparison with a number, and the facts in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and not isinstance(node.ops[0], ast.In):
+            parts = list(ast.walk(node))
+            if any(isinstance(part, ast.Constant) and not isinstance(part.value, str) for part in parts):
+                yield node, sorted({part.id for part in parts if isinstance(part, ast.Name)})
+
+
+def around_the_limit(node, name, facts):
+    """One step below, at and one step past the value of a fact at which a comparison, which is linear in it, turns."""
+    below, above = ({**facts, name: Decimal(at)} for at in (0, 1))
+    start, end = (value_of(node.left, one) - value_of(node.comparators[0], one) for one in (below, above))
+    limit, whole = start / (start - end), isinstance(FACTS[name], Whole)
+    values = [limit + step for step in ((-1, 0, 1) if whole else (Decimal("-0.0001"), 0, Decimal("0.0001")))]
+    return [value for value in ([int(one) for one in values] if whole else values) if is_allowed(FACTS[name], value)]
+
+
+LIMITED_BY = [row for row in CATALOGUE if any(comparisons(ast.parse(row["when"])))]
+
+
+@pytest.mark.parametrize("row", LIMITED_BY, ids=lambda row: row["id"])
+def test_a_rule_turns_exactly_at_each_of_its_limits(row):
+    condition = RULE[row["id"]].when
+    tree, rows = rows_of(row)
+    firing = [facts for facts in rows if kleene(tree, facts) is True]
+    for node, names in comparisons(tree):
+        for name in names:
+            answers = set()
+            for facts in (one for one in firing if set(names) <= set(one)):
+                for value in around_the_limit(node, name, facts):
+                    values = {**facts, name: value}
+                    expected = kleene(tree, values)
+                    add_sums(values)
+                    assert condition.truth(values) is expected, values
+                    answers.add(expected)
+                if {True, False} <= answers:
+                    break
+            assert {True, False} <= answers or row["id"] in NEVER_FALSE, (ast.unparse(node), name, answers)
+
+
 # A static statement touches no ranking, so that its conflict is not told of every case; the last one names the value
 # just below its own limit, which is what its sources leave open.
 NAMED_BESIDE = {"TARED-PENETR", "SYS-TKI-TRIALS", "STRAT-ATA-HIGH-FTC"}
