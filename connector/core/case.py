@@ -150,7 +150,7 @@ class Reading:
     study_instance_uid: str
     reader: str
     lesions: tuple[LesionMeasurement, ...]
-    new_lesion: str = "none"
+    new_lesion: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

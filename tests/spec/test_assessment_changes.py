@@ -146,6 +146,16 @@ def test_a_changed_response_is_said(before, now, expected):
             "a number stands for its neighbours",
         ),
         (
+            [change("child_pugh_score", 7, "TARE")],
+            ("Worth knowing: Child-Pugh score; TARE would be first if it is for example 7",),
+            "a whole number too",
+        ),
+        (
+            [change("pregnancy_status", "not_pregnant", "ablation_plus_TACE")],
+            ("Worth knowing: pregnancy status; ablation plus TACE would be first if it is not pregnant",),
+            "words as a person writes them",
+        ),
+        (
             [change("renal_failure", True, "RFA", "MWA"), change("renal_failure", False, "TACE")],
             (
                 (
@@ -167,6 +177,16 @@ def test_a_changed_response_is_said(before, now, expected):
                 "Worth knowing: jaundice; TACE would be first if it is true",
             ),
             "two sentences at most",
+        ),
+        (
+            [change("histology", *one) for one in (("PTC", "RFA"), ("FTC", "TACE"), ("MTC", "MWA"), ("HTC", "TARE"))],
+            (
+                (
+                    "Worth knowing: histology; RFA would be first if it is PTC, TACE would be first if it is FTC, "
+                    "MWA would be first if it is MTC"
+                ),
+            ),
+            "three answers at most",
         ),
     ],
 )

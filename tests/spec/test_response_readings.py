@@ -20,7 +20,7 @@ def course(**sizes):
     """Time points eight weeks apart and the readings of each reader; None: not read by this one."""
     days = [START + timedelta(56 * number) for number in range(max(map(len, sizes.values())))]
     readings = tuple(
-        Reading(f"1.{number}", reader, lesions(own[number], on))
+        Reading(f"1.{number}", reader, lesions(own[number], on), "none")
         for number, on in enumerate(days)
         for reader, own in sizes.items()
         if own[number] is not None

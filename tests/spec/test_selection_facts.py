@@ -28,6 +28,7 @@ from connector.core.selection.derived import SUMS
         ("lung_shunt_fraction", 1, Decimal(1)),
         ("lung_shunt_fraction", "0.05", Decimal("0.05")),
         ("calcitonin_change_percent", "-40", Decimal(-40)),
+        ("calcitonin_change_percent", "+40", Decimal(40)),
         ("calcitonin_doubling_time_months", "not_rising", ENDLESS),
         ("calcitonin_doubling_time_months", ENDLESS, ENDLESS),
         ("liver_lesion_diameters_mm", [12, "9.5"], (Decimal(12), Decimal("9.5"))),
