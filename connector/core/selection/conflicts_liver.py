@@ -274,7 +274,7 @@ CONFLICTS: tuple[Conflict, ...] = (
             "Zhang 2025 omits the death"
         ),
         "MTC/MEN2: blocked until pheochromocytoma_status is excluded",
-        rules=("GEN-DER-PHEO",),
+        rules=("GEN-DER-PHEO", "HOUSE-PHEO"),
         to_confirm=True,
     ),
     Conflict(

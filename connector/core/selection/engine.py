@@ -23,6 +23,7 @@ from connector.core.selection.reading_order import (
     MEASURES,
     RANKED_BY,
     STRONGEST_FIRST,
+    SUPPORTS,
     WEIGHED,
     truths,
     truths_after,
@@ -33,8 +34,8 @@ from connector.core.selection.values import numbers
 from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL
 
 OFFERED = frozenset({"preferred", "possible", "relative_contraindication"})
-NO_RULE_SET = "HOUSE-BOARD-NO-RULE-SET"
-ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "GEN-DER-PREG")
+NO_RULE_SET, DRUG = "HOUSE-BOARD-NO-RULE-SET", "systemic_therapy"
+ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "HOUSE-PHEO", "GEN-DER-PREG")
 BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
 
 
@@ -210,10 +211,20 @@ class _Case:
             blocked = {option for option in path.targets if verdicts[option].word == "cannot_decide"}
             free = {option for option in path.targets if verdicts[option].word == "possible"}
             return bool(path.undecided) or (bool(blocked) and not free)
-        if any(self.standing(option, path).may_lead for option in listed if _is_free(verdicts[option])):
-            return False
-        own = [verdicts[option] for option in site.options or ("RAI",) if option in verdicts]
-        return any(verdict.word == "cannot_decide" for verdict in own)
+        standings = [self.standing(option, path) for option in listed if _is_free(verdicts[option])]
+        leaders = [one for one in standings if one.may_lead]
+        own = [option for option in site.options or ("RAI",) if option in verdicts]
+        blocked = [option for option in own if verdicts[option].word == "cannot_decide"]
+        # A drug settles no question about an organ: what an unknown fact blocks there might stand before or beside it.
+        if all(one.modality == DRUG for one in leaders):
+            return any(self.could_stand_beside(leaders, option, path) for option in blocked)
+        return False
+
+    def could_stand_beside(self, leaders: Sequence[Standing], option: str, path: Path) -> bool:
+        """Whether a blocked option, were all that may speak for it to hold, is behind none of those that lead."""
+        speaking = [rule for rule in self.open if rule.verdict in SUPPORTS and option in rule.options]
+        best = standing(option, (*self.weighing.get(option, ()), *speaking), targets=path.targets)
+        return not leaders or (best.may_lead and all(best.key <= leader.key for leader in leaders))
 
     def blocking(
         self, site: Site, path: Path, verdicts: Mapping[str, _Verdict], leading: Iterable[str]

@@ -64,6 +64,15 @@ RULES: tuple[Rule, ...] = (
         ("RAI",),
         "No uptake of radioiodine was seen, so radioiodine has nothing to act on.",
     ),
+    # GEN-DER-PHEO excludes in MTC and MEN2 until it is ruled out; one that is known of is no less a danger elsewhere.
+    _house(
+        "HOUSE-PHEO",
+        ~Facts.histology.is_("MTC") & Facts.pheochromocytoma_status.among("present", "suspected"),
+        Verdict.RELATIVE,
+        LOCOREGIONAL,
+        "A phaeochromocytoma is present or suspected, and one that nobody knew of killed during a procedure (Nervo "
+        "2021): settle it first, whatever the histology.",
+    ),
     # Two sources, two words: one excludes every local treatment, the other TARE alone (CON-LIVERINSUFF).
     _house(
         "HOUSE-LIVER-FAILURE",

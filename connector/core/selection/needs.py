@@ -126,7 +126,7 @@ ASKED_ONCE: Mapping[str, Condition] = {
     Facts.main_pvt_targeting_poor.name: Facts.portal_vein_thrombosis.is_("main"),
     Facts.achieved_ablation_margin_mm.name: ABLATED,
     Facts.residual_viable_tumour.name: ABLATED | TREATED_BEFORE,
-    Facts.men2_status.name: Facts.histology.is_("MTC"),
+    Facts.men2_status.name: Facts.histology.is_("MTC") | Facts.pheochromocytoma_status.among("present", "suspected"),
 }
 LIVER_INVOLVED = Facts.liver_lesion_count >= 1
 RADIOEMBOLISED = Facts.last_lrt_modality.is_("TARE") | Facts.prior_lrt_modalities.has("TARE")
