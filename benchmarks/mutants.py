@@ -41,7 +41,7 @@ TOPICS = (
     "rules judged_by_hand answers limits derived freshness facts evidence conflicts numbers changes asking needs "
     "kleene printed vignettes"
 )
-TESTS = [*(f"tests/spec/test_selection_{topic}.py" for topic in TOPICS.split()), "tests/spec/test_assessment_course.py"]
+TESTS = ["tests/spec/test_assessment_changes.py", *(f"tests/spec/test_selection_{one}.py" for one in TOPICS.split())]
 SECONDS = 120
 RECENT = 12
 OURS = ("connector.", "tests.", "test_")

@@ -214,10 +214,10 @@ class _Case:
         standings = [self.standing(option, path) for option in listed if _is_free(verdicts[option])]
         leaders = [one for one in standings if one.may_lead]
         own = [option for option in site.options or ("RAI",) if option in verdicts]
-        blocked = [option for option in own if verdicts[option].word == "cannot_decide"]
+        waiting = [option for option in own if verdicts[option].word == "cannot_decide"]
         # A drug settles no question about an organ: what an unknown fact blocks there might stand before or beside it.
         if all(one.modality == DRUG for one in leaders):
-            return any(self.could_stand_beside(leaders, option, path) for option in blocked)
+            return any(self.could_stand_beside(leaders, option, path) for option in waiting)
         return False
 
     def could_stand_beside(self, leaders: Sequence[Standing], option: str, path: Path) -> bool:
