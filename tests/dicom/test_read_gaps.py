@@ -82,6 +82,21 @@ def test_a_lesion_that_is_reported_too_and_one_that_is_not_are_both_measured(tmp
     assert found == {"bile duct": ("T2", Decimal(2)), "large vessel": ("T1", Decimal(2))}
 
 
+def test_lesions_without_a_tracking_uid_are_known_by_their_segment_and_of_two_as_near_the_first_is_named(tmp_path):
+    case.slices(tmp_path, np.zeros(SHAPE, dtype=np.int16))
+    liver, lung = ({"AnatomicRegionSequence": case.code(*organ), "TrackingUID": case.ABSENT} for organ in (LIVER, LUNG))
+    described = [
+        case.segment(1, SegmentLabel="N1", **lung),
+        case.segment(2, SegmentLabel="T1", **liver),
+        case.segment(3, SegmentLabel="T2", **liver),
+        case.segment(4, BILE_DUCT, TrackingUID=case.ABSENT, SegmentLabel="Bile duct"),
+    ]
+    masks = {1: block(1, 6, 10), 2: LESION, 3: block(1, 5, 13), 4: block(1, 5, 10)}
+    case.segmentation(tmp_path, masks, described, sources=SOURCES)
+    (gap,) = read(tmp_path).gaps
+    assert (gap.lesion, gap.gap_mm) == ("T1", Decimal(4)), "not the lung's, which touches, nor the second"
+
+
 def test_a_lesion_of_another_organ_has_none(tmp_path):
     assert gaps(tmp_path, (BILE_DUCT, block(1, 5, 9)), site=LUNG).gaps == ()
 

@@ -55,9 +55,14 @@ def test_nothing_is_counted_while_two_lesions_share_a_tracking_uid():
             1,
             "what disappeared does not count",
         ),
+        *(
+            ([_lesion(18), _lesion(9, state=state, long_axis_mm=None)], "liver_lesion_count", 2, "seen, so it counts")
+            for state in (LesionState.TOO_SMALL, LesionState.PRESENT, LesionState.UNEQUIVOCAL_PROGRESSION)
+        ),
         ([_lesion(18, long_axis_mm=None)], "liver_lesion_largest_diameter_mm", None, "not measured is not known"),
         ([_lesion(18, liver_lobe="left"), _lesion(9, liver_lobe="right")], "liver_lobes_involved", "bilobar", "both"),
         ([_lesion(18, liver_lobe="left"), _lesion(9, liver_lobe="left")], "liver_lobes_involved", "unilobar", "one"),
+        ([_lesion(18, liver_lobe="right")], "liver_lobes_involved", "unilobar", "the other one"),
         ([_lesion(18, liver_lobe="left"), _lesion(9)], "liver_lobes_involved", None, "one lesion's lobe is not known"),
         (
             [_lesion(18, segment_number=None)],
@@ -148,6 +153,7 @@ def test_only_touching_settles_that_a_structure_is_near(structure, gap_mm, expec
     assert {name: observed.value for name, observed in facts.items()} == expected, why
     assert {observed.origin for observed in facts.values()} <= {"1.2.9"}
     (finding,) = gap_findings([gap])
+    assert finding.kind == "anatomy"
     assert ("touches" in finding.text) is bool(expected)
     assert gap_mm == "0.00" or f"{gap_mm} mm" in finding.text, "the distance is told"
 
