@@ -270,6 +270,40 @@ def test_what_holds_for_everybody_is_no_reason_for_one():
     assert "GEN-CASEBYCASE" not in told, "a static statement is told by `rules --explain`"
 
 
+LUNG, BONE = VIGNETTES["VIG-074"], VIGNETTES["VIG-079"]
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "needed", "why"),
+    [
+        (LUNG, {"lung_pattern": GONE, "rai_refractory": True}, ("lung_pattern",),
+         "a drug does not lead while it is open whether the lesions can be ablated"),
+        (LUNG, {"lung_pattern": GONE}, ("lung_pattern",), "radioiodine has questions of its own, which are listed"),
+        (BONE, {"bone_lesion_mechanical_stress": True, "bone_fracture_status": GONE, "rai_refractory": True},
+         ("bone_fracture_status",), "nor while it may be broken"),
+        (VIGNETTES["VIG-069"], {"rai_avid": GONE}, ("rai_avid",), "no organ is named: radioiodine"),
+    ],
+)  # fmt: skip
+def test_away_from_the_liver_an_answer_waits_for_what_its_organ_asks(base, changes, needed, why):
+    selection = answer(base, **changes)
+    assert (selection.status, selection.blocking) == ("cannot_decide", needed), why
+    assert set(needed) <= set(selection.missing)
+
+
+@pytest.mark.parametrize(
+    ("changes", "first", "why"),
+    [
+        ({"lung_lesion_largest_diameter_mm": 30}, {"systemic_therapy"}, "past the size an ablation stands behind"),
+        ({"rai_avid": True, "rai_refractory": False, "rai_cumulative_activity_mci": 100, "breastfeeding": False,
+          "rai_planned_activity_mci": 100, "pregnancy_status": "not_pregnant"}, {"RAI"}, "radioiodine does not wait"),
+    ],
+)  # fmt: skip
+def test_an_open_question_about_the_lung_that_changes_nothing_holds_nothing_up(changes, first, why):
+    selection = answer(LUNG, **{"lung_pattern": GONE, "rai_refractory": True, **changes})
+    assert selection.status == "recommend", why
+    assert {option.modality for option in selection.options if option.rank == 1} == first, why
+
+
 def test_missing_facts_start_with_what_blocks():
     selection = answer(DIFFUSE, performance_status_class=GONE, child_pugh_score=GONE)
     assert selection.missing[0] == "performance_status_class"

@@ -149,7 +149,7 @@ class _Case:
             one.rank == 1 and one.modality in leading for one in standings
         ):
             standings = (_Ranked("board_only", _Verdict("possible"), 1), *standings)
-        blocking = self.blocking(questions[0], path, verdicts, leading) if status == "cannot_decide" else ()
+        blocking = self.blocking(questions[0], path, verdicts) if status == "cannot_decide" else ()
         return _Decision(status, path, standings, blocking)
 
     def answer(self, today: date) -> Selection:
@@ -213,8 +213,7 @@ class _Case:
             return bool(path.undecided) or (bool(blocked) and not free)
         standings = [self.standing(option, path) for option in listed if _is_free(verdicts[option])]
         leaders = [one for one in standings if one.may_lead]
-        own = [option for option in site.options or ("RAI",) if option in verdicts]
-        waiting = [option for option in own if verdicts[option].word == "cannot_decide"]
+        waiting = [option for option in site.own if option in verdicts and verdicts[option].word == "cannot_decide"]
         # A drug settles no question about an organ: what an unknown fact blocks there might stand before or beside it.
         if all(one.modality == DRUG for one in leaders):
             return any(self.could_stand_beside(leaders, option, path) for option in waiting)
@@ -226,13 +225,11 @@ class _Case:
         best = standing(option, (*self.weighing.get(option, ()), *speaking), targets=path.targets)
         return not leaders or (best.may_lead and all(best.key <= leader.key for leader in leaders))
 
-    def blocking(
-        self, site: Site, path: Path, verdicts: Mapping[str, _Verdict], leading: Iterable[str]
-    ) -> tuple[str, ...]:
+    def blocking(self, site: Site, path: Path, verdicts: Mapping[str, _Verdict]) -> tuple[str, ...]:
         """The absent facts that leave the answer open: those that stop the pathway, else what its options need."""
         if path.undecided:
             return tuple(sorted(path.undecided))
-        led_to = path.targets if site is sites.LIVER else frozenset(leading)
+        led_to = path.targets if site is sites.LIVER else frozenset(site.own)
         return tuple(dict.fromkeys(name for option in sorted(led_to) for name in verdicts[option].needs))
 
     def status(self, *, all_excluded: bool, undecided: bool) -> str:

@@ -26,6 +26,11 @@ class Site:
     facts: frozenset[str]
     count: str
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The options whose unknown facts leave the site open; where no organ is in question, radioiodine."""
+        return self.options or ("RAI",)
+
 
 def _named(prefix: str, *others: str) -> frozenset[str]:
     return frozenset(name for name in FACTS if name.startswith(prefix)).union(others)
