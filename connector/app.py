@@ -42,6 +42,7 @@ from connector.settings import Settings
 from connector.settings.routing import read_routing
 from connector.steps import Look, Priors, Steps
 from connector.store.cards import CardShelf
+from connector.store.commitments import Commitments
 from connector.store.desk import Desk
 from connector.store.figures import LedgerFigures
 from connector.store.inbox import PriorInbox, SqlInbox
@@ -97,6 +98,7 @@ class App:
         self.cases = CaseRefs(shared_key(settings.data_dir, "case"), settings.issuers)
         self.ledger = ledger_of(settings, self._engine)
         self.desk = Desk(self.ledger)
+        self.commitments = Commitments(self.ledger)
         self.memory = SqlMemory(self._engine)
         self.messages = MessageBook(self.ledger, keep_seconds=settings.hl7_keep_days * 86400.0)
         self.inbox = SqlInbox(self._engine, case_ref=self.cases.of_patient, same_dataset=same_dataset)
@@ -143,7 +145,11 @@ class App:
     def listener(self, *, reuse_port: bool = False) -> Listener:
         """The DICOM listener, not started."""
         return dicom_door(
-            self.settings, inbox=self.inbox, desk=self.desk, steps=self.procedure_steps, reuse_port=reuse_port
+            self.settings,
+            inbox=self.inbox,
+            commitments=self.commitments,
+            steps=self.procedure_steps,
+            reuse_port=reuse_port,
         )
 
     def hl7_listener(self) -> MllpListener | None:
@@ -195,7 +201,9 @@ class App:
     def _destinations(self) -> dict[str, Destination]:
         found: dict[str, Destination] = {}
         if self.settings.pacs_host:
-            found["pacs"] = pacs_destination(self.settings)
+            found["pacs"] = pacs_destination(
+                self.settings, lambda result: self.commitments.told(result.committed, result.failed)
+            )
         if self._ehr is not None:
             found["ehr"] = EhrDestination(
                 self._ehr, self.memory, wanted=self.settings.ehr_write,

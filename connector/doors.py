@@ -31,13 +31,14 @@ from connector.fhir.used_tokens import UsedInMemory, UsedInRedis
 from connector.hl7v2.intake import Intake, Policy
 from connector.hl7v2.listen import MllpListener
 from connector.hl7v2.results import ResultReading, parse_local_codes
-from connector.neighbours import published_keys, server_tls
+from connector.neighbours import client_tls, published_keys, server_tls
 from connector.operation import accounts_of
 from connector.ports import Memory, StepBook
 from connector.settings import Settings, in_force
 from connector.shown import StudyFiles
 from connector.store.acts import Acts
 from connector.store.cards import CardShelf
+from connector.store.commitments import Commitments
 from connector.store.contradicting import Contradicting
 from connector.store.desk import Desk
 from connector.store.figures import LedgerFigures
@@ -53,7 +54,7 @@ from connector.web.pages import Check, make_web
 
 
 def dicom_door(
-    settings: Settings, *, inbox: SqlInbox, desk: Desk, steps: StepBook, reuse_port: bool = False
+    settings: Settings, *, inbox: SqlInbox, commitments: Commitments, steps: StepBook, reuse_port: bool = False
 ) -> Listener:
     """The DICOM listener, not started."""
     return Listener(
@@ -67,7 +68,9 @@ def dicom_door(
         disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
         tls=server_tls(settings),
         offer_commitment=settings.offer_storage_commitment,
-        on_commitment_result=lambda result: desk.committed(result.committed, result.failed),
+        commitment_peers=settings.commitment_peers,
+        commitment_tls=client_tls(settings),
+        on_commitment_result=lambda result: commitments.told(result.committed, result.failed),
         reuse_port=reuse_port,
         steps=steps,
     )

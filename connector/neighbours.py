@@ -13,6 +13,7 @@ from connector.dicom.pacs_association import Pacs
 from connector.dicom.pacs_dimse import DimseArchive
 from connector.dicom.pacs_priors import Archive, PacsPriors
 from connector.dicom.pacs_web import WebArchive, WebPacs
+from connector.dicom.receive_commitment import CommitmentResult
 from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_token import SmartCredentials
 from connector.fhir.signing_keys import SigningKey, jwks, read_jwks, read_key
@@ -22,11 +23,16 @@ from connector.ports import AuditRepository, Inbox
 from connector.settings import Settings
 
 
-def pacs_destination(settings: Settings) -> PacsDestination:
-    """The PACS as a destination."""
+def pacs_destination(
+    settings: Settings, on_commitment_result: Callable[[CommitmentResult], None] | None = None
+) -> PacsDestination:
+    """The PACS as a destination; results that come on the association of their request are told."""
     # An answer on the same association is waited for only briefly: a later one comes to our listener.
     return PacsDestination(
-        pacs_node(settings), storage_commitment=settings.pacs_storage_commitment, commitment_seconds=0.1
+        pacs_node(settings),
+        storage_commitment=settings.pacs_storage_commitment,
+        commitment_seconds=0.1,
+        on_commitment_result=on_commitment_result,
     )
 
 
@@ -37,7 +43,7 @@ def pacs_node(settings: Settings) -> Pacs:
         port=settings.pacs_port,
         ae_title=settings.pacs_ae_title,
         calling_ae_title=settings.ae_title,
-        tls=_client_tls(settings),
+        tls=client_tls(settings),
     )
 
 
@@ -144,7 +150,8 @@ def server_tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _client_tls(settings: Settings) -> ssl.SSLContext | None:
+def client_tls(settings: Settings) -> ssl.SSLContext | None:
+    """TLS for the associations that we open, None when no CA is set."""
     if settings.pacs_tls_ca_file is None:
         return None
     context = ssl.create_default_context(cafile=str(settings.pacs_tls_ca_file))

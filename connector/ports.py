@@ -265,6 +265,9 @@ class Delivery:
     note: str = ""
 
 
+COMMITMENT_ASKED = "commitment asked"  # in the note of a delivery until the PACS says whether it keeps the instance
+
+
 class Destination(Protocol):
     """Where documents go: a PACS, an EHR, a folder."""
 

@@ -25,9 +25,10 @@ from connector.flow import (
 )
 from connector.logs import get_logger
 from connector.orders import Orders
-from connector.ports import Destination, Withdrawer
+from connector.ports import COMMITMENT_ASKED, Destination, Withdrawer
 from connector.routing import Routing, every_study
 from connector.store import contradicting
+from connector.store.commitments import Commitments
 from connector.store.completeness import Completeness, complete_fetched
 from connector.store.desk import Desk
 from connector.store.holds import Holds
@@ -93,6 +94,7 @@ class Steps:
         self._withdrawers = withdrawers
         self._withdrawals = Withdrawals(ledger)
         self._holds = Holds(ledger)
+        self._commitments = Commitments(ledger)
         self._tracing = tracing
         self._now = now
 
@@ -281,6 +283,7 @@ class Steps:
         document = self._ledger.document(lease.ref)
         if document is None:
             raise LeaseLost(lease.job_id)
+        began_at = self._now()
         takes_back = document.kind in WITHDRAWING
         if self._ledger.is_rejected(document.study_instance_uid) != takes_back:
             with self._ledger.transaction() as connection:
@@ -295,8 +298,11 @@ class Steps:
         if document.destination == "ehr" and self._ledger.is_superseded(lease.ref):
             note = "not sent: a newer assessment of the study has taken its place"
         else:
+            self._commitments.judge(lease.ref, document, maximum_attempts=self._maximum_attempts)
             note = deliver(document, self._destinations)
         with self._ledger.transaction() as connection:
+            if COMMITMENT_ASKED in note and self._commitments.answered(connection, document, began_at):
+                note = note.replace(COMMITMENT_ASKED, "committed")
             self._ledger.delivered(connection, lease, note)
             self._withdrawals.arrived(connection, document)
             self._ledger.tell(connection, kind="delivered", ref=document.identity, detail=note or document.kind)

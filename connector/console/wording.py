@@ -37,6 +37,7 @@ GROUPS = {
 EVENTS = {
     "assessed": "Assessed",
     "committed": "Committed by the PACS",
+    "commitment_overdue": "No word from the PACS on keeping",
     "delivered": "Delivered",
     "document_opened": "Document opened",
     "completed": "Completed by a person",

@@ -146,7 +146,7 @@ def statement() -> Json:
                 {"sop_class": "every storage SOP class, private ones included", "uid": "",
                  "transfer_syntaxes": "every one; the first of a context is accepted", "role": "SCP"},
                 _context(negotiation.VERIFICATION, "SCP"),
-                _context(negotiation.STORAGE_COMMITMENT, "SCU: results of our own requests"),
+                _context(negotiation.STORAGE_COMMITMENT, "SCU: results of our own requests; SCP, when set"),
                 _context(negotiation.MPPS, "SCP", negotiation.SERVICE_SYNTAXES),
                 _context(negotiation.INSTANCE_AVAILABILITY, "SCP", negotiation.SERVICE_SYNTAXES),
                 *(_context(uid, "SCP", negotiation.SERVICE_SYNTAXES) for uid in negotiation.UPS_CLASSES),

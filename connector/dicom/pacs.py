@@ -23,7 +23,7 @@ from connector.dicom.receive_commitment import (
 from connector.dicom.receive_intake import PROCESSING_FAILURE
 from connector.dicom.receive_negotiation import STORAGE_COMMITMENT
 from connector.logs import get_logger
-from connector.ports import Delivery, Document
+from connector.ports import COMMITMENT_ASKED, Delivery, Document
 
 log = get_logger("dicom.pacs")
 
@@ -99,7 +99,7 @@ class PacsDestination:
             return f"stored without commitment: the PACS refused the request ({_code(code)})"
         result = desk.wait_for(request.transaction_uid, self._commitment_seconds)
         if result is None:
-            return "commitment asked"
+            return COMMITMENT_ASKED
         if reference[1] in result.failed:
             raise TryLater(
                 f"the PACS does not keep the instance ({_code(result.failed[reference[1]])}): store it again"

@@ -68,7 +68,7 @@ class Listener:
     An empty `allowed_calling_ae_titles` lets every calling AE title in; `port` 0 lets the system choose (see `port`).
     `offer_commitment` lets senders ask for storage commitment: after a promise they may delete their copy, so it is for
     sites that keep the data folder as an archive. Reports go to `commitment_peers` (AE title to host and port) on a new
-    association, to other peers on the association of their request.
+    association (over `commitment_tls` where it is given), to other peers on the association of their request.
     `on_commitment_result` is called with what a PACS answers to our own requests; when it raises, the PACS is told to
     report again (0110H). With `reuse_port`, several processes listen on one port (Linux). `steps` keeps what is told by
     MPPS and Instance Availability Notification, and ordered by Unified Procedure Step; without it those are refused.
@@ -88,6 +88,7 @@ class Listener:
         tls: ssl.SSLContext | None = None,
         offer_commitment: bool = False,
         commitment_peers: Mapping[str, tuple[str, int]] | None = None,
+        commitment_tls: ssl.SSLContext | None = None,
         on_commitment_result: Callable[[CommitmentResult], None] | None = None,
         idle_seconds: float = 60.0,
         handshake_seconds: float = 15.0,
@@ -100,7 +101,9 @@ class Listener:
         self._intake = Intake(inbox, FileStore(folder, disk_reserve_bytes=disk_reserve_bytes))
         self._on_commitment_result = on_commitment_result
         self._offer_commitment = offer_commitment
-        self._desk = CommitmentDesk(ae_title=ae_title, held=inbox.held, peers=commitment_peers or {})
+        self._desk = CommitmentDesk(
+            ae_title=ae_title, held=inbox.held, peers=commitment_peers or {}, tls=commitment_tls
+        )
         self._stopping = threading.Event()
         self._server = AssociationServer(
             self,

@@ -1,6 +1,7 @@
 """Storage commitment, PS3.4 annex J: promises we give for what we hold, and results for what we delivered."""
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -118,10 +119,18 @@ def _item(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
 class CommitmentDesk:
     """Answers commitment requests: at once that they came, then with a report from the ledger."""
 
-    def __init__(self, *, ae_title: str, held: Held, peers: Mapping[str, tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        *,
+        ae_title: str,
+        held: Held,
+        peers: Mapping[str, tuple[str, int]],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._ae_title = ae_title
         self._held = held
         self._peers = peers
+        self._tls = tls
 
     def take(self, session: Session, command: Command, information: Dataset) -> Reply:
         """Take a request (N-ACTION); listed peers get their report on a new association, others on this one."""
@@ -169,7 +178,9 @@ class CommitmentDesk:
         entity.connection_timeout = 10
         role = build_role(STORAGE_COMMITMENT, scp_role=True)
         host, port = self._peers[peer]
-        association = entity.associate(host, port, ae_title=peer, ext_neg=[role])
+        association = entity.associate(
+            host, port, ae_title=peer, ext_neg=[role], tls_args=(self._tls, host) if self._tls is not None else None
+        )
         if not association.is_established:
             return "association_refused"
         try:

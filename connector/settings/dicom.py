@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
+
+_LARGEST_PORT = 65535
 
 
 class DicomSettings(BaseSettings):
@@ -35,6 +37,11 @@ class DicomSettings(BaseSettings):
         default=False,
         description="Promise senders to keep what they sent; only where the data folder is kept as an archive.",
     )
+    storage_commitment_peers: str = Field(
+        default="",
+        description="Where senders take the results of storage commitment, `AE_TITLE=HOST:PORT`, several with commas:"
+        " they are told on a new association. A sender that is not listed is told on the association of its request.",
+    )
     tls_certificate_file: Path | None = Field(
         default=None, description="PEM certificate; with a key, DICOM and HTTP use TLS."
     )
@@ -53,7 +60,8 @@ class DicomSettings(BaseSettings):
     )
     pacs_tls_ca_file: Path | None = Field(
         default=None,
-        description="PEM CA of the PACS; set: associations use TLS, and its DICOMweb certificate is checked by it.",
+        description="PEM CA of the PACS; set: associations that we open use TLS, and its DICOMweb certificate is"
+        " checked by it.",
     )
     pacs_priors: bool = Field(
         default=True,
@@ -81,7 +89,30 @@ class DicomSettings(BaseSettings):
         default=False, description="Write a minimal RT Plan too, for planning systems that show no dose without one."
     )
 
+    @field_validator("storage_commitment_peers")
+    @classmethod
+    def _well_formed_peers(cls, text: str) -> str:
+        """Refuse a peer that cannot be called."""
+        _peers(text)
+        return text
+
+    @property
+    def commitment_peers(self) -> dict[str, tuple[str, int]]:
+        """Host and port of each sender that takes results of storage commitment on a new association."""
+        return _peers(self.storage_commitment_peers)
+
     @property
     def calling_ae_titles(self) -> frozenset[str]:
         """The AE titles that may send; empty means every one."""
         return frozenset(title.strip() for title in self.allowed_calling_ae_titles.split(",") if title.strip())
+
+
+def _peers(text: str) -> dict[str, tuple[str, int]]:
+    peers = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        title, _, place = part.partition("=")
+        host, _, port = place.strip().rpartition(":")
+        if not (title.strip() and host and port.isdecimal() and 0 < int(port) <= _LARGEST_PORT):
+            raise ValueError("write AE_TITLE=HOST:PORT, several with commas")
+        peers[title.strip()] = (host.strip("[]"), int(port))
+    return peers

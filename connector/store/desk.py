@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,21 +185,6 @@ class Desk:
                 detail="identity confirmed by a person", actor=by,
             )  # fmt: skip
             self._ledger.ask_assessment(connection, study_instance_uid, row.case_ref)
-
-    def committed(self, committed: Sequence[str], failed: Mapping[str, int]) -> None:
-        """Note what the PACS promises to keep; what it does not keep is delivered again."""
-        with self._engine.begin() as connection:
-            for uid in committed:
-                self._ledger.tell(connection, kind="committed", ref=uid, detail="the PACS committed to keep it")
-            for uid, reason in failed.items():
-                self._ledger.tell(
-                    connection, kind="not_committed", ref=uid, detail=f"the PACS does not keep it ({reason:04X}H)"
-                )
-                document_id = connection.execute(
-                    sa.select(t.document.c.id).where(t.document.c.identity == uid, t.document.c.destination == "pacs")
-                ).scalar_one_or_none()
-                if document_id is not None:
-                    self._ledger.jobs.ask(connection, kind="deliver", ref=document_id, serial=f"pacs:{document_id}")
 
     # Patients whose record is followed
 

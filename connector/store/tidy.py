@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.ports import COMMITMENT_ASKED
 from connector.store import contradicting
 from connector.store import tables as t
 from connector.store.engine import for_reading
@@ -248,7 +249,7 @@ def why_open(connection: sa.Connection, case_ref: str) -> str:
     here = t.document.c.assessment_id.in_(_assessments(case_ref))
     step = sa.exists().where(t.job.c.ref == t.document.c.id)
     committed = sa.exists().where(t.event.c.ref == t.document.c.identity, t.event.c.kind == "committed")
-    asked = sa.and_(t.document.c.destination == "pacs", t.document.c.note.contains("commitment asked"))
+    asked = sa.and_(t.document.c.destination == "pacs", t.document.c.note.contains(COMMITMENT_ASKED))
     reasons: tuple[tuple[str, sa.ColumnElement[bool]], ...] = (
         ("a study is being received", sa.and_(t.study.c.case_ref == case_ref, t.study.c.state == "receiving")),
         ("a study lacks a series", sa.and_(t.study.c.case_ref == case_ref, t.study.c.state == "incomplete")),

@@ -32,11 +32,12 @@ READ_BY: dict[str, set[str]] = {
                      "retain_events_days", "quiet_seconds", "routing_file"), WORKER),
     "ae_title": APPS,  # the audit trail names it too
     **dict.fromkeys(("dicom_host", "dicom_port", "allowed_calling_ae_titles", "maximum_associations",
-                     "offer_storage_commitment", "tls_client_ca_file"), LISTEN),
+                     "offer_storage_commitment", "storage_commitment_peers", "tls_client_ca_file"), LISTEN),
+    "pacs_tls_ca_file": LISTEN | WORKER,  # the listener reports to senders over TLS too
     "disk_reserve_mb": APPS,  # workers fetch earlier studies
     **dict.fromkeys(("tls_certificate_file", "tls_key_file"), LISTEN | WORKER),  # HTTP: the ingress has one
-    **dict.fromkeys(("pacs_host", "pacs_port", "pacs_ae_title", "pacs_storage_commitment", "pacs_tls_ca_file",
-                     "pacs_priors", "pacs_move", "pacs_dicomweb_url", "pacs_dicomweb_user", "pacs_dicomweb_password",
+    **dict.fromkeys(("pacs_host", "pacs_port", "pacs_ae_title", "pacs_storage_commitment", "pacs_priors",
+                     "pacs_move", "pacs_dicomweb_url", "pacs_dicomweb_user", "pacs_dicomweb_password",
                      "pacs_dicomweb_token", "rt_dose_bits", "rt_dose_plan"), WORKER),
     **dict.fromkeys(("http_host", "trusted_proxies", "http_port", "public_url", "stow_token", "fhir_token",
                      "console_token", "ehr_jwks_file", "cds_issuers", "cds_fhir_servers", "cds_origins", "console_url",

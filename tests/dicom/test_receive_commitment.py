@@ -11,6 +11,8 @@ from receive_case import MemoryInbox, listening, make_image, wait_for
 
 from connector.dicom.receive import Listener
 from connector.dicom.receive_commitment import CommitmentResult, Request, request_information, result_information
+from connector.doors import dicom_door
+from connector.settings import Settings
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -61,6 +63,52 @@ def test_commitment_is_reported_from_the_ledger(
     assert first.TransactionUID == "1.2.3.4.5"
     assert [item.ReferencedSOPInstanceUID for item in first.ReferencedSOPSequence] == [image.SOPInstanceUID]
     assert [item.FailureReason for item in second.FailedSOPSequence] == [0x0119, 0x0112]
+
+
+@pytest.mark.parametrize(
+    ("written", "peers"),
+    [
+        ("CT1=10.0.0.7:104", {"CT1": ("10.0.0.7", 104)}),
+        (" CT1 = ct.hospital.example:11112 , MR 2=[fd00::1]:104,",
+         {"CT1": ("ct.hospital.example", 11112), "MR 2": ("fd00::1", 104)}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_where_results_go_is_a_setting(written: str, peers: dict[str, tuple[str, int]]) -> None:
+    assert Settings(storage_commitment_peers=written).commitment_peers == peers
+
+
+@pytest.mark.parametrize("written", ["CT1", "CT1=host", "CT1=host:dicom", "CT1=host:0", "CT1=:104", "=host:104"])
+def test_a_place_that_cannot_be_called_is_refused_at_the_start(written: str) -> None:
+    with pytest.raises(ValueError, match="AE_TITLE=HOST:PORT"):
+        Settings(storage_commitment_peers=written)
+
+
+def test_the_service_reports_where_the_settings_say(
+    inbox: MemoryInbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.dicom.receive_commitment._RETRY_SECONDS", (0.05, 0.05, 0.05))
+    reports: list[int] = []
+
+    def on_report(event: Any) -> tuple[int, None]:
+        reports.append(event.event_type)
+        return 0x0000, None
+
+    modality = AE(ae_title="CT1")
+    modality.add_supported_context(COMMITMENT, scu_role=True, scp_role=True)
+    server = modality.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_EVENT_REPORT, on_report)])
+    settings = Settings(
+        data_dir=tmp_path, dicom_port=0, disk_reserve_mb=0, offer_storage_commitment=True,
+        storage_commitment_peers=f"CT1=127.0.0.1:{server.server_address[1]}",
+    )  # fmt: skip
+    listener = dicom_door(settings, inbox=inbox, commitments=None, steps=None)
+    listener.start()
+    association = associate(listener, (COMMITMENT, "1.2.840.10008.1.2"), calling="CT1")
+    assert ask(association, ("1.2", "1.3")) == 0x0000
+    association.release()  # as Orthanc and most modalities do: the result finds nobody on this one
+    wait_for(lambda: reports == [2])
+    listener.stop()
+    server.shutdown()
 
 
 def test_commitment_requests_that_make_no_sense_are_refused(inbox: MemoryInbox, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from connector.core.errors import BadCase, TryLater
 from connector.core.versions import RULESET
 from connector.ports import ReceiptOutcome
 from connector.store import tables as t
+from connector.store.commitments import Commitments
 from connector.store.jobs import LeaseLost, back_off_seconds
 
 
@@ -224,7 +225,7 @@ def test_what_the_pacs_does_not_keep_is_delivered_again(bench: Bench) -> None:
     with bench.ledger.transaction() as connection:
         bench.ledger.delivered(connection, lease, "")
     bench.clock.seconds += 1
-    bench.desk.committed(["9.9"], {"9.1": 0x0112, "9.8": 0x0110})
+    Commitments(bench.ledger).told(["9.9"], {"9.1": 0x0112, "9.8": 0x0110})
     assert bench.desk.status()["jobs"] == {"deliver.due": 1}
     kinds = [event["kind"] for event in bench.desk.status()["events"]]
     assert sorted(kinds) == ["committed", "not_committed", "not_committed"]

@@ -16,6 +16,7 @@ from connector.core.errors import BadCase, Refused, TryLater
 from connector.ports import ProcedureStep
 from connector.store import contradicting
 from connector.store import tables as t
+from connector.store.commitments import Commitments
 from connector.store.erase import Eraser
 from connector.store.tidy import DAY_SECONDS, Policy, Tidied, Tidy
 
@@ -179,7 +180,7 @@ def test_what_is_still_needed_stays_however_old(bench, tmp_path, scene, why) -> 
 def test_the_files_may_go_once_the_pacs_has_committed(bench, tmp_path) -> None:
     image = receive(bench, tmp_path, "1.2.3.1")
     _uncommitted(bench, tmp_path)
-    bench.desk.committed(["2.25.7"], {})
+    Commitments(bench.ledger).told(["2.25.7"], {})
     bench.clock.seconds += 31 * DAY_SECONDS
     assert tidy(bench).cases == 1
     assert not image.exists()

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from ledger_case import Bench, assessment, document, make_bench, receipt
 
 from connector.store import tables as t
+from connector.store.commitments import Commitments
 from connector.store.engine import migrate, open_ledger
 from connector.traceparent import ids_of
 
@@ -99,7 +100,7 @@ def test_the_time_to_delivery_counts_from_the_last_instance_and_stays_that_of_th
         with bench.engine.connect() as connection:
             assert connection.execute(sa.select(t.document.c.took_seconds)).scalar_one() == took
         bench.clock.seconds += 1000
-        bench.desk.committed([], {"2.25.7": 0x0112})  # the PACS lost it: it is delivered once more
+        Commitments(bench.ledger).told([], {"2.25.7": 0x0112})  # the PACS lost it: it is delivered once more
 
 
 def test_the_steps_of_a_study_belong_to_one_trace_and_a_late_instance_begins_another(tmp_path) -> None:
