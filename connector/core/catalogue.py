@@ -272,6 +272,9 @@ SPELT = {
     "tki": "TKI", "maa": "MAA", "tn ratio": "tumour-to-normal ratio", "albi": "ALBI", "egfr": "eGFR",
     "inr": "INR", "tg": "thyroglobulin", "cea": "CEA", "fdg": "FDG", "mdt": "tumour board", "men2": "MEN2",
     "ret": "RET", "vegf": "VEGF", "ebrt": "external beam radiotherapy", "ssa": "somatostatin", "tare": "TARE",
+    "tace": "TACE", "pvt": "portal vein thrombosis", "ae": "adverse event", "ctcae": "CTCAE", "recist": "RECIST",
+    "pt stage": "pT stage", "n stage": "N stage", "m stage": "M stage", "n1": "N1", "braf v600e": "BRAF V600E",
+    "workup": "work-up",
 }  # fmt: skip
 
 

@@ -194,18 +194,56 @@ def test_the_fact_worth_getting_first_is_named(changes, expected, why):
     assert worth_knowing(changes, now=("RAI",)) == expected, why
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("bilirubin_total_umol_l", "bilirubin total (µmol/L)"),
-        ("child_pugh_score", "Child-Pugh score"),
-        ("egfr_ml_min_1_73m2", "eGFR (mL/min/1.73 m²)"),
-        ("lung_shunt_fraction", "lung shunt (0 to 1)"),
-        ("days_since_lrt", "days since local treatment"),
-        ("height_m", "height (m)"),
-    ],
-)
-def test_a_fact_reads_as_words(name, expected):
+# Every unit, and every abbreviation that a name holds.
+IN_WORDS = """
+bilirubin_total_umol_l|bilirubin total (µmol/L)
+albumin_g_l|albumin (g/L)
+calcitonin_pg_ml|calcitonin (pg/mL)
+cea_ng_ml|CEA (ng/mL)
+egfr_ml_min_1_73m2|eGFR (mL/min/1.73 m²)
+n1_largest_mm|N1 largest (mm)
+tumour_volume_ml|tumour volume (mL)
+lung_mass_kg|lung mass (kg)
+prior_lung_dose_gy|prior lung dose (Gy)
+prescribed_activity_gbq|prescribed activity (GBq)
+maa_activity_mbq|MAA activity (MBq)
+rai_planned_activity_mci|radioiodine planned activity (mCi)
+height_m|height (m)
+liver_tumour_burden_percent|liver tumour burden (%)
+lung_shunt_fraction|lung shunt (0 to 1)
+life_expectancy_months|life expectancy (months)
+tare_ae_weeks|TARE adverse event (weeks)
+maa_workup_age_days|MAA work-up age (days)
+age_years|age (years)
+child_pugh_score|Child-Pugh score
+ecog_ps|ECOG performance status
+days_since_lrt|days since local treatment
+tki_interruption_planned|TKI interruption planned
+tn_ratio|tumour-to-normal ratio
+albi_grade|ALBI grade
+inr|INR
+tg_trend|thyroglobulin trend
+fdg_avid|FDG avid
+mdt_review_done|tumour board review done
+men2_status|MEN2 status
+ret_mutation|RET mutation
+systemic_therapy_anti_vegf|systemic therapy anti VEGF
+prior_ebrt_target|prior external beam radiotherapy target
+ssa_receptor_imaging_positive|somatostatin receptor imaging positive
+tace_contraindicated|TACE contraindicated
+main_pvt_targeting_poor|main portal vein thrombosis targeting poor
+ctcae_grade_max|CTCAE grade max
+recist_sum_nadir_mm|RECIST sum nadir (mm)
+pt_stage|pT stage
+n_stage|N stage
+m_stage|M stage
+braf_v600e|BRAF V600E
+"""
+
+
+@pytest.mark.parametrize("row", IN_WORDS.strip().splitlines(), ids=lambda row: row.partition("|")[0])
+def test_a_fact_reads_as_words(row):
+    name, _, expected = row.partition("|")
     assert name in FACTS
     assert in_words(name) == expected
 
