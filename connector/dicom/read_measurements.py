@@ -1,7 +1,7 @@
 """Structured reports of any vendor become lesions with their measurements: TID 1500 with its measurement groups."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from connector.dicom.headers import Header, reading
 from connector.dicom.identity import uid_from
 from connector.dicom.read_codes import LIVER, first_code, is_code, is_lesion, lobe_of_site, site_of
 from connector.dicom.read_joined import as_viable, joined_in_one_report
-from connector.dicom.read_readers import observer_of
+from connector.dicom.read_readers import observer_of, observer_within
 from connector.dicom.read_sources import evidence
 from connector.dicom.read_uptake import reported_uptake
 from connector.dicom.read_values import decimal, text
@@ -49,7 +49,7 @@ _OF_NEW_LESION = {concept.code: word for word, concept in codes.NEW_LESION_ANSWE
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What one report says: lesions, the liver's volume, a word on new lesions, the time point's label, by whom."""
+    """What one person says in a report: lesions, the liver's volume, a word on new lesions, the time point's label."""
 
     lesions: tuple[LesionMeasurement, ...]
     liver_volume_ml: Decimal | None
@@ -60,9 +60,10 @@ class Measurements:
 
 
 class _Group:
-    """The items of one container by concept, and the images that anything in it refers to."""
+    """The items of one container by concept, who made them, and the images that anything in it refers to."""
 
-    def __init__(self, container: Dataset) -> None:
+    def __init__(self, container: Dataset, observer: str | None) -> None:
+        self.observer = observer
         self.images = {str(each.get("ReferencedSOPInstanceUID", "")) for each in _referenced(container)}
         self.items = [(first_code(item, "ConceptNameCodeSequence"), item) for item in _children(container)]
 
@@ -81,17 +82,34 @@ class _Group:
 
 
 @reading()
-def read_measurements(header: Header, observed_on: date) -> Measurements:
+def read_measurements(header: Header, observed_on: date) -> tuple[Measurements, ...]:
     """
-    Read the measurement groups of a report (TID 1411, 1410, 1501, and look-alikes of older products).
+    Read the measurement groups of a report (TID 1411, 1410, 1501, and look-alikes of older products), by observer.
 
-    Groups with one tracking UID are one lesion. A group that cannot be used becomes a line that says why: a length in
-    pixels, a negative size, a short axis longer than the long one. Raises ImpossibleInput when the report has no
-    measurement groups at all. Source: DICOM PS3.16, TID 1500 and its parts; PS3.17, RRR.5.
+    One document may hold what several persons measured, each group with its observation context; they are kept apart
+    as reports of their own would be, in the order in which they first speak. Groups with one tracking UID are one
+    lesion of an observer. A group that cannot be used becomes a line that says why: a length in pixels, a negative
+    size, a short axis longer than the long one. Raises ImpossibleInput when the report has no measurement groups at
+    all. Source: DICOM PS3.16, TID 1500 and its parts; PS3.17, RRR.5.
     """
-    groups = [_Group(item) for item in _containers(header.dataset)]
+    groups = [_Group(item, observer) for item, observer in _found(header.dataset, MEASUREMENT_GROUP)]
     if not groups:
         raise ImpossibleInput("the report holds no measurement groups (TID 1500): nothing to read for response")
+    label = next(filter(None, (group.text(TIME_POINT, "TextValue") for group in groups)), None)
+    answers = _new_lesions(header.dataset, {group.observer for group in groups})
+    numbered = list(enumerate(groups, 1))
+    observers = dict.fromkeys([*(group.observer for group in groups), *answers])
+    return tuple(
+        replace(
+            _measurements(header, [each for each in numbered if each[1].observer == observer], observed_on),
+            new_lesion=answers.get(observer), time_point_label=label, observer=observer,
+        )
+        for observer in observers
+    )  # fmt: skip
+
+
+def _measurements(header: Header, groups: Sequence[tuple[int, _Group]], observed_on: date) -> Measurements:
+    """Read the groups of one observer, which keep their numbers in the report."""
     studies = evidence(header.dataset)
     stated = set(studies.values())
     # A report in a study of its own speaks of the one study it stands on.
@@ -99,7 +117,7 @@ def read_measurements(header: Header, observed_on: date) -> Measurements:
     lesions: dict[str, LesionMeasurement] = {}
     skipped: list[Skipped] = []
     liver_volume_ml = None
-    for number, group in enumerate(groups, 1):
+    for number, group in groups:
         try:
             _check_own_study(group, studies, study)
             if is_code(group.code(FINDING), LIVER):
@@ -111,29 +129,23 @@ def read_measurements(header: Header, observed_on: date) -> Measurements:
         if lesion is not None:
             known = lesions.get(lesion.tracking_uid)
             lesions[lesion.tracking_uid] = joined_in_one_report(known, lesion) if known else lesion
-    return Measurements(
-        lesions=tuple(lesions.values()),
-        liver_volume_ml=liver_volume_ml,
-        new_lesion=_new_lesion(header.dataset),
-        time_point_label=next(filter(None, (group.text(TIME_POINT, "TextValue") for group in groups)), None),
-        skipped=tuple(skipped),
-        observer=observer_of(header.dataset),
-    )
+    return Measurements(tuple(lesions.values()), liver_volume_ml, None, None, tuple(skipped))
 
 
 def _children(item: Dataset) -> Sequence[Dataset]:
     return item.get("ContentSequence") or ()
 
 
-def _containers(root: Dataset) -> Iterator[Dataset]:
-    """Walk the content tree in order, wherever a vendor nests its measurement groups."""
-    waiting = list(reversed(_children(root)))
+def _found(root: Dataset, concept: Concept) -> Iterator[tuple[Dataset, str | None]]:
+    """Walk the content tree in order, wherever a vendor nests what is looked for; each with who observed it."""
+    waiting = [(item, observer_of(root)) for item in reversed(_children(root))]
     while waiting:
-        item = waiting.pop()
-        if is_code(first_code(item, "ConceptNameCodeSequence"), MEASUREMENT_GROUP):
-            yield item
+        item, around = waiting.pop()
+        observer = observer_within(item, around)
+        if is_code(first_code(item, "ConceptNameCodeSequence"), concept):
+            yield item, observer
         else:
-            waiting.extend(reversed(_children(item)))
+            waiting.extend((child, observer) for child in reversed(_children(item)))
 
 
 def _referenced(container: Dataset) -> Iterator[Dataset]:
@@ -151,15 +163,14 @@ def _check_own_study(group: _Group, studies: Mapping[str, str], own: str) -> Non
         raise ImpossibleInput("it was measured on images of another study: read from that study's own report")
 
 
-def _new_lesion(root: Dataset) -> str | None:
-    waiting = list(_children(root))
-    while waiting:
-        item = waiting.pop()
-        if is_code(first_code(item, "ConceptNameCodeSequence"), codes.NEW_LESION):
-            answer = first_code(item, "ConceptCodeSequence")
-            return _OF_NEW_LESION.get(answer.value) if answer else None
-        waiting.extend(_children(item))
-    return None
+def _new_lesions(root: Dataset, measuring: Collection[str | None]) -> dict[str | None, str | None]:
+    """The word on new lesions of each observer, the first one; of who measured nothing it is said for everybody."""
+    answers: dict[str | None, str | None] = {}
+    for item, observer in _found(root, codes.NEW_LESION):
+        answer = first_code(item, "ConceptCodeSequence")
+        said = _OF_NEW_LESION.get(answer.value) if answer else None
+        answers.setdefault(observer if observer in measuring else None, said)
+    return answers
 
 
 def _lesion(group: _Group, origin: str, number: int, observed_on: date) -> LesionMeasurement | None:

@@ -1,6 +1,6 @@
 """Who measured in a report: several readers are kept apart, by number, and their names go no further than this."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -11,6 +11,9 @@ from connector.dicom.read_values import text
 from connector.terminology import Concept
 
 PERSON_OBSERVER_NAME = Concept("121008", "DCM", "Person Observer Name")
+# Any of these says that a program or device observed (TID 1002 and 1004).
+_OBSERVER_TYPE, _DEVICE = Concept("121005", "DCM", "Observer Type"), Concept("121007", "DCM", "Device")
+_DEVICE_OBSERVERS = (Concept("121012", "DCM", "Device Observer UID"), Concept("121013", "DCM", "Device Observer Name"))
 _PERSON = "PSN"
 
 
@@ -22,22 +25,47 @@ def observer_of(report: Dataset) -> str | None:
     parts of a name that is written twice in other scripts make no other person; two who read together are one reader.
     Source: DICOM PS3.16, TID 1001 to 1003; PS3.3, SR Document General Module.
     """
-    names = sorted({key for name in _names(report) if (key := _key(name))})
-    return " and ".join(names) or None
+    context = list(_persons(report))
+    return _together(context or _authors(report))
 
 
-def _names(report: Dataset) -> Iterator[Any]:
-    context = [
-        item.get("PersonName")
-        for item in report.get("ContentSequence") or ()
-        if is_code(first_code(item, "ConceptNameCodeSequence"), PERSON_OBSERVER_NAME)
-    ]
-    if context:
-        yield from context
-        return
+def observer_within(container: Dataset, inherited: str | None) -> str | None:
+    """
+    Return who observed what a container of a report holds, from who did so around it.
+
+    Observation context is inherited, and a context of its own takes its place: another person, or a device, which is
+    nobody. Source: DICOM PS3.3, C.17.5 (Observation Context); PS3.16, TID 1001 to 1004.
+    """
+    own = list(_persons(container))
+    if own:
+        return _together(own)
+    return None if _is_by_device(container) else inherited
+
+
+def _persons(container: Dataset) -> Iterator[Any]:
+    for item in container.get("ContentSequence") or ():
+        if is_code(first_code(item, "ConceptNameCodeSequence"), PERSON_OBSERVER_NAME):
+            yield item.get("PersonName")
+
+
+def _authors(report: Dataset) -> Iterator[Any]:
     for author in report.get("AuthorObserverSequence") or ():
         if text(author.get("ObserverType")) == _PERSON:
             yield author.get("PersonName")
+
+
+def _is_by_device(container: Dataset) -> bool:
+    for item in container.get("ContentSequence") or ():
+        name = first_code(item, "ConceptNameCodeSequence")
+        if is_code(name, _OBSERVER_TYPE) and is_code(first_code(item, "ConceptCodeSequence"), _DEVICE):
+            return True
+        if any(is_code(name, concept) for concept in _DEVICE_OBSERVERS):
+            return True
+    return False
+
+
+def _together(names: Iterable[Any]) -> str | None:
+    return " and ".join(sorted({key for name in names if (key := _key(name))})) or None
 
 
 def _key(name: Any) -> str:

@@ -227,9 +227,9 @@ def _read_object(study: _Study, header: Header, *, assessed: bool) -> None:
     if ours and (assessed or kind not in REPORTS):
         raise ImpossibleInput("our own earlier document: an assessment never stands on itself")
     if kind in REPORTS:
-        report = read_measurements(header, study.studied_on)
-        study.skipped += report.skipped
-        (study.our_reports if ours else study.reports).append(report)
+        for report in reversed(read_measurements(header, study.studied_on)):  # the last first, as reports are
+            study.skipped += report.skipped
+            (study.our_reports if ours else study.reports).append(report)
     elif kind in SEGMENTATIONS:
         check_sources(header, study.headers)
         segmentation = read_segmentation(header)

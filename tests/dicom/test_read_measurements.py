@@ -18,7 +18,8 @@ METASTASIS = case.coded(case.FINDING, case.LESION)
 
 
 def read(path):
-    return read_measurements(read_header(path), DAY)
+    (report,) = read_measurements(read_header(path), DAY)
+    return report
 
 
 def lesions(folder, *groups, **changes):

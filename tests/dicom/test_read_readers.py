@@ -6,7 +6,8 @@ import image_case as case
 import numpy as np
 import pytest
 
-from connector.dicom.read_readers import observer_of
+from connector.dicom import codes
+from connector.dicom.read_readers import observer_of, observer_within
 from connector.dicom.read_study import DicomImaging
 
 
@@ -71,3 +72,75 @@ def test_a_report_that_names_nobody_is_compared_with_the_one_reader(tmp_path):
     reading = found(tmp_path, (["A^A"], "22", "120000"), ([], "20", "110000"))
     assert reading.readings == ()
     assert len(reading.time_points[0].lesions[0].flags) == 1
+
+
+def device(name="Segmenter"):
+    return case.content("TEXT", ("121013", "DCM", "Device Observer Name"), "HAS OBS CONTEXT", TextValue=name)
+
+
+def by(person, size, *more, label="T01"):
+    """A measurement group, with observation context of its own when a person is named."""
+    who = [context(person)] if isinstance(person, str) else [person] if person is not None else []
+    return case.group(*who, case.number(case.LONG, size), *more, label=label, uid=f"1.9.{int(label[1:])}")
+
+
+def new_lesion(answer):
+    concept, code = codes.NEW_LESION, codes.NEW_LESION_ANSWERS[answer]
+    return case.coded((concept.code, concept.scheme, "x"), (code.code, code.scheme, "x"))
+
+
+def in_one_document(folder, *groups, observers=()):
+    case.slices(folder, np.zeros((3, 4, 4), dtype=np.int16))
+    case.report(folder, *groups, observers=observers, ContentDate="20260102", ContentTime="110000")
+    return DicomImaging().read(list(folder.iterdir()))
+
+
+PART_OF_ANOTHER = case.content(
+    "CONTAINER", ("126010", "DCM", "Imaging Measurements"), ContentSequence=[context("B^B"), by(None, "22")]
+)
+
+
+@pytest.mark.parametrize(
+    ("observers", "groups", "why"),
+    [
+        ([], [by("A^A", "20"), by("B^B", "22")], "each group names its person"),
+        (["A^A"], [by(None, "20"), by("B^B", "22")], "a group without context has that around it, another takes it"),
+        (["S^S"], [by("A^A", "20"), by("B^B", "22")], "who signed the document and measured nothing is no reader"),
+        (["A^A"], [by(None, "20"), PART_OF_ANOTHER], "a context holds for all that its container holds"),
+        ([], [by("A^A", "20"), by("B^B", "22"), by(device(), "30", label="T02")], "a program's group is of both"),
+    ],
+)  # fmt: skip
+def test_two_readers_in_one_document_are_kept_apart_as_in_two(tmp_path, observers, groups, why):
+    reading = in_one_document(tmp_path / "one", *groups, observers=observers)
+    apart = found(tmp_path / "two", (["A^A"], "20", "110000"), (["B^B"], "22", "120000"))
+    first = [(one.reader, one.new_lesion, sizes(one.lesions)[:1]) for one in reading.readings]
+    assert first == [(one.reader, one.new_lesion, sizes(one.lesions)) for one in apart.readings], why
+    (point,) = reading.time_points
+    assert sizes(point.lesions)[0] == Decimal(20), "the first to speak stands"
+    assert point.lesions[0].flags == (), "nothing was merged, so nothing differs"
+
+
+def test_a_device_is_nobody_and_a_person_beside_it_has_measured():
+    assert observer_within(case.item(ContentSequence=[device()]), "doe jane") is None
+    assert observer_within(case.item(ContentSequence=[device(), context("Roe^Max")]), "doe jane") == "roe max"
+    assert observer_within(case.item(), "doe jane") == "doe jane"
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected", "why"),
+    [
+        ([by("A^A", "20", new_lesion("none")), by("B^B", "22", new_lesion("unequivocal"))], ["none", "unequivocal"],
+         "each speaks for himself"),
+        ([by("A^A", "20"), by("B^B", "22"), new_lesion("unequivocal")], ["unequivocal"] * 2,
+         "what nobody in particular says is said for both"),
+    ],
+)  # fmt: skip
+def test_the_word_on_new_lesions_is_its_readers(tmp_path, groups, expected, why):
+    reading = in_one_document(tmp_path, *groups)
+    assert [one.new_lesion for one in reading.readings] == expected, why
+
+
+def test_a_group_that_cannot_be_used_is_told_once_with_its_number_in_the_document(tmp_path):
+    reading = in_one_document(tmp_path, by("A^A", "20"), by("B^B", "-1"), by("B^B", "22", label="T02"))
+    told = [each.reason for each in reading.skipped if "measurement group" in each.reason]
+    assert told == ["measurement group 2: the long axis is negative: measure the lesion again"]

@@ -224,7 +224,7 @@ class TestLesions:
         assessed = cases.beside_recist()
         path.write_bytes(write(assessed, paths).content)
         (header,), _ = read_headers([path])
-        found = read_measurements(header, cases.TODAY)
+        (found,) = read_measurements(header, cases.TODAY)
         for one, other in zip(found.lesions, assessed.time_points[-1].lesions, strict=True):
             assert (one.viable_mm, one.viable_across_mm) == (other.viable_mm, other.viable_across_mm)
             assert (one.enhancement, one.uptake, one.long_axis_mm) == (
@@ -245,7 +245,7 @@ class TestLesions:
         path = tmp_path / "report.dcm"
         path.write_bytes(write(cases.assessment(3, dose=cases.dose()), paths).content)
         (header,), _ = read_headers([path])
-        found = read_measurements(header, cases.TODAY)
+        (found,) = read_measurements(header, cases.TODAY)
         written = cases.assessment(3).time_points[1].lesions
         assert found.skipped == ()
         assert [(one.tracking_uid, one.tracking_id, one.role, one.state, one.site) for one in found.lesions] == [

@@ -1,17 +1,21 @@
 """What outside judges say of the reports we write: each judge finds faults that the others do not."""
 
 from dataclasses import replace
+from datetime import date
+from io import BytesIO
 from pathlib import Path
 
 import highdicom as hd
 import pytest
 import written_cases as cases
 from judge_dicom import dciodvfy, dsrdump, missing_judges, pixelmed, run
-from pydicom import dcmread
+from pydicom import Dataset, dcmread
 
 from connector.app import file_flow
 from connector.contract.reading import load
 from connector.demo.case import build
+from connector.dicom.headers import read_header
+from connector.dicom.read_measurements import read_measurements
 from connector.dicom.write_pdf import encapsulate
 from connector.dicom.write_sr import ReportWriter
 from connector.ports import Predecessor
@@ -158,3 +162,32 @@ def test_dciodvfy_accepts_the_encapsulated_pdf(tmp_path):
     written = Path(tmp_path / "report.dcm")
     written.write_bytes(encapsulate(b"%PDF-1.7 test", cases.request(cases.assessment(1), paths)).content)
     assert dciodvfy(written, tmp_path) == []
+
+
+def test_readers_of_one_valid_document_are_kept_apart(tmp_path):
+    """TID 1501 lets each group have its own observation context: our report, signed so, stays valid and is read so."""
+    paths = cases.make_study(tmp_path)
+    document = dcmread(BytesIO(ReportWriter().write(cases.request(cases.assessment(2), paths))[0].content))
+    document.Manufacturer = "Another viewer"
+    imaging = next(item for item in document.ContentSequence if code_of(item) == "126010")
+    for number, group in enumerate(imaging.ContentSequence):
+        kind, name = Dataset(), Dataset()
+        kind.RelationshipType, kind.ValueType = "HAS OBS CONTEXT", "CODE"
+        kind.ConceptNameCodeSequence = [hd.sr.CodedConcept("121005", "DCM", "Observer Type")]
+        kind.ConceptCodeSequence = [hd.sr.CodedConcept("121006", "DCM", "Person")]
+        name.RelationshipType, name.ValueType = "HAS OBS CONTEXT", "PNAME"
+        name.PersonName = "Roe^Max" if number else "Doe^Jane"
+        name.ConceptNameCodeSequence = [hd.sr.CodedConcept("121008", "DCM", "Person Observer Name")]
+        group.ContentSequence = [kind, name, *group.ContentSequence]
+    path = tmp_path / "two readers.dcm"
+    document.save_as(path)
+    assert dciodvfy(path, tmp_path) == []
+    assert dsrdump(path)[1] == []
+    first, second = read_measurements(read_header(path), date(2026, 1, 1))
+    assert (first.observer, second.observer) == ("doe jane", "roe max")
+    assert [one.tracking_id for one in first.lesions] == ["T01"]
+    assert "T01" not in {one.tracking_id for one in second.lesions} != set()
+
+
+def code_of(item: Dataset) -> str:
+    return item.ConceptNameCodeSequence[0].CodeValue
