@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import jwt
 
-from connector.core.errors import ConnectorError, Refused
+from connector.core.errors import ConnectorError, Refused, TryLater
 from connector.fhir.ehr_answers import raise_for_answer, send
 from connector.fhir.signing_keys import SigningKey
 from connector.logs import get_logger
@@ -39,6 +39,15 @@ class SmartCredentials:
     keys: tuple[SigningKey, ...]
     scope: str
     token_url: str | None = None
+
+
+class _FellOver(TryLater):
+    """
+    The token endpoint failed by itself.
+
+    Some do over a key of another kind than the registered one, as between the two halves of a change from RS384 to
+    ES384: so the other key is tried.
+    """
 
 
 class TokenSource:
@@ -93,18 +102,18 @@ class TokenSource:
 
     def _sign_in(self) -> str:
         """A token by the key that was taken last, else by the next one that is."""
+        fault: ConnectorError = Refused("there is no key to sign in with: set CONNECTOR_EHR_PRIVATE_KEY_FILE")
         for place, key in enumerate(self._keys):
             try:
                 token = self._ask(key)
-            except Refused:
-                if place == len(self._keys) - 1:
-                    raise
+            except (Refused, _FellOver) as found:
+                fault = fault if isinstance(fault, _FellOver) else found  # it may pass, so it outweighs a no
                 continue
             if place:
                 log.info("signs_with_next_key", reason="the EHR takes another key than before")
                 self._keys = [key, *(one for one in self._keys if one is not key)]
             return token
-        raise Refused("there is no key to sign in with: set CONNECTOR_EHR_PRIVATE_KEY_FILE")
+        raise fault
 
     def _ask(self, key: SigningKey) -> str:
         started = self._clock()
@@ -124,6 +133,8 @@ class TokenSource:
             ),
             what="sign in",
         )
+        if response.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
+            raise _FellOver("the EHR's sign-in fell over (status 500): see its log and how our key is registered")
         raise_for_answer(response, what="sign in")
         answer = _json_object(response, "the token endpoint")
         token = answer.get("access_token")

@@ -166,8 +166,8 @@ def test_two_keys_of_one_name_are_refused(keys, tmp_path):
 class TokenServer:
     """Takes assertions of the keys it knows; slow, so that threads meet."""
 
-    def __init__(self, *known: str, fault: Exception | None = None) -> None:
-        self.known, self.fault = set(known), fault
+    def __init__(self, *known: str, fault: Exception | None = None, falls_over: tuple[str, ...] = ()) -> None:
+        self.known, self.fault, self.falls_over = set(known), fault, falls_over
         self.kids: list[str] = []
         self.together = threading.Barrier(8)
 
@@ -180,6 +180,8 @@ class TokenServer:
             raise self.fault
         assertion = parse_qs(request.content.decode())["client_assertion"][0]
         self.kids.append(jwt.get_unverified_header(assertion)["kid"])
+        if self.kids[-1] in self.falls_over:
+            return httpx.Response(500)
         if self.kids[-1] not in self.known:
             return httpx.Response(400, json={"error": "invalid_client"})
         return httpx.Response(200, json={"access_token": f"t{len(self.kids)}", "expires_in": 300})
@@ -196,6 +198,18 @@ def test_the_key_that_was_taken_last_signs_first_the_next_time(keys):
     client._tokens.invalidate(client._tokens.token())
     client.search("Patient", [])
     assert server.kids == [keys[0].key_id, keys[1].key_id, keys[1].key_id]
+
+
+def test_a_server_that_falls_over_the_new_kind_of_key_is_asked_with_the_other(keys):
+    """Between RS384 and ES384 a server that still holds our old set may compare the new signature with the old key."""
+    server = TokenServer(keys[1].key_id, falls_over=(keys[0].key_id,))
+    assert server.client(*keys).search("Patient", []) == []
+
+
+def test_a_fall_that_may_pass_parks_nothing_though_the_other_key_is_not_known_yet(keys):
+    for place in (0, 1):
+        with pytest.raises(TryLater, match="500"):
+            TokenServer(falls_over=(keys[place].key_id,)).client(*keys).search("Patient", [])
 
 
 def test_when_no_key_is_taken_the_refusal_is_told(keys):
