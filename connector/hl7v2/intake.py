@@ -106,10 +106,11 @@ class Intake:
                 return []  # an acknowledgement of an acknowledgement would never end
             self._check(header, decoded)
             self._take(message, content)
-        except NotAllowed as fault:
-            # Its content is none of ours to keep, and a stranger must not fill the disk.
-            log.warning("sender_refused", kind=header.message_type)
-            self._note_stranger(header, fault)
+        except NotOurs as fault:
+            # Its content is none of ours to keep: neither a stranger nor a feed of every admission may fill the disk,
+            # nor hide what a person must look at.
+            log.warning("message_not_ours", kind=header.message_type, reason=fault.says)
+            self._note_once(header, fault)
             return acknowledgements(header, fault, now=self._now(), new_id=_new_id)
         except BadMessage as fault:
             return self._refuse(header, content, fault, self._cases(message))
@@ -129,17 +130,17 @@ class Intake:
         allowed = self._policy.allowed
         if allowed and application not in allowed and f"{application}/{facility}" not in allowed:
             says = "the sending application is not in CONNECTOR_HL7_ALLOWED_SENDERS"
-            raise NotAllowed(103, says, Place("MSH", 1, 3), rejects=True)
+            raise NotOurs(103, says, Place("MSH", 1, 3), rejects=True)
         if not header.control_id:
             raise BadMessage(101, "MSH-10 holds no control id", Place("MSH", 1, 10))
         if not header.version.startswith("2."):
             raise BadMessage(203, "MSH-12 is no version of HL7 v2", Place("MSH", 1, 12), rejects=True)
         if header.processing_id not in ("", _PRODUCTION):
-            raise BadMessage(202, "MSH-11 is not P: tests and training stay out", Place("MSH", 1, 11), rejects=True)
+            raise NotOurs(202, "MSH-11 is not P: tests and training stay out", Place("MSH", 1, 11), rejects=True)
         if header.message_type not in {kind for kind, _ in KINDS}:
-            raise BadMessage(200, f"only {_kinds()} are taken", Place("MSH", 1, 9), rejects=True)
+            raise NotOurs(200, f"only {_kinds()} are taken", Place("MSH", 1, 9), rejects=True)
         if (header.message_type, header.trigger) not in KINDS:
-            raise BadMessage(201, f"only {_kinds()} are taken", Place("MSH", 1, 9, 2), rejects=True)
+            raise NotOurs(201, f"only {_kinds()} are taken", Place("MSH", 1, 9, 2), rejects=True)
 
     def _take(self, message: Segments, content: bytes) -> None:
         heard = _heard(message.header, content)
@@ -209,18 +210,18 @@ class Intake:
         sizes = [one.stat().st_size for one in self._aside.iterdir()] if self._aside.is_dir() else []
         return len(sizes) >= MOST_ASIDE or sum(sizes) >= MOST_ASIDE_BYTES
 
-    def _note_stranger(self, header: Header, fault: BadMessage) -> None:
-        """One row for all that are not on the list, so that a person sees the last one that tried."""
-        sender = "/".join(filter(None, header.sending)).replace("\0", "")[:255]
-        name = sha256(b"not on the list of senders").hexdigest()
+    def _note_once(self, header: Header, fault: BadMessage) -> None:
+        """One row for all that are refused for one reason, so that a person sees the last one that tried."""
+        heard = _heard(header, b"")
+        name = sha256(f"not ours: {fault.condition}".encode()).hexdigest()
         try:
-            self._book.set_aside(Heard(name, name, sender, "not allowed"), reason=fault.says, path="")
+            self._book.set_aside(Heard(name, name, heard.sender, heard.kind), reason=fault.says, path="")
         except TryLater:
             log.warning("message_not_kept", exception_type="TryLater", kind=header.message_type)
 
 
-class NotAllowed(BadMessage):
-    """The sender is not on the list."""
+class NotOurs(BadMessage):
+    """The sender is not on the list, or what it sends is none of what is taken here: no content is kept."""
 
 
 def _heard(header: Header, content: bytes) -> Heard:

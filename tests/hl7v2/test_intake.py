@@ -354,7 +354,20 @@ def test_strangers_leave_one_row_and_no_file(tmp_path):
         assert door.code(oru(control_id=str(number)).replace(b"LIS^", f"X{number}^".encode())) == "AR"
     assert not door.aside.exists()
     (waiting,) = door.book.waiting()
-    assert (waiting["sender"], waiting["kind"]) == ("X4/LAB", "not allowed")
+    assert (waiting["sender"], waiting["kind"]) == ("X4/LAB", "ORU^R01")
+    assert "CONNECTOR_HL7_ALLOWED_SENDERS" in waiting["reason"]
+
+
+def test_a_feed_of_every_admission_leaves_one_row_a_reason_and_no_file(door):
+    """An interface engine that routes all of ADT here hears AR each time, and hides nothing that waits."""
+    for number in range(9):
+        kind = "ADT^A08" if number % 3 else "OML^O21"
+        assert door.code(block(header(kind=kind, control_id=str(number)), PID)) == "AR"
+    assert door.code(oru(control_id="t").replace(b"|P|2.5.1", b"|T|2.5.1")) == "AR"
+    assert not door.aside.exists()
+    seen = sorted((one["kind"], one["reason"].split(":")[0]) for one in door.book.waiting())
+    assert seen == [("ADT^A08", f"only {intake._kinds()} are taken"), ("OML^O21", f"only {intake._kinds()} are taken"),
+                    ("ORU^R01", "MSH-11 is not P")]  # fmt: skip
 
 
 @pytest.mark.parametrize(("most", "most_bytes"), [(2, 10**9), (10, 2 * len(oru(bilirubin("x"), control_id="1")))])
