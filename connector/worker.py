@@ -126,14 +126,29 @@ def __getattr__(name: str) -> Any:
 def run_worker(settings: Settings, concurrency: int) -> None:
     """Run worker processes for all queues until stopped."""
     _refuse_memory_broker(settings)
-    import connector.app  # noqa: F401, PLC0415 - before the fork, so that the worker processes share it
-
+    _build_once(settings)
     make_celery(settings, _this_process).worker_main(
         [
             "--quiet", "worker", "--queues", "sweep,assess,deliver", "--concurrency", str(concurrency),
             "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
         ]
     )  # fmt: skip
+
+
+def _build_once(settings: Settings) -> None:
+    """
+    Refuse at once what is set wrongly, which else would fail in every task. Raises BadCase.
+
+    Before the fork, so that the worker processes share what is imported; what was opened is closed again.
+    """
+    from sqlalchemy.exc import OperationalError as DatabaseAwayError  # noqa: PLC0415 - the clock runs without them
+
+    from connector.app import build  # noqa: PLC0415 - as above
+
+    try:
+        build(settings).close()
+    except DatabaseAwayError as fault:
+        log.warning("ledger_away", exception_type=type(fault).__name__, reason="each task tries again")
 
 
 def run_beat(settings: Settings) -> None:

@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from connector.settings.console import ConsoleSettings
@@ -28,6 +29,13 @@ class Settings(WatchSettings, ConsoleSettings, Hl7Settings, EhrSettings, HttpSet
         description="Folder of secret files: `connector_stow_token` holds CONNECTOR_STOW_TOKEN, and so for every"
         " setting. A variable wins over a file; systemd's credentials are read too.",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_not_set(cls, value: Any, about: ValidationInfo) -> Any:
+        """A file or a port that is set to nothing, as `${NAME:-}` of a compose file does, is not set."""
+        has_none = about.field_name is not None and cls.model_fields[about.field_name].default is None
+        return None if value == "" and has_none else value
 
     @classmethod
     def settings_customise_sources(

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.core.errors import BadCase
 from connector.settings import Settings
+from connector.worker import run_worker
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +56,23 @@ def test_a_folder_that_is_not_there_is_no_fault(tmp_path: Path, monkeypatch: pyt
 def test_a_secret_does_not_show() -> None:
     names = ("stow_token", "hook_secret", "console_token")
     assert "hidden" not in repr(Settings(**dict.fromkeys(names, "hidden")))
+
+
+@pytest.mark.parametrize("name", ["ehr_next_private_key_file", "tls_certificate_file", "routing_file", "hl7_port"])
+def test_a_file_or_port_that_is_set_to_nothing_is_not_set(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `${NAME:-}` of a compose file sets it; else the empty path would be the working folder."""
+    monkeypatch.setenv(f"CONNECTOR_{name.upper()}", "")
+    assert getattr(Settings(), name) is None
+
+
+def test_a_list_that_is_set_to_nothing_is_empty_and_not_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONNECTOR_TRUSTED_PROXIES", "")
+    assert Settings().trusted_proxies == "", "whoever believes no proxy must not get the default"
+
+
+def test_a_worker_that_is_set_wrongly_says_so_at_once_and_does_not_fail_at_every_task(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path, broker_url="redis://127.0.0.1:9/0", ehr_url="http://127.0.0.1:9", ehr_client_id="x"
+    )
+    with pytest.raises(BadCase, match="CONNECTOR_EHR_PRIVATE_KEY_FILE"):
+        run_worker(settings, 1)
