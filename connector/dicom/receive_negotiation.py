@@ -1,5 +1,6 @@
 """Decides who may associate and for what: every storage SOP class in every transfer syntax, and our other services."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -100,13 +101,13 @@ class Doorkeeper:
     def admit(self, request_pdu: bytes, *, full: bool) -> Admission:
         """Answer an A-ASSOCIATE-RQ (the whole PDU); `full` when the limit is reached. Raises WireFault."""
         remembered = len(request_pdu) <= _LARGEST_REMEMBERED_BYTES and _USER_IDENTITY not in request_pdu
-        decode, accept = (_decode, _accept) if remembered else _ANEW
-        request = decode(request_pdu)
+        asked = _remembered(request_pdu) if remembered else _Asked(request_pdu)
+        request = asked.read()
         calling, called = str(request.calling_ae_title).strip(), str(request.called_ae_title).strip()
         rejection = self._rejection(request, request_pdu, calling=calling, called=called, full=full)
         if rejection is not None:
             return Admission(calling, called, encode_rejection(*rejection), {}, 0)
-        answer, contexts = accept(request_pdu)
+        answer, contexts = asked.accept()
         return Admission(calling, called, answer, contexts, _largest_pdu(request))
 
     def _rejection(
@@ -123,9 +124,37 @@ class Doorkeeper:
         return LIMIT_REACHED if full else None
 
 
+class _Asked:
+    """A request, read and answered once: the associations of a sender that opens several at a time wait for one."""
+
+    def __init__(self, request_pdu: bytes) -> None:
+        self._request_pdu = request_pdu
+        self._making = threading.Lock()
+        self._request: Any = None
+        self._accepted: tuple[bytes, Mapping[int, Context]] | None = None
+
+    def read(self) -> Any:
+        """The request, to be read only. Raises WireFault."""
+        with self._making:
+            if self._request is None:
+                self._request = _decode(self._request_pdu)
+            return self._request
+
+    def accept(self) -> tuple[bytes, Mapping[int, Context]]:
+        """The answer, which follows from the request's octets alone, and the contexts."""
+        request = self.read()
+        with self._making:
+            if self._accepted is None:
+                self._accepted = _accept(request)
+            return self._accepted
+
+
 @lru_cache(_REMEMBERED)
+def _remembered(request_pdu: bytes) -> _Asked:
+    return _Asked(request_pdu)
+
+
 def _decode(request_pdu: bytes) -> Any:
-    """The request, to be read only. Raises WireFault."""
     try:
         pdu = A_ASSOCIATE_RQ()
         pdu.decode(request_pdu)
@@ -134,10 +163,7 @@ def _decode(request_pdu: bytes) -> Any:
         raise WireFault("a request for an association that cannot be read", INVALID_PARAMETER) from fault
 
 
-@lru_cache(_REMEMBERED)
-def _accept(request_pdu: bytes) -> tuple[bytes, Mapping[int, Context]]:
-    """The answer to a request, which follows from its octets alone, and the contexts."""
-    request = _decode.__wrapped__(request_pdu)
+def _accept(request: Any) -> tuple[bytes, Mapping[int, Context]]:
     results, roles = _negotiate(request)
     accepted = A_ASSOCIATE()
     accepted.application_context_name = _APPLICATION_CONTEXT
@@ -159,9 +185,6 @@ def _accept(request_pdu: bytes) -> tuple[bytes, Mapping[int, Context]]:
         if one.result == 0 and one.context_id is not None
     }
     return pdu.encode(), MappingProxyType(contexts)
-
-
-_ANEW = (_decode.__wrapped__, _accept.__wrapped__)
 
 
 def _negotiate(request: Any) -> tuple[Sequence[PresentationContext], Sequence[Any]]:

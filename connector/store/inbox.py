@@ -19,7 +19,7 @@ from connector.core.errors import ImpossibleInput, TryLater
 from connector.logs import get_logger
 from connector.ports import Receipt, ReceiptOutcome
 from connector.store import tables as t
-from connector.store.engine import for_reading
+from connector.store.engine import for_reading, run_prepared
 from connector.store.expected import Expected
 from connector.traceparent import new_traceparent
 
@@ -46,11 +46,7 @@ _OPEN_PRIOR = (
 
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert a row unless its key is there; tell whether it was inserted."""
-    # Drivers tell how many rows an INSERT made only when asked to keep the number.
-    result = connection.execute(
-        _insert_or_ignore(connection.dialect.name, table), row, execution_options={"preserve_rowcount": True}
-    )
-    return result.rowcount == 1
+    return run_prepared(connection, _insert_or_ignore(connection.dialect.name, table), row) == 1
 
 
 @cache
@@ -293,7 +289,7 @@ class SqlInbox:
         if receipt.is_prior:
             insert_or_ignore(connection, t.study, row)
         else:
-            connection.execute(_open_study(connection.dialect.name), row)
+            run_prepared(connection, _open_study(connection.dialect.name), row)
 
     def _touch_series(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         for uid, receipt in sorted({one.series_instance_uid: one for one in receipts}.items(), key=itemgetter(0)):
@@ -306,7 +302,7 @@ class SqlInbox:
                 "procedure_codes": "\n".join(receipt.procedure_codes),
                 "last_received_at": self._now(),
             }
-            connection.execute(_touch_series(connection.dialect.name), row)
+            run_prepared(connection, _touch_series(connection.dialect.name), row)
 
     def _note_associations(self, connection: sa.Connection, receipts: Iterable[Receipt]) -> None:
         fed = {(r.association_id, r.study_instance_uid) for r in receipts if r.association_id}

@@ -240,11 +240,32 @@ def test_a_request_that_holds_a_password_is_not_remembered() -> None:
     with_password = A_ASSOCIATE_RQ()
     with_password.from_primitive(asked)
     assert b"a secret" in with_password.encode()
-    known = negotiation._decode.cache_info().currsize
+    known = negotiation._remembered.cache_info().currsize
     assert DOOR.admit(with_password.encode(), full=False).accepted
-    assert negotiation._decode.cache_info().currsize == known
+    assert negotiation._remembered.cache_info().currsize == known
     assert DOOR.admit(request(largest=30000), full=False).accepted
-    assert negotiation._decode.cache_info().currsize == known + 1, "without a password it is"
+    assert negotiation._remembered.cache_info().currsize == known + 1, "without a password it is"
+
+
+def test_a_request_is_read_once_for_all_associations_that_begin_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    octets, read, together = request(largest=30002), [], threading.Barrier(8)
+    decode = negotiation._decode
+    monkeypatch.setattr(negotiation, "_decode", lambda pdu: (read.append(1), decode(pdu))[1])
+    asked = negotiation._remembered(octets)
+
+    def admit() -> None:
+        together.wait(10)
+        answers.append(DOOR.admit(octets, full=False).answer)
+
+    answers: list[bytes] = []
+    threads = [threading.Thread(target=admit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert answers == [negotiation._Asked(octets).accept()[0]] * 8
+    assert len(read) == 2, "once for the eight, once for the one that they are compared with"
+    assert negotiation._remembered(octets) is asked
 
 
 def test_every_storage_class_is_accepted_in_the_syntax_proposed_first() -> None:
