@@ -245,6 +245,8 @@ NAMES_IN_DOSE_PLAN: Mapping[str, str] = {
     "perfused_mass_kg": "target_liver_mass_kg",
 }
 FACTS: Mapping[str, Fact] = {name: fact for name, fact in vars(Facts).items() if isinstance(fact, Fact)}
+ASKED = {name: place for place, name in enumerate(FACTS) if FACTS[name].is_asked}
+REQUIRED = frozenset(name for name, fact in FACTS.items() if fact.if_missing.startswith("REQUIRED"))
 
 
 def read_fact(name: str, raw: object) -> FactValue:

@@ -4,7 +4,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Container
 from decimal import Decimal
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from connector.core.case import FactValue
 from connector.core.errors import BadCase
@@ -66,7 +66,7 @@ class Fact(ABC):
 
     def compare(self, holds: Any, limit: object, text: str) -> Condition:
         """One comparison of this fact with a constant."""
-        return Test(self.name, (self.name,), holds, limit, text)
+        return Test(self.name, frozenset((self.name,)), holds, limit, text)
 
 
 class Flag(Fact, Condition):
@@ -88,8 +88,7 @@ class Flag(Fact, Condition):
 
     def truth(self, values: Values) -> Truth:
         """Its value, None when absent."""
-        value = values.get(self.name)
-        return None if value is None else bool(value)
+        return cast("Truth", values.get(self.name))
 
     def decided_by(self, values: Values) -> frozenset[str]:
         """Itself when present."""
@@ -316,7 +315,7 @@ class Derived(Number):
 
     def compare(self, holds: Any, limit: object, text: str) -> Condition:
         """One comparison, decided by the inputs."""
-        return Test(self.name, self.inputs, holds, limit, text)
+        return Test(self.name, frozenset(self.inputs), holds, limit, text)
 
 
 class DerivedFlag(Flag):

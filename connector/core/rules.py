@@ -4,13 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from connector.core.case import FactValue
 from connector.core.evidence import Citation
 
 Truth = bool | None
 Values = Mapping[str, FactValue]
+NO_FACT: frozenset[str] = frozenset()
 
 
 class Condition(ABC):
@@ -69,7 +70,7 @@ class Test(Condition):
     __test__ = False  # pytest collects by name
 
     name: str
-    inputs: tuple[str, ...]
+    inputs: frozenset[str]
     holds: Callable[[Any, Any], bool]
     limit: Any
     text: str
@@ -81,18 +82,16 @@ class Test(Condition):
 
     def decided_by(self, values: Values) -> frozenset[str]:
         """Its own facts when present."""
-        return frozenset(self.inputs) if self.name in values else frozenset()
+        return self.inputs if self.name in values else NO_FACT
 
     def undecided_by(self, values: Values) -> frozenset[str]:
         """Its own absent facts."""
-        if self.name in values:
-            return frozenset()
-        return frozenset(name for name in self.inputs if name not in values)
+        return NO_FACT if self.name in values else self.inputs.difference(values)
 
     @property
     def facts(self) -> frozenset[str]:
         """The fact compared, or the inputs of a derived one."""
-        return frozenset(self.inputs)
+        return self.inputs
 
     def __str__(self) -> str:
         return self.text
@@ -103,20 +102,23 @@ class _Joined(Condition):
     """What Kleene's and and or share: parts, of which those decide that answer as the whole does."""
 
     parts: tuple[Condition, ...]
+    decisive: ClassVar[bool]  # what one part decides alone
 
     def decided_by(self, values: Values) -> frozenset[str]:
         """The facts of the parts that answer as the whole does; nothing while it is unknown."""
         answer = self.truth(values)
         if answer is None:
-            return frozenset()
-        agreeing = (part for part in self.parts if part.truth(values) is answer)
-        return frozenset().union(*(part.decided_by(values) for part in agreeing))
+            return NO_FACT
+        # What one part decides alone, the others need not agree to; else they all do.
+        alone = answer is self.decisive
+        agreeing = [part for part in self.parts if part.truth(values) is answer] if alone else self.parts
+        return NO_FACT.union(*[part.decided_by(values) for part in agreeing])
 
     def undecided_by(self, values: Values) -> frozenset[str]:
         """The absent facts of its unknown parts."""
         if self.truth(values) is not None:
-            return frozenset()
-        return frozenset().union(*(part.undecided_by(values) for part in self.parts))
+            return NO_FACT
+        return NO_FACT.union(*[part.undecided_by(values) for part in self.parts])
 
     @property
     def facts(self) -> frozenset[str]:
@@ -127,6 +129,8 @@ class _Joined(Condition):
 @dataclass(frozen=True, slots=True)
 class AllOf(_Joined):
     """Kleene and."""
+
+    decisive = False
 
     def truth(self, values: Values) -> Truth:
         """False as soon as one part is; True only when all are."""
@@ -146,6 +150,8 @@ class AllOf(_Joined):
 @dataclass(frozen=True, slots=True)
 class AnyOf(_Joined):
     """Kleene or."""
+
+    decisive = True
 
     def truth(self, values: Values) -> Truth:
         """True as soon as one part is; False only when all are."""
@@ -200,16 +206,16 @@ class Constant(Condition):
 
     def decided_by(self, values: Values) -> frozenset[str]:  # noqa: ARG002 - needs no fact
         """No fact."""
-        return frozenset()
+        return NO_FACT
 
     def undecided_by(self, values: Values) -> frozenset[str]:  # noqa: ARG002 - needs no fact
         """No fact."""
-        return frozenset()
+        return NO_FACT
 
     @property
     def facts(self) -> frozenset[str]:
         """No fact."""
-        return frozenset()
+        return NO_FACT
 
     def __str__(self) -> str:
         return "always"

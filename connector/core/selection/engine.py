@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import compress
+from typing import NamedTuple, TypeVar
 
 from connector.core.assessment import Option, Reason, Selection
 from connector.core.case import FactValue
-from connector.core.catalogue import FACTS, read_fact
+from connector.core.catalogue import ASKED, REQUIRED, read_fact
 from connector.core.evidence import Observed
 from connector.core.rules import Rule, Truth, Values, Verdict
 from connector.core.selection import conflicts, contradictions, derived, needs, pooling, sites
@@ -16,26 +18,26 @@ from connector.core.selection.freshness import dated
 from connector.core.selection.pathway import Path, walk_figure_2
 from connector.core.selection.ranking import Standing, ranks, set_back, standing
 from connector.core.selection.reading_order import (
-    ASKS,
-    BACKGROUND,
-    FACTS_OF,
+    ALERTS,
+    ASKING,
+    BEFORE,
     FIXED_REASONS,
     MEASURES,
-    RANKED_BY,
-    STRONGEST_FIRST,
-    SUPPORTS,
-    WEIGHED,
+    NAMED,
+    SUPPORTING,
+    TELLS,
+    TO_CONFIRM,
+    WEIGHS,
     truths,
     truths_after,
 )
-from connector.core.selection.registry import RULE
 from connector.core.selection.sites import Site
 from connector.core.selection.values import numbers
 from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL
 
+T = TypeVar("T")
 OFFERED = frozenset({"preferred", "possible", "relative_contraindication"})
 NO_RULE_SET, DRUG = "HOUSE-BOARD-NO-RULE-SET", "systemic_therapy"
-ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "HOUSE-PHEO", "GEN-DER-PREG")
 BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
 
 
@@ -88,14 +90,15 @@ def _completed(given: Values) -> tuple[Values, tuple[str, ...]]:
     return values, contradictions.contradicting(values, completed.mismatches)
 
 
-@dataclass(frozen=True, slots=True)
-class _Verdict:
+class _Verdict(NamedTuple):
     word: str
     needs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
+EXCLUDED, POSSIBLE = _Verdict("excluded"), _Verdict("possible")
+
+
+class _Ranked(NamedTuple):
     modality: str
     verdict: _Verdict
     rank: int | None
@@ -112,26 +115,27 @@ class _Decision:
     blocking: tuple[str, ...]
 
 
+def _by_option(found: Iterable[tuple[Rule, T]]) -> Mapping[str, list[T]]:
+    """What was found of rules, by the options that they speak of."""
+    sorted_out: dict[str, list[T]] = defaultdict(list)
+    for rule, one in found:
+        for option in rule.options:
+            sorted_out[option].append(one)
+    return sorted_out
+
+
 class _Case:
     """One case on its way to a selection; every step reads what the earlier ones found."""
 
     def __init__(self, values: Values, contradicting: tuple[str, ...], answers: Sequence[Truth]) -> None:
         self.values = values
         self.contradicting = contradicting
-        self.reasons: dict[str, Reason] = {}
+        self.answers = answers
+        self.fired: Mapping[str, Rule] = dict(compress(NAMED, answers))
+        self.weighing = _by_option((rule, rule) for rule in self.fired.values() if rule.id in WEIGHS)
         self.verdicts: dict[str, _Verdict] = {}
-        self.fired = [rule for rule, truth in zip(STRONGEST_FIRST, answers, strict=True) if truth]
-        self.open_places = [place for place, truth in enumerate(answers) if truth is None and ASKS[place]]
-        self.open = [STRONGEST_FIRST[place] for place in self.open_places]
-        self.fired_ids = frozenset(rule.id for rule in self.fired)
-        self.speaking: dict[str, list[Rule]] = defaultdict(list)
-        self.weighing: dict[str, list[Rule]] = defaultdict(list)
-        for rule in self.fired:
-            for option in rule.options:
-                self.speaking[option].append(rule)
-                if rule.verdict in WEIGHED:
-                    self.weighing[option].append(rule)
-        self.board_leads = bool(contradicting) or NO_RULE_SET in self.fired_ids
+        self.reasons: dict[str, Reason] = {}
+        self.board_leads = bool(contradicting) or NO_RULE_SET in self.fired
         self.lacking = needs.lacking(needs.ELIGIBILITY, values)
         self.lacking_for_prescription = needs.lacking(needs.PRESCRIPTION, values)
 
@@ -148,20 +152,21 @@ class _Case:
         if status in {"recommend", "excluded_all"} and not any(
             one.rank == 1 and one.modality in leading for one in standings
         ):
-            standings = (_Ranked("board_only", _Verdict("possible"), 1), *standings)
+            standings = (_Ranked("board_only", POSSIBLE, 1), *standings)
         blocking = self.blocking(questions[0], path, verdicts) if status == "cannot_decide" else ()
         return _Decision(status, path, standings, blocking)
 
     def answer(self, today: date) -> Selection:
         decision = self.decide()
-        options = tuple(self.option(one) for one in decision.standings)
+        told = _by_option((rule, self.reason(rule)) for rule in self.fired.values() if rule.id in TELLS)
+        options = tuple([self.option(one, told) for one in decision.standings])
         listed_options = frozenset(option.modality for option in options)
         offered = frozenset(option.modality for option in options if option.verdict in OFFERED)
         preferred = frozenset(option.modality for option in options if option.rank == 1)
         return Selection(
             status=decision.status,
             options=options,
-            rules_fired=tuple(rule.id for rule in self.fired),
+            rules_fired=tuple(self.fired),
             missing=self.missing(decision.path, options),
             contradictions=self.contradicting,
             pathway=decision.path.nodes,
@@ -169,7 +174,7 @@ class _Case:
             follow_up=follow_up(self.values, self.fired, preferred, today),
             alerts=self.alerts(listed_options),
             risks=pooling.risks(self.values, offered),
-            conflicts=conflicts.touching(self.values, self.fired_ids),
+            conflicts=conflicts.touching(self.values, self.fired),
             values=numbers(self.values),
             blocking=decision.blocking,
         )
@@ -177,7 +182,7 @@ class _Case:
     def listed(self, questions: tuple[Site, ...]) -> dict[str, tuple[str, ...]]:
         """The options of every site in question; what treats the whole body stands with the leading one."""
         found = {site.name: site.options for site in questions}
-        whole_body = sites.whole_body_options(self.values, self.speaking.keys())
+        whole_body = sites.whole_body_options(self.values, self.fired)
         found[questions[0].name] += whole_body
         return found
 
@@ -189,16 +194,17 @@ class _Case:
         return known
 
     def judged(self, option: str) -> _Verdict:
-        words = {rule.verdict for rule in self.weighing.get(option, ())}
-        if Verdict.EXCLUDES in words:
-            return _Verdict("excluded")
+        rules = self.weighing.get(option)
+        strongest = rules[0].verdict if rules else None
+        if strongest is Verdict.EXCLUDES:
+            return EXCLUDED
         lacking = tuple(self.lacking.get(option, ()))
         wanting = tuple(self.lacking_for_prescription.get(option, ()))
         if lacking:
             return _Verdict("cannot_decide", (*lacking, *wanting))
-        if Verdict.RELATIVE in words:
+        if strongest is Verdict.RELATIVE:
             return _Verdict("relative_contraindication", wanting)
-        return _Verdict("cannot_decide", wanting) if wanting else _Verdict("possible")
+        return _Verdict("cannot_decide", wanting) if wanting else POSSIBLE
 
     def all_excluded(self, questions: tuple[Site, ...]) -> bool:
         """Every locoregional option of the sites in question, and every one for the liver, is excluded absolutely."""
@@ -221,7 +227,7 @@ class _Case:
 
     def could_stand_beside(self, leaders: Sequence[Standing], option: str, path: Path) -> bool:
         """Whether a blocked option, were all that may speak for it to hold, is behind none of those that lead."""
-        speaking = [rule for rule in self.open if rule.verdict in SUPPORTS and option in rule.options]
+        speaking = [rule for place, rule in SUPPORTING[option] if self.answers[place] is None]
         best = standing(option, (*self.weighing.get(option, ()), *speaking), targets=path.targets)
         return not leaders or (best.may_lead and all(best.key <= leader.key for leader in leaders))
 
@@ -264,17 +270,13 @@ class _Case:
             found += [_Ranked(option, verdicts[option], None) for option in listed[site.name] if option not in rank]
         return tuple(found)
 
-    def option(self, ranked: _Ranked) -> Option:
+    def option(self, ranked: _Ranked, told: Mapping[str, list[Reason]]) -> Option:
         """One option with its reasons; the board decides when nothing is both supported and free of objections."""
         word = "preferred" if ranked.rank == 1 else ranked.verdict.word
-        rules = self.speaking.get(ranked.modality, [])
+        because = told.get(ranked.modality, [])
         if ranked.modality == "board_only":
-            rules = [*rules, *(RULE[rule] for rule in BOARD_DECIDES if rule in self.fired_ids)]
-        return Option(ranked.modality, word, ranked.rank, self.because(rules), ranked.verdict.needs, ranked.behind)
-
-    def because(self, rules: Iterable[Rule]) -> tuple[Reason, ...]:
-        """Reasons, strongest word first as the rules are walked; static background is left to `rules --explain`."""
-        return tuple(FIXED_REASONS.get(rule.id) or self.reason(rule) for rule in rules if rule.id not in BACKGROUND)
+            because = [*because, *(self.reason(self.fired[rule]) for rule in BOARD_DECIDES if rule in self.fired)]
+        return Option(ranked.modality, word, ranked.rank, tuple(because), ranked.verdict.needs, ranked.behind)
 
     def reason(self, rule: Rule) -> Reason:
         found = FIXED_REASONS.get(rule.id) or self.reasons.get(rule.id)
@@ -289,42 +291,44 @@ class _Case:
         alive = set()
         for option in options:
             if option.verdict != "excluded":
-                names.update(dict.fromkeys(option.needs))
                 alive.add(option.modality)
+                if option.needs:
+                    names.update(dict.fromkeys(option.needs))
         if "TARE" in alive:
             names.update(dict.fromkeys(needs.lacking(needs.CALCULATION, self.values).get("TARE", ())))
-        asked = set(needs.asked_anyway(self.values))
-        for place, rule in zip(self.open_places, self.open, strict=True):
-            if rule.verdict in RANKED_BY and (not rule.options or not alive.isdisjoint(rule.options)):
-                facts = FACTS_OF[place]
+        answers, values = self.answers, self.values
+        asked = set(needs.asked_anyway(values))
+        for place, when, about, facts, all_are_absent in ASKING:
+            if answers[place] is None and not (about and alive.isdisjoint(about)):
                 # Without any of its facts a rule asks for all of them.
-                asked |= facts if self.values.keys().isdisjoint(facts) else rule.when.undecided_by(self.values)
-        names.update(dict.fromkeys(name for name in FACTS if name in asked and self.is_worth_asking(name)))
+                for_all = all_are_absent or facts.isdisjoint(values)
+                asked.update(facts if for_all else when.undecided_by(values))
+        asked.difference_update(values, tuple(needs.pointless(asked, values)))
+        names.update(dict.fromkeys(sorted(asked & ASKED.keys(), key=ASKED.__getitem__)))
         return tuple(names)
-
-    def is_worth_asking(self, name: str) -> bool:
-        return FACTS[name].is_asked and needs.is_asked(name, self.values)
 
     def measures(self, offered: frozenset[str]) -> tuple[Reason, ...]:
         """What must or should be done; where a required fact is not known, that it is to be confirmed."""
-        found = [self.reason(rule) for rule in self.fired if rule.id in MEASURES and needs.concerns(rule, offered)]
+        found = [self.reason(rule) for rule in MEASURES if rule.id in self.fired and needs.concerns(rule, offered)]
         found += [
-            Reason(rule.id, f"To be confirmed: {rule.text}", rule.cite)
-            for rule in self.open
-            if rule.id in MEASURES and needs.concerns(rule, offered) and needs.hangs_on_required(rule, self.values)
+            reason
+            for place, rule, reason in TO_CONFIRM
+            if self.answers[place] is None
+            and needs.concerns(rule, offered)
+            and not REQUIRED.isdisjoint(rule.when.undecided_by(self.values))
         ]
         found += [
-            Reason(rule.id, f"Before {', '.join(rule.requirement_for)}: {rule.text}", rule.cite)
-            for rule in self.fired
-            if not offered.isdisjoint(rule.requirement_for)
+            reason for rule, reason in BEFORE if rule.id in self.fired and not offered.isdisjoint(rule.requirement_for)
         ]
         return tuple(found)
 
     def alerts(self, listed: frozenset[str]) -> tuple[Reason, ...]:
         return tuple(
-            self.reason(rule)
-            for rule in self.fired
-            if rule.kind == "alert" or (rule.id in ALARMING and not listed.isdisjoint(rule.options))
+            [
+                self.reason(rule)
+                for rule in ALERTS
+                if rule.id in self.fired and (rule.kind == "alert" or not listed.isdisjoint(rule.options))
+            ]
         )
 
 

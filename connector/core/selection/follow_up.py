@@ -1,11 +1,12 @@
 """What to look at after a procedure, and on which day."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from connector.core.assessment import FollowUp
 from connector.core.rules import Rule, Values
+from connector.core.selection.reading_order import STRONGEST_FIRST
 from connector.core.selection.registry import RULE
 
 
@@ -31,10 +32,11 @@ SCHEDULE: tuple[Visit, ...] = (
     Visit("FU-TARE-IMG", "3 months after radioembolisation, then every 3 months", 90, 90, every_days=90),
 )
 SCHEDULED = frozenset(visit.rule for visit in SCHEDULE)
+UNSCHEDULED = tuple(rule for rule in STRONGEST_FIRST if rule.kind == "follow_up" and rule.id not in SCHEDULED)
 AFTER_ANY_PROCEDURE = "at every visit after the procedure"
 
 
-def follow_up(values: Values, fired: Iterable[Rule], preferred: Collection[str], today: date) -> tuple[FollowUp, ...]:
+def follow_up(values: Values, fired: Collection[str], preferred: Collection[str], today: date) -> tuple[FollowUp, ...]:
     """
     What follows the last procedure, dated, and what will follow the preferred one, undated until it is done.
 
@@ -54,8 +56,8 @@ def follow_up(values: Values, fired: Iterable[Rule], preferred: Collection[str],
     about = {last, *preferred}
     found += [
         FollowUp(rule.text, AFTER_ANY_PROCEDURE if rule.options else "now", rule.id, rule.cite)
-        for rule in fired
-        if rule.kind == "follow_up" and rule.id not in SCHEDULED and _speaks_of(rule, about)
+        for rule in UNSCHEDULED
+        if rule.id in fired and _speaks_of(rule, about)
     ]
     return tuple(found)
 

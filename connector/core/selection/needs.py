@@ -1,9 +1,9 @@
 """Which facts an option must have before it may be offered; without one, the answer is "cannot decide: needs it"."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from connector.core.catalogue import FACTS, Facts, Sums
+from connector.core.catalogue import Facts, Sums
 from connector.core.fact_types import Fact
 from connector.core.rules import ALWAYS, AnyOf, Condition, Rule, Values
 from connector.core.selection.freshness import SCORE_STALE, STALE
@@ -135,7 +135,8 @@ VIABLE = (Facts.viable_sum_baseline_mm, Facts.viable_sum_current_mm)
 # What a reader is asked for while this holds, even where no rule hangs on it: Figure 2 asks whether the patient is a
 # candidate and whether the disease can be resected, and wants both on record. The rest is what the fact catalogue marks
 # to be asked for such a patient.
-ASKED_WHILE: tuple[tuple[Condition, tuple[Fact, ...]], ...] = (
+ASKED_WHILE: tuple[tuple[Condition, frozenset[str]], ...] = tuple(
+ (when, frozenset(fact.name for fact in facts)) for when, facts in (
     (LIVER_INVOLVED & (Facts.liver_lesion_count <= 3) & Facts.liver_lobes_involved.is_("unilobar"),
      (Facts.surgical_candidate, Facts.resection_feasible)),
     (Facts.histology.is_("MTC"),
@@ -160,7 +161,7 @@ ASKED_WHILE: tuple[tuple[Condition, tuple[Fact, ...]], ...] = (
      (Facts.lung_lesion_near_phrenic_or_mediastinum, Facts.lung_prior_ablation_count)),
     (Facts.bone_lesion_count >= 1,
      (Facts.bone_lesion_painful, Facts.bone_lesion_near_nerve, Facts.bone_lesion_hypervascular)),
-)  # fmt: skip
+))  # fmt: skip
 # What nobody is asked for once this holds: radioiodine is for what comes from follicular cells.
 NOT_ASKED_ONCE: Mapping[str, Condition] = {
     Facts.breastfeeding.name: Facts.pregnancy_status.is_("not_applicable") | Facts.sex.is_("male"),
@@ -171,22 +172,24 @@ NOT_ASKED_ONCE: Mapping[str, Condition] = {
 }
 
 
-def is_asked(name: str, values: Values) -> bool:
-    """Whether the case gives a reason to ask for the fact, or none against it."""
-    once, unless = ASKED_ONCE.get(name), NOT_ASKED_ONCE.get(name)
-    if once is not None and once.truth(values) is not True:
-        return False
-    return unless is None or unless.truth(values) is not True
+def pointless(asked: Collection[str], values: Values) -> Iterator[str]:
+    """Those of the facts that the case gives no reason to ask for yet, or one against it."""
+    for name, once in ASKED_ONCE.items():
+        if name in asked and once.truth(values) is not True:
+            yield name
+    for name, unless in NOT_ASKED_ONCE.items():
+        if name in asked and unless.truth(values) is True:
+            yield name
 
 
 def asked_anyway(values: Values) -> frozenset[str]:
     """Absent facts that the case gives a reason to ask for, whatever the rules hang on."""
-    return frozenset(
-        fact.name
-        for when, facts in ASKED_WHILE
-        if any(fact.name not in values for fact in facts) and when.truth(values) is True
-        for fact in facts
-        if fact.name not in values
+    return frozenset().union(
+        *(
+            facts.difference(values)
+            for when, facts in ASKED_WHILE
+            if not values.keys() >= facts and when.truth(values) is True
+        )
     )
 
 
@@ -205,8 +208,3 @@ def lacking(needs: tuple[Need, ...], values: Values) -> dict[str, list[str]]:
 def concerns(rule: Rule, offered: frozenset[str]) -> bool:
     """Whether a rule speaks of the case, or of an offered option."""
     return not rule.options or not offered.isdisjoint(rule.options)
-
-
-def hangs_on_required(rule: Rule, values: Values) -> bool:
-    """Whether a fact that must be confirmed before a procedure keeps the rule open."""
-    return any(FACTS[name].if_missing.startswith("REQUIRED") for name in rule.when.undecided_by(values))

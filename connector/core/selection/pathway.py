@@ -9,7 +9,10 @@ from connector.core.rules import ALWAYS, Condition, Truth, Values
 from connector.core.selection.registry import RULE
 from connector.core.sources import ZHANG_2025
 
-TEXT = "Criteria for patient selection"
+INDOLENT, GOOD = (
+    ZHANG_2025.at("Criteria for patient selection", quote)
+    for quote in ("Stable or indolent extrahepatic disease", "A good performance status")
+)
 HAS_LIVER_LESIONS = Facts.liver_lesion_count >= 1
 EXTRAHEPATIC_PROGRESSES = Facts.extrahepatic_disease_status.is_("progressive")
 UNILOBAR = Facts.liver_lobes_involved.is_("unilobar")
@@ -27,6 +30,7 @@ LIVER_AND_STATUS_KNOWN = (Facts.performance_status_class.is_("good") | Facts.per
     Facts.liver_insufficiency_severe | ~Facts.liver_insufficiency_severe
 )
 GOOD_STATUS = Facts.performance_status_class.is_("good")
+ANSWERS = {True: "yes", False: "no", None: "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,7 @@ class _Walk:
         """Answer one node; it stays unknown until `on_record` holds."""
         condition = condition if on_record.truth(self.values) else on_record
         truth = condition.truth(self.values)
-        answer = {True: "yes", False: "no", None: "unknown"}[truth]
-        self.nodes.append(PathNode(node, answer, source))
+        self.nodes.append(PathNode(node, ANSWERS[truth], source))
         if truth is None:
             self.undecided = condition.undecided_by(self.values)
         return truth
@@ -73,8 +76,7 @@ def walk_figure_2(values: Values) -> Path:
     walk = _Walk(values)
     if walk.asks("Liver metastases?", HAS_LIVER_LESIONS, _figure("F2-N0")) is not True:
         return walk.ends()
-    text = ZHANG_2025.at(TEXT, "Stable or indolent extrahepatic disease")
-    progresses = walk.asks("Extrahepatic disease progressing?", EXTRAHEPATIC_PROGRESSES, text)
+    progresses = walk.asks("Extrahepatic disease progressing?", EXTRAHEPATIC_PROGRESSES, INDOLENT)
     if progresses is not False:
         # CON-EXTRAHEP: what treats the liver alone is kept for symptoms, and leads in no such case.
         return walk.ends("systemic_therapy", nothing_else=True) if progresses else walk.ends()
@@ -104,7 +106,7 @@ def _limited(walk: _Walk) -> Path:
         return walk.ends()
     if near:
         return walk.ends("TACE", "TARE")
-    good = walk.asks("Good performance status?", GOOD_STATUS, ZHANG_2025.at(TEXT, "A good performance status"))
+    good = walk.asks("Good performance status?", GOOD_STATUS, GOOD)
     return walk.ends() if good is None else walk.ends("RFA", "MWA")
 
 

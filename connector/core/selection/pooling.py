@@ -53,6 +53,8 @@ BENEFITS = (
 # Pooled over everybody treated: a death must not hide because the patient resembles others more.
 HARMS = (Outcome("adverse event of grade 3 or more", _serious), Outcome("death from the procedure", _deaths))
 ANY = "any thyroid carcinoma"
+# A series without sizes covers none: it cannot show that it resembles the patient.
+SIZED = tuple((series.id, series.size_mm) for series in SERIES if series.size_mm is not None)
 
 
 @lru_cache(maxsize=1024)
@@ -75,7 +77,7 @@ def risks(values: Values, options: Collection[str]) -> tuple[Risk, ...]:
     Proportions of few patients with wide intervals, never a comparison between options: no series compares them.
     """
     histotype = _histotype(values)
-    near = frozenset(series.id for series in SERIES if _covers_size(series, values))
+    near = _of_this_size(values.get("liver_lesion_largest_diameter_mm"))
     side = _side_of_burden(values)
     return tuple(risk for modality in sorted(options) for risk in _risks_of(modality, histotype, near, side))
 
@@ -109,13 +111,11 @@ def _similar(everybody: Sequence[Series], histotype: str | None, near: frozenset
     return (same, f"{histotype}") if same else (everybody, ANY)
 
 
-def _covers_size(series: Series, values: Values) -> bool:
-    """A series without sizes covers none: it cannot show that it resembles the patient."""
-    largest = values.get("liver_lesion_largest_diameter_mm")
-    if series.size_mm is None or not isinstance(largest, (int, Decimal)):
-        return False
-    smallest_mm, largest_mm = series.size_mm
-    return smallest_mm <= largest <= largest_mm
+def _of_this_size(largest_mm: object) -> frozenset[str]:
+    """The series whose lesions had this size."""
+    if not isinstance(largest_mm, (int, Decimal)):
+        return frozenset()
+    return frozenset([name for name, (least_mm, most_mm) in SIZED if least_mm <= largest_mm <= most_mm])
 
 
 def _side_of_burden(values: Values) -> str | None:

@@ -1,8 +1,8 @@
 """In which order options stand: free of contraindications first, then the pathway, then rule strength and source."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from connector.core.rules import Rule, Verdict
 from connector.core.sources import SOURCES
@@ -17,15 +17,11 @@ NEVER_FIRST: Mapping[str, str] = {
 # Figure 2 asks about surgery in limited disease only (CON-F2-SURGDIFFUSE).
 ONLY_BY_PATHWAY: Mapping[str, str] = {"surgery": "the pathway does not lead to it"}
 SUPPORTING = (Verdict.PREFERS, Verdict.INDICATES)
-PLACE_OF_MEDAL: Mapping[tuple[Verdict, int], int] = {
-    medal: place for place, medal in enumerate((verdict, tier) for verdict in SUPPORTING for tier in TIERS)
-}
 RANKING_KINDS = frozenset({"option", "pathway"})
 Key = tuple[int, bool, bool, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """
     How one offered option stands.
 
@@ -45,12 +41,12 @@ class Standing:
 def standing(modality: str, rules: Iterable[Rule], *, targets: Collection[str]) -> Standing:
     """Weigh one option by the rules that fired for it."""
     against = 0
-    counts = [0] * len(PLACE_OF_MEDAL)
+    counts = [0] * len(SUPPORTING) * len(TIERS)
     for rule in rules:
         if rule.verdict is Verdict.RELATIVE:
             against += 1
         elif rule.verdict in SUPPORTING and rule.kind in RANKING_KINDS:
-            counts[PLACE_OF_MEDAL[rule.verdict, SOURCES[rule.cite.source].tier]] -= 1
+            counts[SUPPORTING.index(rule.verdict) * len(TIERS) + TIERS.index(SOURCES[rule.cite.source].tier)] -= 1
     medals = tuple(counts)
     is_target = modality in targets
     cannot_lead = modality in NEVER_FIRST or not (is_target or (any(medals) and modality not in ONLY_BY_PATHWAY))

@@ -165,7 +165,7 @@ def _limits() -> Mapping[str, frozenset[Decimal]]:
     found: dict[str, set[Decimal]] = {}
     for rule in RULES:
         for test in _tests(rule.when):
-            if test.inputs == (test.name,) and isinstance(test.limit, (int, Decimal)):
+            if test.inputs == {test.name} and isinstance(test.limit, (int, Decimal)):
                 found.setdefault(test.name, set()).add(Decimal(test.limit))
     return {name: frozenset(limits) for name, limits in found.items()}
 

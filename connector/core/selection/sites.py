@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from connector.core.catalogue import FACTS
 from connector.core.rules import Values
+from connector.core.selection.registry import RULES
 from connector.core.vocabulary import BONE_LOCOREGIONAL, LIVER_LOCOREGIONAL, LUNG_LOCOREGIONAL
 
 LIVER_WORK_UP = (
@@ -48,6 +49,7 @@ LUNG = Site(
 BONE = Site("bone", BONE_LOCOREGIONAL, _named("bone_"), "bone_lesion_count")
 WHOLE_BODY = Site("whole body", (), frozenset({"rai_avid", "rai_planned_activity_mci"}), "")
 SITES = (LIVER, LUNG, BONE, WHOLE_BODY)
+SPEAK_OF_RADIOTHERAPY = frozenset(rule.id for rule in RULES if "EBRT" in rule.options)
 
 
 def in_question(values: Values) -> tuple[Site, ...]:
@@ -60,7 +62,7 @@ def in_question(values: Values) -> tuple[Site, ...]:
     return named or ((WHOLE_BODY,) if values.get(LIVER.count) == 0 else (LIVER,))
 
 
-def whole_body_options(values: Values, spoken_of: Collection[str]) -> tuple[str, ...]:
+def whole_body_options(values: Values, fired: Collection[str]) -> tuple[str, ...]:
     """
     Options that treat every site: systemic therapy always, radioiodine once the histology or an uptake is known.
 
@@ -69,6 +71,6 @@ def whole_body_options(values: Values, spoken_of: Collection[str]) -> tuple[str,
     options = ["systemic_therapy"]
     if "histology" in values or not WHOLE_BODY.facts.isdisjoint(values):
         options.append("RAI")
-    if "EBRT" in spoken_of:
+    if not SPEAK_OF_RADIOTHERAPY.isdisjoint(fired):
         options.append("EBRT")
     return tuple(options)
