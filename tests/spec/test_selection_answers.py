@@ -296,6 +296,8 @@ def test_away_from_the_liver_an_answer_waits_for_what_its_organ_asks(base, chang
         ({"lung_lesion_largest_diameter_mm": 30}, {"systemic_therapy"}, "past the size an ablation stands behind"),
         ({"rai_avid": True, "rai_refractory": False, "rai_cumulative_activity_mci": 100, "breastfeeding": False,
           "rai_planned_activity_mci": 100, "pregnancy_status": "not_pregnant"}, {"RAI"}, "radioiodine does not wait"),
+        ({"liver_lesion_count": 0, "liver_disease_status": "progressive", "extrahepatic_disease_status": "progressive"},
+         {"systemic_therapy"}, "where everything progressed, the drug was preferred (Nervo 2021), so it stands before"),
     ],
 )  # fmt: skip
 def test_an_open_question_about_the_lung_that_changes_nothing_holds_nothing_up(changes, first, why):
