@@ -29,6 +29,7 @@ class Completeness:
         now = self._ledger.now()
         completed = 0
         with self._ledger.transaction() as connection:
+            Reports.reopen(connection, now, wait_seconds=self._routing.quiet_seconds)
             reports = Reports(connection, now)
             for uid, said in self._candidates(connection, reports, now).items():
                 study = seen(connection, uid)

@@ -1,7 +1,7 @@
 """Procedure steps in the ledger: what modalities report, what archives offer, and what others order from us."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
@@ -104,19 +104,35 @@ class Reports:
     def __init__(self, connection: sa.Connection, now: float) -> None:
         self._connection = connection
         self._now = now
-        # Modalities report all their work, most of which never comes here: that is not read at each sweep.
-        coming = sa.select(t.study.c.study_instance_uid).where(t.study.c.state == "receiving")
-        rows = connection.execute(
-            sa.select(t.procedure_step).where(
-                t.procedure_step.c.study_instance_uid.in_(coming),
-                t.procedure_step.c.kind.in_(["mpps", "ian"]),
-                t.procedure_step.c.settled_at.is_(None),
-                t.procedure_step.c.changed_at > now - FORGOTTEN_SECONDS,
-            )
-        ).all()
         self._by_study: dict[str, list[ProcedureStep]] = {}
-        for row in rows:
+        for row in connection.execute(sa.select(t.procedure_step).where(*_unsettled("receiving", now))):
             self._by_study.setdefault(row.study_instance_uid, []).append(_step(row))
+
+    @staticmethod
+    def reopen(connection: sa.Connection, now: float, *, wait_seconds: float) -> None:
+        """
+        Have studies judged again of which more was said after they were complete: what is missing must be told.
+
+        A modality may end its step after the quiet time. What it names is waited for like any image; then a result
+        that stands on less says so, by a new assessment.
+        """
+        ended = sa.and_(
+            t.procedure_step.c.state.in_(["COMPLETED", "DISCONTINUED", "AVAILABLE"]),
+            t.procedure_step.c.changed_at <= now - wait_seconds,
+        )
+        late = sa.select(t.procedure_step).where(*_unsettled("complete", now), ended)
+        by_study: dict[str, list[ProcedureStep]] = {}
+        for row in connection.execute(late).all():
+            by_study.setdefault(row.study_instance_uid, []).append(_step(row))
+        for uid, steps in by_study.items():
+            here = t.study.c.study_instance_uid == uid
+            known = connection.execute(sa.select(t.study.c.told).where(here)).scalar_one() or ""
+            if any(words not in known for step in steps for words in _words(connection, step)):
+                connection.execute(
+                    sa.update(t.study).where(here, t.study.c.state == "complete").values(state="receiving")
+                )
+            else:
+                _settle(connection, uid, now)
 
     @property
     def studies(self) -> Sequence[str]:
@@ -141,29 +157,53 @@ class Reports:
 
     def told(self, study_instance_uid: str) -> str:
         """What a reader of the result must know: images that were made and did not come, a step that was given up."""
-        words = []
-        for step in self._by_study.get(study_instance_uid, []):
-            missing = len(absent(self._connection, step.awaited))
-            who = "the modality" if step.kind == "mpps" else "the archive"
-            if missing:
-                words.append(f"{missing} of the {len(step.awaited)} instances that {who} reported did not come")
-            if step.state == "DISCONTINUED":
-                words.append(
-                    f"the modality discontinued its procedure step{f' ({step.reason})' if step.reason else ''}"
-                )
-        return "; ".join(words)
+        # Also what was told before: of two lost images, one may have come meanwhile.
+        rows = self._connection.execute(
+            sa.select(t.procedure_step)
+            .where(t.procedure_step.c.study_instance_uid == study_instance_uid, *_recent(self._now))
+            .order_by(t.procedure_step.c.created_at, t.procedure_step.c.uid)
+        ).all()
+        return "; ".join(words for row in rows for words in _words(self._connection, _step(row)))
 
     def settle(self, study_instance_uid: str) -> None:
         """The study was judged: what was said of it is used up, but for what is still going on."""
-        self._connection.execute(
-            sa.update(t.procedure_step)
-            .where(
-                t.procedure_step.c.study_instance_uid == study_instance_uid,
-                t.procedure_step.c.kind.in_(["mpps", "ian"]),
-                t.procedure_step.c.state != "IN PROGRESS",
-            )
-            .values(settled_at=self._now)
+        _settle(self._connection, study_instance_uid, self._now)
+
+
+def _unsettled(study_state: str, now: float) -> tuple[sa.ColumnElement[bool], ...]:
+    """Reports that are not used up, of studies in a state: most that modalities report never comes here."""
+    in_state = sa.select(t.study.c.study_instance_uid).where(t.study.c.state == study_state)
+    return (
+        t.procedure_step.c.study_instance_uid.in_(in_state), t.procedure_step.c.settled_at.is_(None), *_recent(now),
+    )  # fmt: skip
+
+
+def _recent(now: float) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        t.procedure_step.c.kind.in_(["mpps", "ian"]),
+        t.procedure_step.c.changed_at > now - FORGOTTEN_SECONDS,
+    )
+
+
+def _words(connection: sa.Connection, step: ProcedureStep) -> Iterator[str]:
+    missing = len(absent(connection, step.awaited))
+    if missing:
+        who = "the modality" if step.kind == "mpps" else "the archive"
+        yield f"{missing} of the {len(step.awaited)} instances that {who} reported did not come"
+    if step.state == "DISCONTINUED":
+        yield f"the modality discontinued its procedure step{f' ({step.reason})' if step.reason else ''}"
+
+
+def _settle(connection: sa.Connection, study_instance_uid: str, now: float) -> None:
+    connection.execute(
+        sa.update(t.procedure_step)
+        .where(
+            t.procedure_step.c.study_instance_uid == study_instance_uid,
+            t.procedure_step.c.kind.in_(["mpps", "ian"]),
+            t.procedure_step.c.state != "IN PROGRESS",
         )
+        .values(settled_at=now)
+    )
 
 
 def absent(connection: sa.Connection, awaited: Iterable[str]) -> set[str]:

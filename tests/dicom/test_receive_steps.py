@@ -60,6 +60,43 @@ def test_images_that_never_come_are_told_in_the_result(bench: Bench, tmp_path: P
     assert bench.ledger.study("1.2.3").told == ("2 of the 3 instances that the modality reported did not come",)
 
 
+def test_of_two_lost_images_the_one_that_is_still_missing_is_told(bench: Bench, tmp_path: Path) -> None:
+    test_images_that_never_come_are_told_in_the_result(bench, tmp_path)
+    bench.inbox.receive(receipt("1.2.3.2", path="/in/2"))
+    bench.clock.seconds += 3600
+    assert judge(bench) == 1
+    assert bench.ledger.study("1.2.3").told == ("1 of the 3 instances that the modality reported did not come",)
+    bench.inbox.receive(receipt("1.2.3.3", path="/in/3"))
+    bench.clock.seconds += 3600
+    assert judge(bench) == 1
+    assert bench.ledger.study("1.2.3").told == (), "all of it is here now"
+
+
+@pytest.mark.parametrize(
+    ("status", "named", "told"),
+    [
+        ("COMPLETED", ["1.2.3.1"], ()),
+        ("COMPLETED", ["1.2.3.1", "1.2.3.2"], ("1 of the 2 instances that the modality reported did not come",)),
+        ("DISCONTINUED", ["1.2.3.1"], ("the modality discontinued its procedure step (110501 DCM)",)),
+    ],
+)
+def test_what_a_modality_says_after_the_quiet_time_is_told_too(
+    bench: Bench, tmp_path: Path, status: str, named: list[str], told: tuple[str, ...]
+) -> None:
+    bench.inbox.receive(receipt("1.2.3.1"))
+    report(bench, tmp_path, ("create", begun("1.2.3")))
+    bench.clock.seconds += 3600
+    assert judge(bench) == 1, "a step that nobody ends must not hold the study for ever"
+    assert bench.ledger.study("1.2.3").told == ()
+    report(bench, tmp_path, ("set", ended(status, *named)))
+    bench.clock.seconds += 3599
+    assert judge(bench) == 0, "an image that it names may still be under way"
+    bench.clock.seconds += 1
+    assert judge(bench) == len(told), "assessed anew, and only where the result must say something else"
+    assert bench.ledger.study("1.2.3").told == told
+    assert judge(bench) == 0, "once"
+
+
 def test_a_step_that_goes_on_is_no_signal_and_a_second_one_is_waited_for(bench: Bench, tmp_path: Path) -> None:
     bench.inbox.receive(receipt("1.2.3.1"))
     with door(bench, tmp_path) as listener, calling(listener, MPPS) as association:
