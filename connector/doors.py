@@ -18,6 +18,7 @@ from connector.core.errors import BadCase
 from connector.dicom.receive import Listener
 from connector.dicom.receive_stow import stow_routes
 from connector.dicom.receive_ups_rs import ups_routes
+from connector.dicom.receive_web_other import other_routes
 from connector.fhir.cds_clients import CdsClients, parse_issuers
 from connector.fhir.cds_feedback import reasons_in_words
 from connector.fhir.cds_hooks import CdsDoor, cds_routes
@@ -187,7 +188,7 @@ def _dicomweb(settings: Settings, inbox: SqlInbox, steps: StepBook) -> list[Base
     def authorise(request: Request) -> str | None:
         return next((name for token, name in clients.items() if bearer_matches(request, token)), None)
 
-    return [
+    offered = [
         *stow_routes(
             inbox,
             settings.data_dir / "inbox",
@@ -196,6 +197,7 @@ def _dicomweb(settings: Settings, inbox: SqlInbox, steps: StepBook) -> list[Base
         ),
         *ups_routes(steps, authorise=authorise),
     ]
+    return [*offered, *other_routes(offered, authorise=authorise)]
 
 
 def _hook(settings: Settings, desk: Desk, memory: Memory) -> list[BaseRoute]:

@@ -38,7 +38,9 @@ _PROCEDURE_CODES, _CODE_VALUE, _CODE_SCHEME = 0x00081032, 0x00080100, 0x00080102
 _UIDS = ("sop_class_uid", "sop_instance_uid", "study_instance_uid", "series_instance_uid")
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_PIXEL_DATA = 0x7FE00010
 _UNDEFINED = 0xFFFFFFFF
+_HEADER_BYTES = 8
 # VRs whose length takes four bytes (PS3.5, table 7.1-1).
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 
@@ -113,6 +115,19 @@ def read_head(dataset: Octets, transfer_syntax_uid: str) -> Head:
     return Head(**texts, procedure_codes=codes)
 
 
+def require_whole(dataset: Octets, transfer_syntax_uid: str) -> None:
+    """
+    Raise ImpossibleInput when a data set ends inside a value, as a file does that was cut off while it was copied.
+
+    What stands behind the last element, such as padding, is let pass, and so is what cannot be walked to its end.
+    """
+    if transfer_syntax_uid in _DEFLATED:
+        return
+    little, explicit = transfer_syntax_uid != _EXPLICIT_BIG, transfer_syntax_uid != _IMPLICIT_LITTLE
+    if _Scanner(dataset, explicit=explicit, little=little).is_cut_off():
+        raise ImpossibleInput("the data set ends inside an element: it was cut off, send it again")
+
+
 def _codes(scanner: "_Scanner", start: int, length: int) -> Iterator[str]:
     """The codes of a code sequence as SCHEME:CODE (PS3.3, section 8.8), ASCII as they must be."""
     value = ""
@@ -179,6 +194,34 @@ class _Scanner:
             if position > self._size:
                 raise struct.error
             yield tag, start, length
+
+    def is_cut_off(self) -> bool:
+        """Whether the data set ends inside a value of its top level, or inside a sequence or fragment."""
+        position = 0
+        with suppress(ImpossibleInput):  # no element at all, or too many to be walked
+            while self._size - position >= _HEADER_BYTES:
+                try:
+                    position = self._end_of_element(position)
+                except (struct.error, IndexError):
+                    return True
+                if position > self._size:
+                    return True
+        return False
+
+    def _end_of_element(self, position: int) -> int:
+        tag, vr, start, length = self._header(position, explicit=self._explicit)
+        if length != _UNDEFINED:
+            return start + length
+        if tag != _PIXEL_DATA:
+            return self._skip_sequence(start, explicit=self._explicit and vr != b"UN")
+        # Fragments: devices in use leave out the delimiter behind the last one.
+        position = start
+        while self._size - position >= _HEADER_BYTES:
+            tag, _, start, length = self._header(position, explicit=False)
+            position = start if tag == _SEQUENCE_END else start + length
+            if tag == _SEQUENCE_END:
+                break
+        return position
 
     def within(self, position: int, end: int) -> Iterator[tuple[int, int, int]]:
         """Yield the elements of a sequence's items, as if they stood in one row; sequences in them are skipped."""

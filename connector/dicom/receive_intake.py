@@ -147,12 +147,12 @@ def require_uids(*uids: str) -> None:
 
 
 def _head(incoming: "Incoming", transfer_syntax_uid: str) -> Head:
-    with _octets(incoming) as octets:
+    with octets_of(incoming) as octets:
         return read_head(octets, transfer_syntax_uid)
 
 
 @contextmanager
-def _octets(incoming: "Incoming") -> "Iterator[Octets]":
+def octets_of(incoming: "Incoming") -> "Iterator[Octets]":
     """The data set in memory, or in its file when it outgrew memory."""
     if incoming.part is None:
         with incoming.getbuffer() as octets:

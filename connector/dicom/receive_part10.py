@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connector.core.errors import ImpossibleInput
-from connector.dicom.receive_intake import Intake, require_uids
+from connector.dicom.receive_head import require_whole
+from connector.dicom.receive_intake import Intake, octets_of, require_uids
 
 if TYPE_CHECKING:
     from connector.dicom.store_file import Incoming
@@ -101,6 +102,13 @@ class Part10:
         )
         self.incoming.write(bytes(self._start[begin:]))
         self._start.clear()
+
+    def require_whole(self) -> None:
+        """Raise ImpossibleInput when the file ends inside a value: uploads are often copies, and copies are cut off."""
+        if self.incoming is not None and self.announced is not None:
+            self.incoming.settle()
+            with octets_of(self.incoming) as octets:
+                require_whole(octets, self.announced.transfer_syntax_uid)
 
     def close(self) -> None:
         """Forget what came in and was not accepted."""

@@ -1,6 +1,7 @@
 """Receives instances over HTTP (STOW-RS, PS3.18 section 10.5), by the same way in as C-STORE."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,10 @@ log = get_logger("dicom.stow")
 
 _DICOM = "application/dicom"
 _RETRY_SECONDS = "60"
+_ANSWERS = {
+    **dict.fromkeys(("*/*", "application/*", JSON, "application/json", ""), JSON),
+    **dict.fromkeys((XML, "application/xml", "text/xml"), XML),
+}
 _AT_ONCE = 8  # instances of one request; each is up to 4 MB of memory
 
 Authorise = Callable[[Request], str | None]
@@ -221,6 +226,7 @@ class _Part:
         announced, incoming = self._file.announced, self._file.incoming
         if announced is None or incoming is None:
             raise ImpossibleInput("the part ended inside its file meta information")
+        self._file.require_whole()
         head, _ = self._door.intake.accept(
             incoming,
             sop_class_uid=announced.sop_class_uid,
@@ -300,11 +306,20 @@ def _study(request: Request) -> str | None:
 
 
 def _acceptable(accept: str) -> str:
-    """The media type of the answer: the first of the Accept header that we can give. Quality values are not weighed."""
+    """The media type of the answer by the Accept header, PS3.18, 8.7.5: the highest quality, then the first named."""
+    best, chosen = 0.0, ""
     for item in accept.split(","):
-        media_type = item.partition(";")[0].strip().lower()
-        if media_type in {"*/*", "application/*", JSON, "application/json", ""}:
-            return JSON
-        if media_type in {XML, "application/xml", "text/xml"}:
-            return XML
-    raise _Refusal(406, f"answers come as {JSON} or {XML}")
+        media_type, _, parameters = item.partition(";")
+        offered = _ANSWERS.get(media_type.strip().lower())
+        quality = _quality(parameters)
+        if offered is not None and quality > best:
+            best, chosen = quality, offered
+    if not chosen:
+        raise _Refusal(406, f"answers come as {JSON} or {XML}")
+    return chosen
+
+
+def _quality(parameters: str) -> float:
+    """The weight of a media type, RFC 9110, 12.4.2; one that cannot be read is taken as 1."""
+    found = re.search(r"(?:^|;)\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*(?:;|$)", parameters)
+    return float(found[1]) if found else 1.0

@@ -21,7 +21,7 @@ from pydicom.uid import (
 from receive_case import make_image
 
 from connector.core.errors import ImpossibleInput
-from connector.dicom.receive_head import Head, is_uid, read_head
+from connector.dicom.receive_head import Head, is_uid, read_head, require_whole
 
 
 def encoded(dataset: Dataset, syntax: str) -> bytes:
@@ -212,3 +212,54 @@ IMAGE = encoded(with_sequences(make_image(), undefined=True), ExplicitVRLittleEn
 def test_a_spoilt_data_set_gives_a_head_or_its_own_error(at: int, octets: bytes, syntax: str) -> None:
     with suppress(ImpossibleInput):
         read_head(IMAGE[:at] + octets + IMAGE[at + len(octets) :], syntax)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+@pytest.mark.parametrize("undefined", [False, True], ids=["lengths given", "delimited"])
+def test_a_whole_data_set_is_whole_also_with_padding_behind_it(*, syntax: str, undefined: bool) -> None:
+    octets = encoded(with_sequences(make_image(), undefined=undefined), syntax)
+    for padding in (b"", b"\0", b"\0" * 7, b"\0" * 64):
+        require_whole(octets + padding, syntax)
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("undefined", [False, True], ids=["lengths given", "delimited"])
+@pytest.mark.parametrize("lacking", [1, 2, 40])
+def test_a_data_set_that_ends_inside_its_pixels_is_cut_off(*, syntax: str, undefined: bool, lacking: int) -> None:
+    octets = encoded(with_sequences(make_image(), undefined=undefined), syntax)
+    assert read_head(octets[:-lacking], syntax), "its head is there"
+    with pytest.raises(ImpossibleInput, match="cut off, send it again"):
+        require_whole(octets[:-lacking], syntax)
+
+
+FRAGMENTS = (
+    struct.pack("<HH2sHL", 0x7FE0, 0x0010, b"OB", 0, 0xFFFFFFFF)
+    + struct.pack("<HHL", 0xFFFE, 0xE000, 0) + struct.pack("<HHL", 0xFFFE, 0xE000, 8) + b"12345678"
+)  # fmt: skip
+DELIMITER = struct.pack("<HHL", 0xFFFE, 0xE0DD, 0)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "cut_off", "why"),
+    [
+        (FRAGMENTS + DELIMITER, False, "as the standard has it"),
+        (FRAGMENTS, False, "devices in use leave the last delimiter out"),
+        (FRAGMENTS[:-1], True, "inside a fragment"),
+        (struct.pack("<HH2sH", 0x5400, 0x0100, b"SQ", 0) + b"\xff" * 4 + b"\xfe\xff\x00\xe0\x40\0\0\0", True,
+         "inside an item"),
+    ],
+)  # fmt: skip
+def test_compressed_pixels_end_with_a_fragment(*, pixels: bytes, cut_off: bool, why: str) -> None:
+    found = False
+    try:
+        require_whole(pixels, JPEG2000Lossless)
+    except ImpossibleInput:
+        found = True
+    assert found is cut_off, why
+
+
+@given(octets=st.binary(max_size=200), syntax=st.sampled_from(SYNTAXES))
+@settings(max_examples=100, deadline=None)
+def test_any_octets_are_whole_or_cut_off(octets: bytes, syntax: str) -> None:
+    with suppress(ImpossibleInput):
+        require_whole(octets, syntax)

@@ -12,8 +12,10 @@ import pytest
 from pydicom import Dataset, dcmread
 from receive_case import MemoryInbox, as_file, files_in, make_image
 from starlette.applications import Starlette
+from starlette.requests import Request
 
 from connector.dicom.receive_stow import stow_routes
+from connector.dicom.receive_web_other import other_routes
 
 BOUNDARY = "b0unDary"
 
@@ -24,18 +26,16 @@ def multipart(*parts: bytes, content_type: str = "application/dicom") -> bytes:
 
 
 class Door:
-    """A STOW-RS service over a ledger in memory."""
+    """A STOW-RS service over a ledger in memory, and what it says of the rest of `/dicom-web`."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.inbox, self.folder = MemoryInbox(), folder
-        self.app = Starlette(
-            routes=stow_routes(
-                self.inbox,
-                folder,
-                authorise=lambda request: "lab" if request.headers.get("x-key") else None,
-                **settings,
-            )
-        )
+
+        def authorise(request: Request) -> str | None:
+            return "lab" if request.headers.get("x-key") else None
+
+        offered = stow_routes(self.inbox, folder, authorise=authorise, **settings)
+        self.app = Starlette(routes=[*offered, *other_routes(offered, authorise=authorise)])
 
     def post(self, body: Any, **named: Any) -> httpx.Response:
         return anyio.run(lambda: self.send(body, **named))
@@ -101,6 +101,14 @@ def test_some_stored_is_202_and_tells_each(door: Door) -> None:
     assert answer.status_code == 202
     assert stored(answer) == [image.SOPInstanceUID]
     assert sorted(reasons(answer)) == [0xA900, 0xC000]
+
+
+def test_an_instance_that_was_cut_off_is_not_stored(door: Door) -> None:
+    whole, cut = as_file(make_image()), as_file(make_image())[:-3]
+    answer = door.post(multipart(whole, cut))
+    assert (answer.status_code, reasons(answer)) == (202, [0xC000])
+    assert len(door.inbox.receipts) == 1
+    assert door.post(cut, content_type="application/dicom").status_code == 409
 
 
 def test_none_stored_is_409(door: Door) -> None:
@@ -202,11 +210,21 @@ def test_the_json_answer_is_a_dicom_data_set(door: Door) -> None:
 
 
 @pytest.mark.parametrize(
-    ("accept", "status"),
-    [("*/*", 200), ("application/json", 200), ("text/html, application/dicom+xml;q=0.5", 200), ("text/html", 406)],
+    ("accept", "status", "answer"),
+    [
+        ("*/*", 200, "application/dicom+json"),
+        ("application/json", 200, "application/dicom+json"),
+        ("text/html, application/dicom+xml;q=0.5", 200, "application/dicom+xml"),
+        ("application/dicom+json;q=0.1, application/dicom+xml;q=0.9", 200, "application/dicom+xml"),
+        ("application/dicom+xml, application/dicom+json", 200, "application/dicom+xml"),
+        ("application/dicom+json;q=0, application/dicom+xml", 200, "application/dicom+xml"),
+        ("application/dicom+json;q=0", 406, "text/plain; charset=utf-8"),
+        ("text/html", 406, "text/plain; charset=utf-8"),
+    ],
 )
-def test_answers_come_in_what_is_acceptable(door: Door, accept: str, status: int) -> None:
-    assert door.post(multipart(as_file(make_image())), accept=accept).status_code == status
+def test_answers_come_in_what_is_acceptable(door: Door, accept: str, status: int, answer: str) -> None:
+    given = door.post(multipart(as_file(make_image())), accept=accept)
+    assert (given.status_code, given.headers["content-type"]) == (status, answer)
 
 
 def test_too_many_uploads_at_once_are_told_to_wait(tmp_path: Path) -> None:
@@ -276,3 +294,25 @@ def test_a_sender_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
 
     anyio.run(breaks_off)
     assert not files_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "key", "status", "allow"),
+    [
+        ("GET", "studies", "1", 405, "POST"),
+        ("OPTIONS", "studies/1.2.3", "1", 405, "POST"),
+        ("GET", "studies", "", 401, None),
+        ("POST", "studies/", "1", 404, None),
+        ("GET", "studies/1.2.3/series", "1", 501, None),
+        ("POST", "workitems/1.2.3/subscribers/RIS", "1", 501, None),
+    ],
+)
+def test_what_is_not_offered_is_told_as_a_machine_reads_it(
+    door: Door, method: str, address: str, key: str, status: int, allow: str | None
+) -> None:
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(door.app), base_url="http://lab") as client:
+            return await client.request(method, f"/dicom-web/{address}", headers={"x-key": key} if key else {})
+
+    answer = anyio.run(ask)
+    assert (answer.status_code, answer.headers.get("allow")) == (status, allow)
