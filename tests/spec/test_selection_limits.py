@@ -1,6 +1,7 @@
 """Selection at the limits where one step changes the answer, each named by what a wrong step would do."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -116,3 +117,36 @@ def test_a_case_is_about_the_organs_that_are_not_free(facts, listed, absent, why
     }
     assert listed in options, why
     assert absent not in options, why
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "alerted", "why"),
+    [
+        (
+            "bilirubin_total_umol_l",
+            "2.9",
+            "HOUSE-UNIT-BILIRUBIN",
+            "jaundice at 2.9 mg/dL would pass for a healthy liver",
+        ),
+        ("bilirubin_total_umol_l", "3", None, "as low as a healthy one gets (0.18 mg/dL)"),
+        ("albumin_g_l", "9.9", "HOUSE-UNIT-ALBUMIN", "nobody lives with it, and 3.5 is a healthy one in g/dL"),
+        ("albumin_g_l", "10", None, "very low, and seen"),
+        ("creatinine_umol_l", "14.9", "HOUSE-UNIT-CREATININE", "10 mg/dL is renal failure, and would pass for none"),
+        ("creatinine_umol_l", "15", None, "0.17 mg/dL"),
+        ("rai_planned_activity_mci", "29.9", "HOUSE-UNIT-RAI", "5.5 GBq are 149 mCi"),
+        ("rai_planned_activity_mci", "30", None, "for a remnant (ATA 2015)"),
+        ("rai_planned_activity_mci", "1000", None, "past the ceiling, and in mCi"),
+        ("rai_planned_activity_mci", "1000.1", "HOUSE-UNIT-RAI", "3700 MBq are 100 mCi"),
+        ("rai_cumulative_activity_mci", "20", "HOUSE-UNIT-RAI", "20 GBq are 541 mCi: the ceiling would be missed"),
+        ("rai_cumulative_activity_mci", "29.9", "HOUSE-UNIT-RAI", "less than any treatment before"),
+        ("rai_cumulative_activity_mci", "30", None, "one remnant"),
+        ("rai_cumulative_activity_mci", "0", None, "never treated"),
+        ("rai_cumulative_activity_mci", "0.1", "HOUSE-UNIT-RAI", "more than never"),
+        ("rai_cumulative_activity_mci", "3000", None, "far past the ceiling, and in mCi"),
+        ("rai_cumulative_activity_mci", "3000.1", "HOUSE-UNIT-RAI", "7400 MBq are 200 mCi"),
+    ],
+)
+def test_a_number_as_another_unit_would_give_it_is_told(name, value, alerted, why):
+    found = answer(liver_lesion_count=5, **{name: Decimal(value)})
+    assert [one.rule for one in found.alerts if one.rule.startswith("HOUSE-UNIT")] == [alerted] * bool(alerted), why
+    assert found.status == "recommend", "the answer stands, and the doubt beside it"

@@ -24,6 +24,13 @@ def _house(rule_id: str, when: Condition, verdict: Verdict, options: tuple[Modal
     )  # fmt: skip
 
 
+def _other_unit(rule_id: str, when: Condition, says: str) -> Rule:
+    return Rule(
+        id=rule_id, when=when, verdict=Verdict.ADVISES, kind="alert", says=says,
+        cite=HOUSE.at("what no source covers"), derived=True,
+    )  # fmt: skip
+
+
 BY_TABLE = Facts.microsphere_type.is_("resin") & Facts.activity_method.among("empiric", "bsa")
 MOST_SHUNT, LEAST_SHUNT = SHUNT_STEPS[0][0], SHUNT_STEPS[-1][0]
 
@@ -96,6 +103,34 @@ RULES: tuple[Rule, ...] = (
         Verdict.RELATIVE,
         ("cementoplasty",),
         "Cement fills the defect of a lytic metastasis, and this one is not lytic.",
+    ),
+    # In range, and what the same finding would read in another common unit: a wrong number that nobody would see.
+    _other_unit(
+        "HOUSE-UNIT-BILIRUBIN",
+        Facts.bilirubin_total_umol_l < 3,
+        "Bilirubin is below 3 µmol/L, as a value in mg/dL would be (1 mg/dL is 17.1 µmol/L): check its unit, for "
+        "Child-Pugh and ALBI rest on it.",
+    ),
+    _other_unit(
+        "HOUSE-UNIT-ALBUMIN",
+        Facts.albumin_g_l < 10,
+        "Albumin is below 10 g/L, as a value in g/dL would be: check its unit, for Child-Pugh and ALBI rest on it.",
+    ),
+    _other_unit(
+        "HOUSE-UNIT-CREATININE",
+        Facts.creatinine_umol_l < 15,
+        "Creatinine is below 15 µmol/L, as a value in mg/dL would be (1 mg/dL is 88.4 µmol/L): check its unit, for "
+        "the filtration rate rests on it.",
+    ),
+    # 30 mCi (1.1 GBq) is the least that is given to treat, for a remnant (ATA 2015, recommendation 55).
+    _other_unit(
+        "HOUSE-UNIT-RAI",
+        (Facts.rai_planned_activity_mci < 30)
+        | (Facts.rai_planned_activity_mci > 1000)
+        | ((Facts.rai_cumulative_activity_mci > 0) & (Facts.rai_cumulative_activity_mci < 30))
+        | (Facts.rai_cumulative_activity_mci > 3000),
+        "The radioiodine planned or given before is outside what treatments come to in mCi, as a value in GBq or MBq "
+        "would be (1 GBq is 27 mCi): check its unit, for the ceiling of 600 mCi rests on it.",
     ),
     _measure(
         "HOUSE-LIFE-3",
