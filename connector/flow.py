@@ -140,6 +140,9 @@ class Flow:
         return [document for writer in self._writers for document in writer.write(request)]
 
 
+_MAY_GO_FURTHER_SECONDS = 86_400.0
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a step ended: its state in the ledger, the reason, and the pause before the next try."""
@@ -151,11 +154,21 @@ class Outcome:
 
 
 def outcome_of(
-    fault: Exception, *, attempts: int, maximum_attempts: int, back_off: Callable[[int, float | None], float]
+    fault: Exception,
+    *,
+    attempts: int,
+    maximum_attempts: int,
+    back_off: Callable[[int, float | None], float],
+    asked_seconds_ago: float = 0.0,
 ) -> Outcome:
-    """Choose the reaction to a failure; an unexpected one is parked with its place in the code and no text."""
+    """
+    Choose the reaction to a failure; an unexpected one is parked with its place in the code and no text.
+
+    What goes further counts its tries anew, for a day after it was asked for: an EHR that takes a part and loses it
+    would be sent it for ever.
+    """
     if isinstance(fault, TryLater):
-        if fault.progressed:
+        if fault.progressed and asked_seconds_ago < _MAY_GO_FURTHER_SECONDS:
             return Outcome("due", str(fault), back_off(1, fault.retry_after_seconds), progressed=True)
         if attempts >= maximum_attempts:
             return Outcome("parked", f"gave up after {attempts} tries: {fault}")

@@ -133,6 +133,7 @@ class Steps:
                 attempts=lease.attempts + 1,
                 maximum_attempts=self._maximum_attempts,
                 back_off=back_off_seconds,
+                asked_seconds_ago=self._now() - lease.asked_at,
             )
             self._record_failure(lease, outcome, fault)
             return ()

@@ -96,6 +96,18 @@ def test_a_delivery_that_goes_further_at_each_try_is_never_given_up_and_does_not
     assert {row["state"] for row in house.status()["waiting"]} == {"parked"}, "the third in a row without progress"
 
 
+def test_an_ehr_that_takes_a_part_each_time_and_loses_it_is_given_up_after_a_day(house: House) -> None:
+    house.door.fault = TryLater("429", progressed=True)
+    house.run_all()
+    house.bench.clock.seconds += 86_399
+    house.run_all()
+    assert {row["state"] for row in house.status()["waiting"]} == {"due"}, "still within its day"
+    for _ in range(2):
+        house.bench.clock.seconds += 1000
+        house.run_all()
+    assert {row["state"] for row in house.status()["waiting"]} == {"parked"}
+
+
 def test_a_plan_replayed_after_a_newer_one_went_out_is_not_sent(house: House) -> None:
     house.steps._destinations = {"pacs": house.door}
     house.run_all()
