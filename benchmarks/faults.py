@@ -27,16 +27,20 @@ def changes(tree: ast.Module) -> Iterator[tuple[int, str, Change]]:
 
 
 def _spared(tree: ast.Module) -> Iterator[ast.AST]:
-    """Decorators, imports and the types of things: a fault there decides nothing."""
+    """Decorators, imports, docstrings and the types of things: a fault there decides nothing."""
     for node in ast.walk(tree):
         yield from getattr(node, "decorator_list", ())
         yield from (one for name in ("annotation", "returns") if (one := getattr(node, name, None)) is not None)
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) or _is_docstring(node):
             yield node
         if isinstance(node, ast.Assign) and isinstance(node.value, (ast.BinOp, ast.Subscript)):
             names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
             if names <= TYPES:
                 yield node
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _of_operators(node: ast.AST) -> Iterator[tuple[str, Change]]:

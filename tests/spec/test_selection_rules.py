@@ -199,6 +199,7 @@ def test_a_rule_fires_where_its_condition_holds(row):
         assert bool(condition.undecided_by(values)) is (expected is None), facts
         assert condition.undecided_by(values).isdisjoint(facts)
         assert condition.decided_by(values) <= set(facts)
+        assert bool(condition.decided_by(values)) is (expected is not None and bool(facts)), facts
         answers.add(expected)
     if row["when"] == "true":
         assert answers == {True}
