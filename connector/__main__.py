@@ -18,7 +18,7 @@ COMMANDS = {
     "process": "process", "rules": "select", "schema": "schema", "conformance": "conformance",
     "serve": "service", "listen": "service", "worker": "service", "beat": "service", "web": "service",
     "check": "operate", "status": "operate", "replay": "operate", "release": "operate", "study": "operate",
-    "migrate": "operate", "tidy": "retention", "erase": "retention", "keys": "keys",
+    "settle": "operate", "migrate": "operate", "tidy": "retention", "erase": "retention", "keys": "keys",
     "user": "user",
     "backup": "backup", "restore": "backup",
 }  # fmt: skip
@@ -57,7 +57,7 @@ def main() -> None:
     Try it:          connector demo | simulate
     Cases on files:  connector respond | dose plan | dose fit | dose map | select | process
     The service:     connector serve, or listen + worker + beat + web
-    Operation:       connector check | status | replay | release | study complete | tidy | erase | user
+    Operation:       connector check | status | replay | settle | release | study complete | tidy | erase | user
     Keeping it:      connector backup | restore | migrate
     Before the EHR:  connector keys make | keys public
     """  # noqa: D301 - click reads the \b

@@ -67,6 +67,21 @@ def replay(ref: str) -> None:
 
 
 @click.command()
+@click.argument("ref", metavar="ID")
+@click.option("--because", required=True, help="What was done, and where; no patient data. It stays in the logbook.")
+def settle(ref: str, *, because: str) -> None:
+    """
+    End a parked delivery or withdrawal that a person did in the PACS or the EHR instead, by the id that `status` shows.
+
+    Nothing is sent. It is recorded with your login name and the reason.
+
+    Example: connector settle 1.2.840.113619.2.1 --because "withdrawn in the PACS, ticket 4711"
+    """
+    with opened() as operation:
+        click.echo(dumps({"settled": operation.desk.done_by_hand(ref, by=getpass.getuser(), because=because)}))
+
+
+@click.command()
 @click.argument("study_instance_uid", metavar="ID")
 def release(study_instance_uid: str) -> None:
     """

@@ -23,7 +23,7 @@ def routes(site: Site) -> list[Route]:
         require(person_of(request).is_operator, _ROLES)
         stopped = await run_in_threadpool(site.worklist.stopped)
         return await run_in_threadpool(
-            site.page, request, "steps.html", stopped=stopped, done="done" in request.query_params
+            site.page, request, "steps.html", stopped=stopped, done=request.query_params.get("done")
         )
 
     async def settings(request: Request) -> Response:

@@ -14,7 +14,7 @@ from connector.console.people import Person
 from connector.console.site import Site, person_of, require
 from connector.console.wording import short_ref
 from connector.flow import RELEASE_HINT
-from connector.store.acts import COMPLETE, REJECT, RELEASE, REPLAY, RESTORE, Act, Done, mark_of
+from connector.store.acts import BY_HAND, COMPLETE, REJECT, RELEASE, REPLAY, RESTORE, Act, Done, mark_of
 
 SHORTEST_REASON, LONGEST_REASON = 3, 500
 
@@ -34,6 +34,8 @@ OFFERS = {
         " The study is assessed at once, and goes on into the PACS and into this record.", is_main=True),
     REPLAY: Offer(REPLAY, "Try again", "The step is tried again from its beginning. Do this after what stopped it was"
         " put right.", is_main=True),
+    BY_HAND: Offer(BY_HAND, "Done by hand", "You say that it was done in the PACS or the EHR itself, and that the step"
+        " is not to be tried again. Nothing is sent."),
     COMPLETE: Offer(COMPLETE, "Complete now", "The study counts as complete without waiting for more images. An image"
         " that comes later makes a new assessment.", is_main=True),
     REJECT: Offer(REJECT, "Wrong patient", "The study is kept out: it is not assessed, nothing more of it is sent, and"
@@ -73,7 +75,7 @@ def routes(site: Site) -> list[Route]:
         return await _decide(request, request.path_params["act"])
 
     async def of_step(request: Request) -> Response:
-        return await _decide(request, REPLAY)
+        return await _decide(request, request.url.path.rpartition("/")[2])
 
     async def _decide(request: Request, act: str) -> Response:
         require(person_of(request).may(act), _ROLES)
@@ -114,12 +116,13 @@ def routes(site: Site) -> list[Route]:
     return [
         Route("/cases/{case_ref}/studies/{study}/{act}", _known(of_study), methods=both),
         Route("/steps/{job_id}/replay", of_step, methods=both),
+        Route("/steps/{job_id}/by_hand", of_step, methods=both),
     ]
 
 
 def _known(endpoint: Any) -> Any:
     async def checked(request: Request) -> Response:
-        if request.path_params["act"] not in OFFERS:
+        if request.path_params["act"] not in OFFERS or request.path_params["act"] == BY_HAND:
             raise HTTPException(404, "There is no such decision.")
         answer: Response = await endpoint(request)
         return answer

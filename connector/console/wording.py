@@ -40,6 +40,7 @@ EVENTS = {
     "commitment_overdue": "No word from the PACS on keeping",
     "delivered": "Delivered",
     "document_opened": "Document opened",
+    "done_by_hand": "Done by hand",
     "completed": "Completed by a person",
     "identity_released": "Identity confirmed",
     "identity_shown": "Identity shown",

@@ -13,10 +13,12 @@ from connector.store.ledger import SqlLedger
 from connector.store.withdrawals import STEP, WITHDRAWING, ask_withdrawal
 
 RELEASE, REPLAY, COMPLETE, REJECT, RESTORE = "release", "replay", "complete", "reject", "restore"
+BY_HAND = "by_hand"
 # The event that each act leaves in the logbook.
 EVENTS = {
     RELEASE: "identity_released",
     REPLAY: "replayed",
+    BY_HAND: "done_by_hand",
     COMPLETE: "completed",
     REJECT: "identity_rejected",
     RESTORE: "restored",
@@ -24,11 +26,14 @@ EVENTS = {
 _DID = {
     "identity_released": "released it",
     "replayed": "replayed it",
+    "done_by_hand": "said that it was done by hand",
     "completed": "completed it",
     "identity_rejected": "marked it as a wrong patient's",
     "restored": "took it back",
 }
 STOPPED = ("parked", "set_aside")
+OUTSIDE = ("deliver", STEP)  # steps that a person can do in the PACS or the EHR instead of us
+_ON_STEPS = (REPLAY, BY_HAND)
 REJECTED = "rejected"
 _OTHER_FORM = "Nothing was done: this form's key was used for another decision; load the page again and send it anew"
 _NO_STEP = "there is no such step or study: it may have been made by another ledger"
@@ -39,8 +44,8 @@ class Act:
     """
     What a person asked for.
 
-    `ref` is a Study Instance UID, for `replay` the id of a job. `seen` is the mark of what the person looked at (see
-    `mark_of`); `key` is the form's own, so that a form sent twice acts once.
+    `ref` is a Study Instance UID, for `replay` and `by_hand` the id of a job. `seen` is the mark of what the person
+    looked at (see `mark_of`); `key` is the form's own, so that a form sent twice acts once.
     """
 
     kind: str
@@ -86,12 +91,12 @@ class Acts:
             if before is not None:
                 same = (before.kind, before.ref) == (EVENTS[act.kind], self._told_of(connection, act))
                 return Done(same, "Done." if same else _OTHER_FORM, before.case_ref if same else None)
-            return self._replay(connection, act) if act.kind == REPLAY else self._on_study(connection, act)
+            return self._on_step(connection, act) if act.kind in _ON_STEPS else self._on_study(connection, act)
 
     @staticmethod
     def _told_of(connection: sa.Connection, act: Act) -> str | None:
         """What the logbook names for this act: the study, or what the job is about."""
-        if act.kind != REPLAY:
+        if act.kind not in _ON_STEPS:
             return act.ref
         return connection.execute(sa.select(t.job.c.ref).where(t.job.c.id == act.ref)).scalar_one_or_none()
 
@@ -192,18 +197,26 @@ class Acts:
         at = datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%d %H:%M:%S")
         self._change_study(connection, study_instance_uid, told="; ".join(filter(None, [told, f"{at} UTC: {what}"])))
 
-    def _replay(self, connection: sa.Connection, act: Act) -> Done:
+    def _on_step(self, connection: sa.Connection, act: Act) -> Done:
         job = connection.execute(sa.select(t.job).where(t.job.c.id == act.ref)).one_or_none()
         if job is None:
             return Done(False, _NO_STEP)
         case_ref = self._case_of(connection, job.kind, job.ref)
-        if job.state not in STOPPED or not self._as_seen(act, job.state, job.changed_at):
+        may = job.state in STOPPED if act.kind == REPLAY else job.state == "parked" and job.kind in OUTSIDE
+        if not may or not self._as_seen(act, job.state, job.changed_at):
             return Done(False, self._what_happened(connection, job.ref, job.state), case_ref)
+        again = {"state": "due", "due_at": self._now(), "queued_until": 0.0, "attempts": 0, "reason": None}
+        ended = {"state": "done", "reason": "done by hand"}
         connection.execute(
             sa.update(t.job)
             .where(t.job.c.id == act.ref)
-            .values(state="due", due_at=self._now(), queued_until=0.0, attempts=0, reason=None, changed_at=self._now())
+            .values(changed_at=self._now(), **(again if act.kind == REPLAY else ended))
         )
+        if act.kind == BY_HAND and job.kind == "deliver":
+            # It did not arrive by us, so it is not counted as delivered; the logbook says who did it, and why.
+            connection.execute(
+                sa.update(t.document).where(t.document.c.id == job.ref).values(note=f"done by hand, says {act.by}")
+            )
         self._tell(connection, act, job.ref, case_ref)
         return Done(True, "Done.", case_ref)
 

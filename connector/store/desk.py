@@ -2,6 +2,7 @@
 
 import json
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from connector.core.errors import BadCase
 from connector.store import tables as t
+from connector.store.acts import BY_HAND, OUTSIDE, Act, Acts
 from connector.store.cards import CardShelf
 from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
@@ -163,6 +165,19 @@ class Desk:
         if not refs and ref != "all":
             raise BadCase("ID", ref, "nothing parked or set aside has this id: `connector status` lists what waits")
         return len(refs)
+
+    def done_by_hand(self, ref: str, *, by: str, because: str) -> int:
+        """End parked deliveries and withdrawals done elsewhere, by job, document or study. Raises BadCase."""
+        chosen = sa.and_(
+            t.job.c.state == "parked", t.job.c.kind.in_(OUTSIDE), sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
+        )
+        with self._reading.connect() as connection:
+            ids = list(connection.execute(sa.select(t.job.c.id).where(chosen)).scalars())
+        acts = Acts(self._ledger, now=self._now)
+        done = [acts.act(Act(BY_HAND, job_id, by, because, uuid.uuid4().hex)).done for job_id in ids]
+        if not any(done):
+            raise BadCase("ID", ref, "no parked delivery or withdrawal has this id: `connector status` lists them")
+        return sum(done)
 
     def release(self, study_instance_uid: str, *, by: str) -> None:
         """Confirm that a study set aside for its identity belongs to the patient, and assess it."""

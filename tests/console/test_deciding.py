@@ -11,8 +11,10 @@ from connector.console.wording import short_ref
 from connector.contract.assessment import render
 from connector.contract.reading import dumps
 from connector.core.case import Identifier, PatientIdentity
+from connector.core.errors import BadCase
 from connector.flow import RELEASE_HINT
-from connector.store.acts import REJECT, RELEASE, RESTORE, Act
+from connector.store.acts import BY_HAND, REJECT, RELEASE, REPLAY, RESTORE, Act
+from connector.store.desk import Desk as LedgersDesk
 
 CONTRADICTS = f"the patient of the images and of the record contradict in sex: {RELEASE_HINT}"
 
@@ -175,3 +177,57 @@ def test_an_assessment_of_a_wrong_patients_images_says_so_under_that_name(desk: 
     assert ("Testerin" in own, "Fremde" in own, "do not use it" in own) == (True, False, False)
     other = client.get(f"/cases/{case_ref}?assessment={found['1.2.4']}").text
     assert ("Testerin" in other, "Fremde" in other, "do not use it" in other) == (False, True, True)
+
+
+def _parked(desk: Desk) -> tuple[str, str, str]:
+    """A delivery that waits for a person: its case, its job and its document."""
+    bench = desk.bench
+    case_ref = set_aside(bench, "1.2.3", "x")
+    with bench.ledger.transaction() as connection:
+        (job,) = bench.ledger.save(connection, assessment(case_ref, "1.2.3", "d"), {}, [document("2.25.1")])
+    lease = bench.ledger.jobs.claim(job)
+    with bench.ledger.transaction() as connection:
+        bench.ledger.jobs.stop(connection, lease, state="parked", reason="the PACS refused it")
+    return case_ref, job, lease.ref
+
+
+def test_what_a_person_did_by_hand_is_not_tried_again_and_stands_in_the_logbook(desk: Desk) -> None:
+    case_ref, job, document_id = _parked(desk)
+    client = desk.browser("olga")
+    assert f"/steps/{job}/by_hand" in client.get("/steps").text
+    answer, fields = _send(client, f"/steps/{job}/by_hand", "sent by the PACS desk, ticket 4711")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/steps?done=by_hand")
+    assert "it is not tried again" in client.get(answer.headers["location"]).text
+    (told,) = desk.events("done_by_hand")
+    said = (told["actor"], told["detail"], told["ref"], told["case_ref"])
+    assert said == ("olga", "sent by the PACS desk, ticket 4711", document_id, case_ref)
+    (row,) = desk.site.worklist.documents(case_ref)
+    assert (row["note"], row["delivered_at"]) == ("done by hand, says olga", None), "it did not arrive by us"
+    desk.bench.clock.seconds += 60
+    assert desk.bench.ledger.jobs.take_due() == []
+    assert client.post(f"/steps/{job}/by_hand", data=fields).status_code == 303, "sent twice, done once"
+    assert len(desk.events("done_by_hand")) == 1
+    assert desk.site.acts.act(Act(REPLAY, job, "olga", "again", "k")).text.startswith("Nothing was done: olga said")
+
+
+@pytest.mark.parametrize(("who", "status"), [("olga", 200), ("clara", 403)])
+def test_that_it_was_done_by_hand_is_said_by_an_operator(desk: Desk, who: str, status: int) -> None:
+    _, job, _ = _parked(desk)
+    assert desk.browser(who).get(f"/steps/{job}/by_hand").status_code == status
+
+
+def test_an_assessment_cannot_be_done_by_hand(desk: Desk) -> None:
+    case_ref = set_aside(desk.bench, "1.2.3", "x")
+    (job,) = [one["id"] for one in desk.site.worklist.stopped()]
+    assert not desk.site.acts.act(Act(BY_HAND, job, "olga", "done", "k")).done
+    assert f"/steps/{job}/by_hand" not in desk.browser("olga").get("/steps").text
+    assert desk.browser("olga").get(_place(case_ref, "1.2.3", "by_hand")).status_code == 404
+
+
+def test_the_command_ends_what_is_parked_under_an_id_and_nothing_else(desk: Desk) -> None:
+    _, _, document_id = _parked(desk)
+    ledgers_desk = LedgersDesk(desk.bench.ledger, now=desk.bench.clock)
+    with pytest.raises(BadCase, match="no parked delivery or withdrawal"):
+        ledgers_desk.done_by_hand("1.2.3", by="otto", because="done")
+    assert ledgers_desk.done_by_hand(document_id, by="otto", because="done, ticket 4711") == 1
+    assert [one["actor"] for one in desk.events("done_by_hand")] == ["otto"]

@@ -21,6 +21,7 @@ QUERIES = {
     "/cases/{case_ref}/studies/{study}/images/{series}/{index}": (),
     "/steps": ("done",),
     "/steps/{job_id}/replay": (),
+    "/steps/{job_id}/by_hand": (),
     "/logbook": ("kind", "actor", "ref", "who", "before"),
     "/settings": (),
     "/sign-in": ("to",),
@@ -30,6 +31,7 @@ FORMS = (
     "/logbook",
     "/cases/{case_ref}/studies/{study}/{act}",
     "/steps/{job_id}/replay",
+    "/steps/{job_id}/by_hand",
     "/sign-in",
     "/sign-out",
 )
