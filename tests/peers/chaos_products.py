@@ -133,6 +133,16 @@ class Forgetful(Product):
         return None
 
 
+class Liars(Product):
+    """Several that refuse, each its own with its own status."""
+
+    def __init__(self, *liars: "Liar") -> None:
+        self.liars = liars
+
+    def before(self, request: Request) -> Answer | None:
+        return next((answer for liar in self.liars if (answer := liar.before(request))), None)
+
+
 class Liar(Product):
     """Declares everything and refuses some of it with 404 or 405."""
 

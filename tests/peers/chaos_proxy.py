@@ -2,9 +2,10 @@
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -184,3 +185,68 @@ def chaos(upstream: str, product: Product | None = None) -> Iterator[ChaosProxy]
         server.shutdown()
         server.server_close()
         proxy.http.close()
+
+
+@dataclass
+class HookShuffler:
+    """Stands between an EHR's notices and our hook: of two that come together the later goes first, and each twice."""
+
+    target: str
+    url: str = ""
+    passed_on: list[int] = field(default_factory=list)  # the statuses of our hook
+    held: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    came: threading.Condition = field(default_factory=threading.Condition)
+    is_over: bool = False
+
+    def run(self) -> None:
+        """Send on until it is over."""
+        with httpx.Client(base_url=self.target, timeout=20, trust_env=False) as http:
+            while not self.is_over:
+                with self.came:
+                    self.came.wait_for(lambda: self.held or self.is_over)
+                    self.came.wait_for(lambda: len(self.held) > 1 or self.is_over, timeout=0.4)
+                    notices, self.held = self.held[::-1], []
+                for path, headers, body in [*notices, *notices]:
+                    while not self.is_over:
+                        with suppress(httpx.TransportError):  # our door opens later than the EHR begins to speak
+                            self.passed_on.append(http.post(path, headers=headers, content=body).status_code)
+                            break
+                        time.sleep(0.2)
+
+
+class _HookHandler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        shuffler: HookShuffler = self.server.shuffler
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kept = {name: self.headers[name] for name in ("X-Connector-Secret", "Content-Type") if name in self.headers}
+        with shuffler.came:
+            shuffler.held.append((self.path, kept, body))
+            shuffler.came.notify_all()
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def shuffled_hooks(target: str) -> Iterator[HookShuffler]:
+    """A shuffler on a free port of loopback, before the HTTP door at `target`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _HookHandler)
+    server.daemon_threads = True
+    shuffler = HookShuffler(target, f"http://127.0.0.1:{server.server_port}")
+    server.shuffler = shuffler
+    accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    sending = threading.Thread(target=shuffler.run, daemon=True)
+    accepting.start()
+    sending.start()
+    try:
+        yield shuffler
+    finally:
+        with shuffler.came:
+            shuffler.is_over = True
+            shuffler.came.notify_all()
+        sending.join(10)
+        server.shutdown()
+        server.server_close()

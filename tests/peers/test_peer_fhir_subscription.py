@@ -9,34 +9,13 @@ import uvicorn
 from fhir_servers import FhirServer, medplum, sekmet
 from starlette.applications import Starlette
 from state_peers import free_port, wait_until
+from subscription_topic import TOPIC, TOPIC_BASIC
 
 from connector.fhir.ehr import EhrClient
 from connector.fhir.memory import ProcessMemory
 from connector.fhir.notices import Heard
 from connector.fhir.receive_hook import hook_route
 from connector.fhir.subscribe import Wanted, Watch
-
-TOPIC = "http://hospital.test/fhir/SubscriptionTopic/observation"
-_ST = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic"
-# A topic as sekmet and fhir-candle keep it in R4: a Basic with R5's elements as extensions.
-TOPIC_BASIC = {
-    "resourceType": "Basic",
-    "modifierExtension": [{"url": f"{_ST}.status", "valueCode": "active"}],
-    "extension": [
-        {"url": f"{_ST}.url", "valueUri": TOPIC},
-        {"url": f"{_ST}.title", "valueString": "Observation made or changed"},
-        {
-            "url": f"{_ST}.resourceTrigger",
-            "extension": [
-                {"url": "resource", "valueUri": "http://hl7.org/fhir/StructureDefinition/Observation"},
-                {"url": "supportedInteraction", "valueCode": "create"},
-                {"url": "supportedInteraction", "valueCode": "update"},
-                {"url": "fhirPathCriteria", "valueString": "true"},
-            ],
-        },
-    ],
-    "code": {"coding": [{"system": "http://hl7.org/fhir/fhir-types", "code": "SubscriptionTopic"}]},
-}
 
 
 class Door:

@@ -1,25 +1,41 @@
-"""The journeys of the main job: four real processes, Redis, PostgreSQL, Orthanc and two FHIR servers."""
+"""
+The journeys of the main job: four real processes, Redis, PostgreSQL, Orthanc and two FHIR servers.
+
+One server sends notices by a topic, which come in the wrong order and twice. The other declares what it refuses with
+404 or 405, and has no more than two resources on a page, one of which stands on the next page too.
+"""
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import httpx
 import pytest
+from chaos_products import Liar, Liars
+from chaos_proxy import HookShuffler, chaos, shuffled_hooks
 from deployment import Deployment, deployment, put_all, token
 from dicom_peers import Orthanc, dcmtk, orthanc, storescu
 from fhir_servers import FhirServer, medplum, sekmet
+from judge_fhir import findings
 from pydicom import dcmread
 from state_peers import free_port, postgres_server, redis_server, wait_until
+from subscription_topic import TOPIC, TOPIC_BASIC
 
 from connector.demo.case import DemoCase, build
 from connector.dicom.identity import OUR_MANUFACTURER
+from connector.fhir.notices import Heard
+from connector.fhir.reconcile import own_identifier
+from connector.store import open_ledger
+from connector.store.memory import SqlMemory
 
 REPORT, RT_DOSE = "1.2.840.10008.5.1.4.1.1.88.34", "1.2.840.10008.5.1.4.1.1.481.2"
 MEAN_DOSE = "128533"  # DCM
-SERVERS = {"sekmet": sekmet, "medplum": medplum}
+SERVERS = {"sekmet": sekmet, "medplum": lambda folder: medplum(folder, everything=True)}
+WRITTEN = ("Device", "BodyStructure", "Observation", "RiskAssessment", "DetectedIssue", "CarePlan", "DocumentReference",
+           "Task", "Provenance")  # fmt: skip
 
 
 @dataclass
@@ -30,6 +46,7 @@ class Hospital:
     pacs: Orthanc
     ehr: FhirServer
     case: DemoCase
+    hooks: HookShuffler | None  # of an EHR that has Subscriptions
 
     def send(self, number: int) -> None:
         sent = storescu(self.service.dicom_port, sorted(self.case.studies[number - 1].rglob("*.dcm")), "+sd", "-R")
@@ -55,19 +72,31 @@ def hospital(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         return tmp_path_factory.mktemp(name)
 
     case = build(folder("case"))
-    dicom_port = free_port()
+    dicom_port, http_port = free_port(), free_port()
     with (
         postgres_server(folder("postgres")) as database_url,
         redis_server(folder("redis")) as (broker_url, _),
         orthanc(folder("orthanc"), connector_port=dicom_port) as pacs,
         SERVERS[request.param](folder("fhir")) as ehr,
+        ExitStack() as stack,
     ):
         put_all(ehr, json.loads(case.bundle.read_text()))
-        with deployment(
+        seen, hooks, more = ehr, None, {}
+        if request.param == "sekmet":
+            put_all(ehr, {"entry": [{"resource": {**TOPIC_BASIC, "id": "topic"}}]})
+            hooks = stack.enter_context(shuffled_hooks(f"http://127.0.0.1:{http_port}"))
+            more = {"ehr_hook_url": hooks.url, "ehr_subscription_topic": TOPIC}
+        else:
+            refusing = Liars(Liar(transaction=False, status=405), Liar("DetectedIssue", status=404))
+            proxy = stack.enter_context(chaos(ehr.base_url, refusing))
+            proxy.pages_twice = True
+            seen = FhirServer(proxy.base_url)
+        service = stack.enter_context(deployment(
             folder("connector"), database_url=database_url, broker_url=broker_url, pacs_port=pacs.dicom_port,
-            fhir=ehr, issuers=case.patient_issuers, dicom_port=dicom_port, pacs_storage_commitment=True,
-        ) as service:  # fmt: skip
-            yield Hospital(service, pacs, ehr, case)
+            fhir=seen, issuers=case.patient_issuers, dicom_port=dicom_port, http_port=http_port,
+            pacs_storage_commitment=True, **more,
+        ))  # fmt: skip
+        yield Hospital(service, pacs, ehr, case, hooks)
 
 
 def test_a_study_by_storescu_comes_back_as_report_and_plan(hospital: Hospital) -> None:
@@ -125,15 +154,17 @@ def test_a_later_study_with_a_pet_supersedes_and_brings_a_dose_map(hospital: Hos
 
 def test_a_new_observation_makes_a_new_assessment_by_itself(hospital: Hospital) -> None:
     before = len(hospital.resources("RiskAssessment"))
-    pregnancy = {
+    albumin = {
         "resourceType": "Observation", "id": "demo-albumin-later", "status": "final",
         "code": {"coding": [{"system": "http://loinc.org", "code": "1751-7"}]},
         "subject": {"reference": "Patient/demo-patient"}, "effectiveDateTime": "2026-05-12T08:00:00+00:00",
         "valueQuantity": {"value": 29, "unit": "g/L", "system": "http://unitsofmeasure.org", "code": "g/L"},
     }  # fmt: skip
-    put_all(hospital.ehr, {"entry": [{"resource": pregnancy}]})
-    secret = {"X-Connector-Secret": "hook-secret"}
-    assert httpx.post(f"{hospital.service.http_url}/fhir/notify/one", headers=secret).status_code in (200, 202, 204)
+    pulse = {**albumin, "id": "pulse", "code": {"coding": [{"system": "http://loinc.org", "code": "8867-4"}]}}
+    put_all(hospital.ehr, {"entry": [{"resource": albumin}, {"resource": pulse}]})
+    if hospital.hooks is None:
+        secret = {"X-Connector-Secret": "hook-secret"}
+        assert httpx.post(f"{hospital.service.http_url}/fhir/notify/one", headers=secret).status_code == 200
     wait_until(
         lambda: len(hospital.resources("RiskAssessment")) == before + 1,
         seconds=90, what="a new RiskAssessment", every_seconds=1.0,
@@ -143,6 +174,37 @@ def test_a_new_observation_makes_a_new_assessment_by_itself(hospital: Hospital) 
     assert len(reports) == 4, "a superseding report in the same study"
     assert sum("PredecessorDocumentsSequence" in report for report in reports) == 1
     assert sum(plan["status"] == "draft" for plan in hospital.resources("CarePlan")) == 1
+    assert len(hospital.resources("RiskAssessment")) == before + 1, "one piece of news, however often it is told"
+
+
+def test_what_the_ehr_holds_in_the_end_is_of_each_identifier_one_and_clean(hospital: Hospital) -> None:
+    ours = [one for kind in WRITTEN for one in hospital.resources(kind) if own_identifier(one) or kind == "Provenance"]
+    names = [(one["resourceType"], own_identifier(one)) for one in ours if one["resourceType"] != "Provenance"]
+    assert len(names) == len(set(names))
+    shapes = {(one["resourceType"], one.get("status")): one for one in ours}  # of each kind and state one is judged
+    assert [text for one in shapes.values() for text in findings(one)] == []
+    status = hospital.service.run("status")
+    way = status["ehr"]
+    if hospital.hooks is None:
+        assert {one["resourceType"] for one in ours} == set(WRITTEN) - {"DetectedIssue"}
+        assert not way["transaction"]
+        assert "entry by entry; without DetectedIssue" in way["says"]
+        assert status["subscription"] is None, "none was asked for"
+    else:
+        assert {one["resourceType"] for one in ours} == set(WRITTEN)
+        assert (way["rung"], way["transaction"]) == ("full", True)
+        assert set(hospital.hooks.passed_on) == {200}
+        require_that_every_notice_was_heard(hospital)
+
+
+def require_that_every_notice_was_heard(hospital: Hospital) -> None:
+    """Though they came in the wrong order and twice."""
+    (held,) = hospital.resources("Subscription")
+    engine = open_ledger(hospital.service.environment["CONNECTOR_DATABASE_URL"])
+    heard = Heard(SqlMemory(engine)).state
+    wait_until(lambda: heard()["beyond"] == [] and heard()["without_gap"] > 0, seconds=20, what="the last notice")
+    engine.dispose()
+    assert held["status"] == "active"
 
 
 def test_the_doors_answer_and_refuse(hospital: Hospital) -> None:
