@@ -25,6 +25,7 @@ class Capabilities:
     unconditional: frozenset[str] = frozenset()  # types that say they know no conditional create
     topics: tuple[str, ...] = ()  # canonical URLs that a Subscription may name (R5 backport)
     software: str = ""  # name and publisher, as the server says them
+    batch: bool = False
 
     def reads(self, resource_type: str) -> bool:
         """Whether resources of the type can be searched."""
@@ -68,8 +69,10 @@ def read_capabilities(statement: Mapping[str, Any]) -> Capabilities:
     rest = next((one for one in members(statement, "rest") if one.get("mode") == "server"), {})
     types = {str(one.get("type")): one for one in members(rest, "resource")}
     named = (items(statement, "software").get("name"), statement.get("publisher"))
+    together = {one.get("code") for one in members(rest, "interaction")}
     return Capabilities(
-        transaction=any(one.get("code") == "transaction" for one in members(rest, "interaction")),
+        transaction="transaction" in together,
+        batch="batch" in together,
         interactions={
             name: frozenset(str(one.get("code")) for one in members(held, "interaction"))
             for name, held in types.items()

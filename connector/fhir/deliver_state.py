@@ -1,9 +1,9 @@
 """Looks up what an EHR holds of ours before anything is written, by the searches that it offers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from connector.core.errors import Refused
-from connector.fhir.ehr import EhrClient
+from connector.fhir.ehr import EhrClient, Search
 from connector.fhir.ehr_answers import NotOffered
 from connector.fhir.identity import CODE_SYSTEM, IDENTIFIER_SYSTEM
 from connector.fhir.ladder import NotDone, Way
@@ -43,28 +43,42 @@ class EhrState:
             identifier = own_identifier(entry["resource"])
             if identifier is not None:
                 urls.setdefault(entry["resource"]["resourceType"], {})[identifier] = str(entry["fullUrl"])
-        ours = {kind: self._of_patient(kind, patient) for kind in RETIRED_STATUS if kind in self._way.kinds}
+        of_patient = {kind: self._of_patient(kind, patient) for kind in RETIRED_STATUS if kind in self._way.kinds}
+        copies = {kind: self._copies(kind, list(named), patient) for kind, named in urls.items()}
+        found = self._ask([*of_patient.values(), *(search for searches in copies.values() for search in searches)])
         current: dict[str, Json] = {}
-        for kind, named in urls.items():
-            for held in sorted(self._held(kind, named, patient, ours), key=reference_of):
-                url = named.get(own_identifier(held) or "")
+        for kind, searches in copies.items():
+            for held in sorted((one for search in searches for one in found[search]), key=reference_of):
+                url = urls[kind].get(own_identifier(held) or "")
                 if url in current and about(held) is None:
                     continue  # our Device serves all patients, so two first deliveries may both have made it
                 if url in current:
                     raise Refused(f"the EHR holds one of our {kind} twice: have all but one removed, then replay")
                 if url is not None:
                     current[url] = held
-        of_ours = [one for found in ours.values() for one in found]
+        of_ours = [one for search in of_patient.values() for one in found[search]]
         return State(current, [one for one in of_ours if own_identifier(one) is not None and about(one) == patient])
 
-    def _held(self, kind: str, named: dict[str, str], patient: str, ours: dict[str, list[Json]]) -> Iterator[Json]:
-        """Resources of a kind that may carry our identifiers, each once."""
-        if not self._by_patient(kind):
-            yield from self._by_identifier(kind, list(named))
-        elif kind in ours:
-            yield from ours[kind]
-        else:
-            yield from self._of_patient(kind, patient)
+    def _ask(self, searches: Sequence[Search]) -> dict[Search, Sequence[Json]]:
+        """What each search finds, each asked once; in one request where the server offers it."""
+        first = self._client.first_pages(list(dict.fromkeys(searches)))
+        found: dict[Search, Sequence[Json]] = {}
+        for search in searches:
+            if search not in found:
+                kind, parameters = search
+                try:
+                    found[search] = self._client.search(kind, parameters, first=first.get(search))
+                except NotOffered as fault:
+                    raise NotDone(kind, str(fault)) from None
+        return found
+
+    def _copies(self, kind: str, identifiers: Sequence[str], patient: str) -> list[Search]:
+        """The searches that find the resources of a kind that may carry our identifiers."""
+        if self._by_patient(kind):
+            return [self._of_patient(kind, patient)]
+        some = [identifiers[start : start + _MOST_IN_ONE_SEARCH]
+                for start in range(0, len(identifiers), _MOST_IN_ONE_SEARCH)]  # fmt: skip
+        return [(kind, (("identifier", ",".join(map(token, few))),)) for few in some]
 
     def _by_patient(self, kind: str) -> bool:
         """Whether to look at all of the patient's instead of asking for identifiers."""
@@ -74,24 +88,13 @@ class EhrState:
         distrusted = vendor.looks_up_by_patient and kind not in vendor.found_by_identifier
         return distrusted or not self._offered.finds_by_identifier(kind)
 
-    def _by_identifier(self, kind: str, identifiers: Sequence[str]) -> Iterator[Json]:
-        for start in range(0, len(identifiers), _MOST_IN_ONE_SEARCH):
-            some = identifiers[start : start + _MOST_IN_ONE_SEARCH]
-            yield from self._search(kind, [("identifier", ",".join(map(token, some)))])
-
-    def _of_patient(self, kind: str, patient: str) -> list[Json]:
+    def _of_patient(self, kind: str, patient: str) -> Search:
         parameters = [(self._offered.patient_parameter(kind) or "patient", patient)]
         name, value = _NARROWED.get(kind, ("", ""))
         listed = self._offered.search_parameters.get(kind, frozenset())
         if name and (not listed or name in listed or not self._way.vendor.looks_up_by_patient):
             parameters.append((name, value))
-        return self._search(kind, parameters)
-
-    def _search(self, kind: str, parameters: Sequence[tuple[str, str]]) -> list[Json]:
-        try:
-            return list(self._client.search(kind, parameters))
-        except NotOffered as fault:
-            raise NotDone(kind, str(fault)) from None
+        return kind, tuple(parameters)
 
 
 def _the_patient(entries: Sequence[Json]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from connector.core.errors import Refused
+from connector.core.errors import Refused, TryLater
 from connector.fhir.capabilities import Capabilities, fhir_version, read_capabilities
 from connector.fhir.ehr_answers import Changed, NotOffered, again, raise_for_answer, send
 from connector.fhir.ehr_token import SmartCredentials, TokenSource
@@ -28,6 +28,7 @@ _NOT_ACCEPTABLE = 406
 STATEMENT_SECONDS = 3600.0  # after so long the server's statement is read again
 
 Json = dict[str, Any]
+Search = tuple[str, tuple[tuple[str, str], ...]]  # resource type and parameters
 
 
 class EhrClient:
@@ -54,6 +55,7 @@ class EhrClient:
         self._offered: Capabilities | None = None
         self._stated_at = 0.0
         self._accepted = _FHIR_JSON
+        self._batches = True
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -89,15 +91,45 @@ class EhrClient:
         """The product that the server is, as set or as it says. Raises TryLater or Refused."""
         return vendor_for(self.capabilities().software, self._vendor)
 
-    def search(self, resource_type: str, parameters: Sequence[tuple[str, str]]) -> list[Json]:
+    def first_pages(self, searches: Sequence[Search]) -> dict[Search, Json]:
         """
-        Every match over all pages; one that stands on two pages counts once, in its latest version.
+        The first pages of several searches by one request, where the server offers a batch.
+
+        What it did not answer, for whatever reason, is left out: asked by itself it says why.
+        """
+        if not (self._batches and len(searches) > 1 and self.capabilities().batch):
+            return {}
+        urls = [f"{kind}?{httpx.QueryParams(parameters)}" for kind, parameters in searches]
+        entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+        bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
+        try:
+            answers = members(self._json(self._send("POST", "", body=bundle, what="batch of searches")), "entry")
+        except TryLater:
+            return {}
+        except Refused:
+            self._batches = False  # it declares a batch and takes none
+            return {}
+        pages = [items(answer, "resource") for answer in answers]
+        answered = len(answers) == len(searches)
+        return {
+            search: dict(page)
+            for search, answer, page in zip(searches, answers, pages, strict=False)
+            if answered
+            and str(items(answer, "response").get("status", "")).startswith("200")
+            and page.get("resourceType") == "Bundle"
+        }
+
+    def search(
+        self, resource_type: str, parameters: Sequence[tuple[str, str]], *, first: Json | None = None
+    ) -> list[Json]:
+        """
+        Every match over all pages, the `first` may be known; what stands on two counts once, in its latest version.
 
         Raises TryLater or Refused; Refused too when a page link leads to another server, since the token goes with it.
         """
         found: dict[str, Json] = {}
         what = f"search {resource_type}"
-        page = self._json(self._send("GET", resource_type, parameters=parameters, what=what))
+        page = first or self._json(self._send("GET", resource_type, parameters=parameters, what=what))
         for _ in range(_MOST_PAGES):
             for entry in members(page, "entry"):
                 resource = items(entry, "resource")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from connector.core.case import Identifier, RecordReading
 from connector.core.errors import ImpossibleInput
 from connector.core.evidence import Skipped
-from connector.fhir.ehr import EhrClient, Json
+from connector.fhir.ehr import EhrClient, Json, Search
 from connector.fhir.read_patient import carries, replaced_by, the_one
 from connector.fhir.read_record import READ_TYPES, read_record
 from connector.fhir.resource import items, reference_of, short_reference
@@ -29,16 +29,15 @@ class EhrRecordSource:
         patient = self._patient(identifiers)
         capabilities = self._client.capabilities()
         offered = [kind for kind in READ_TYPES if capabilities.reads(kind)]
-        resources = [one for kind in offered for one in self._of(kind, patient)]
+        asked: list[Search] = [(kind, (("patient", reference_of(patient)), ("_count", "100"))) for kind in offered]
+        first = self._client.first_pages(asked)
+        resources = [one for search in asked for one in self._client.search(*search, first=first.get(search))]
         about = {"subject": {"reference": reference_of(patient)}}
         kept = [{**one, **about} for one in self._beside(identifiers)] if self._beside else []
         reading = read_record([*resources, *self._medications(resources), *kept], patient=patient)
         unread = tuple(Skipped(kind, "the EHR does not offer this resource type") for kind in READ_TYPES
                        if kind not in offered)  # fmt: skip
         return replace(reading, skipped=(*reading.skipped, *unread))
-
-    def _of(self, kind: str, patient: Json) -> list[Json]:
-        return self._client.search(kind, [("patient", reference_of(patient)), ("_count", "100")])
 
     def _patient(self, identifiers: Sequence[Identifier]) -> Json:
         found: dict[str, Json] = {}

@@ -274,6 +274,62 @@ def test_a_page_link_to_another_server_is_not_followed_since_the_token_would_go_
         server.client(credentials=SMART).search("Observation", [])
 
 
+def a_batch(*, together=("batch",)):
+    """The statement of a server, then what it answers a batch."""
+    rest = {"mode": "server", "interaction": [{"code": code} for code in together]}
+    return httpx.Response(200, json={"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1", "rest": [rest]})
+
+
+def answered(*entries):
+    given = [
+        {"response": {"status": status}, **({"resource": json.loads(one.content)} if one else {})}
+        for status, one in entries
+    ]
+    return httpx.Response(200, json={"resourceType": "Bundle", "type": "batch-response", "entry": given})
+
+
+SEARCHES = [("Observation", (("patient", "Patient/1"), ("code", "a|b,c|d"))), ("Task", (("identifier", "s|1"),))]
+
+
+def test_several_searches_are_one_request_where_the_server_offers_it():
+    busy = ("429 Too Many Requests", None)
+    server = Server(a_batch(), answered(("200 OK", page(uid("a"), following=f"{BASE}/next")), busy), page(uid("b")))
+    client = server.client()
+    first = client.first_pages(SEARCHES)
+    sent = json.loads(server.asked[1].content)
+    assert (server.asked[1].method, sent["type"]) == ("POST", "batch")
+    assert [entry["request"]["method"] for entry in sent["entry"]] == ["GET", "GET"]
+    assert sent["entry"][0]["request"]["url"] == "Observation?patient=Patient%2F1&code=a%7Cb%2Cc%7Cd"
+    assert list(first) == SEARCHES[:1], "the one that was too much is asked by itself, and says so there"
+    found = client.search(*SEARCHES[0], first=first[SEARCHES[0]])
+    assert [one["id"] for one in found] == ["a", "b"], "its next page is followed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "asks_again", "why"),
+    [
+        (httpx.Response(405), False, "a batch is declared and refused"),
+        (httpx.Response(503), True, "it may pass"),
+        (httpx.ReadTimeout("slow"), True, "it may pass"),
+        (answered(("200 OK", page())), True, "an answer of one to a question of two says not which"),
+        (answered(("200 OK", uid_answer := httpx.Response(200, json={"resourceType": "OperationOutcome"})),
+                  ("404", uid_answer)), True, "no page is in it"),
+    ],
+)  # fmt: skip
+def test_a_batch_that_is_not_answered_is_asked_search_by_search(answer, asks_again, why):
+    server = Server(a_batch(), answer, answer)
+    client = server.client()
+    assert client.first_pages(SEARCHES) == {}, why
+    assert client.first_pages(SEARCHES) == {}
+    assert len(server.asked) == (3 if asks_again else 2), why
+
+
+def test_a_server_that_declares_no_batch_is_asked_none():
+    server = Server(a_batch(together=("transaction",)))
+    assert server.client().first_pages(SEARCHES) == {}
+    assert [request.method for request in server.asked] == ["GET"]
+
+
 def test_pages_that_never_end_are_refused():
     with pytest.raises(Refused, match="do not end"):
         Server(page(following=f"{BASE}/Observation?page=2")).client().search("Observation", [])

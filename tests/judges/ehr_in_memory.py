@@ -54,7 +54,11 @@ class EhrInMemory:
     def ask_again(self):
         pass
 
-    def search(self, kind, parameters):
+    def first_pages(self, _searches):
+        return {}
+
+    def search(self, kind, parameters, *, first=None):
+        assert first is None
         self.asked.append((kind, dict(parameters)))
         wanted = [token.split("|", 1)[1] for name, value in parameters if name == "identifier"
                   for token in value.split(",")]  # fmt: skip
