@@ -76,6 +76,21 @@ def test_measures_tell_what_is_to_be_done(changes, rule_id, why):
     assert rule_id in {reason.rule for reason in answer(DIFFUSE, **changes).measures}, why
 
 
+@pytest.mark.parametrize(
+    ("pheochromocytoma", "operable", "required", "why"),
+    [
+        ("suspected", True, True, "an exclusion of local treatment is a requirement before surgery"),
+        ("excluded", True, False, "it is met"),
+        ("suspected", False, False, "nobody operates"),
+    ],
+)
+def test_phaeochromocytoma_is_settled_before_surgery(pheochromocytoma, operable, required, why):
+    selection = answer(
+        LIMITED, pheochromocytoma_status=pheochromocytoma, surgical_candidate=operable, resection_feasible=operable
+    )
+    assert ("GEN-DER-PHEO" in {measure.rule for measure in selection.measures}) is required, why
+
+
 def test_a_measure_that_is_done_is_not_asked_for():
     assert not {"GEN-MDT", "GEN-CONSENT", "TAREW-IMG30"} & {reason.rule for reason in answer(DIFFUSE).measures}
 
@@ -85,6 +100,14 @@ def test_a_measure_is_something_to_do_for_what_is_offered():
     measures = {reason.rule for reason in found.measures}
     assert not {"F2-N5-TACE", "TACE-BURDEN-30"} & measures, "reasons are told with their option"
     assert "TAREW-ANGIO" not in measures, "TARE is not offered"
+
+
+def test_nobody_is_asked_for_the_other_half_of_an_or_that_holds():
+    selection = answer(DIFFUSE, liver_lobes_involved=GONE, surgical_candidate=False, resection_feasible=True)
+    assert "liver_lobes_involved" not in selection.missing, (
+        "more than 4 lesions are diffuse disease, whatever the lobes"
+    )
+    assert "liver_lobes_involved" in answer(DIFFUSE, liver_lobes_involved=GONE, liver_lesion_count=4).missing
 
 
 def test_nobody_is_asked_for_what_only_an_excluded_option_hangs_on():
