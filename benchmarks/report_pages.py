@@ -30,7 +30,7 @@ from connector.dicom.read_study import DicomImaging
 from connector.fhir.read_bundle import BundleRecordSource
 from connector.flow import Flow, Gathered, Subject
 from connector.ports import WriteRequest
-from connector.report.board_report import draw
+from connector.report.board_pages import draw
 
 MOST_PAGES = 2
 FULLEST = 1  # of the demo's patients: five lesions in both lobes, work-up and Y-90 PET

@@ -37,7 +37,6 @@ from connector.operation import engine_of, ledger_of, tidy_of
 from connector.orders import Orders
 from connector.ports import Destination, Writer
 from connector.report.board_report import BoardReport, ReportFile
-from connector.report.response_sheet import PictureFiles
 from connector.settings import Settings
 from connector.settings.routing import read_routing
 from connector.steps import Look, Priors, Steps
@@ -80,10 +79,15 @@ def file_flow(bundle: Any, patient_issuers: str, *, pictures: bool = False) -> F
             "CONNECTOR_PATIENT_ISSUERS", patient_issuers, "write ISSUER=system, several with commas"
         ) from fault
     report = BoardReport()
+    more: list[Writer] = [ReportFile(report)]
+    if pictures:
+        from connector.report.response_sheet import PictureFiles  # noqa: PLC0415 - drawing loads slowly
+
+        more.append(PictureFiles())
     return Flow(
         imaging=DicomImaging(),
         record=BundleRecordSource(bundle),
-        writers=(*_writers(settings, report), ReportFile(report), *([PictureFiles()] if pictures else [])),
+        writers=(*_writers(settings, report), *more),
         issuers=settings.issuers,
     )
 

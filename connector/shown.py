@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connector.contract.assessment import read_back
 from connector.core.case import PatientIdentity
@@ -13,9 +13,10 @@ from connector.core.errors import ImpossibleInput
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.view_images import ShownSeries, list_series, read_dose, read_plane
 from connector.dicom.view_study import identity_of, pdf_of
-from connector.report.dose_slices import DoseSlices
-from connector.report.slice_pictures import grey_png
 from connector.store.ledger import SqlLedger
+
+if TYPE_CHECKING:
+    from connector.report.dose_slices import DoseSlices
 
 _DICOM, _PDF, _FHIR = "application/dicom", "application/pdf", "application/fhir+json"
 _KEPT_DOSES, _KEPT_STUDIES = 2, 8  # a dose map with its image is some 100 MB; the headers of a study are few
@@ -58,6 +59,8 @@ class StudyFiles:
         found = self._list(study_instance_uid)
         if not 0 <= number < len(found):
             raise ImpossibleInput("the study has no such series of images")
+        from connector.report.slice_pictures import grey_png  # noqa: PLC0415 - drawing is loaded when something is drawn
+
         plane = read_plane(found[number], index)
         with self._drawing:
             return grey_png(plane.values, window=plane.window, aspect=plane.aspect)
@@ -68,17 +71,19 @@ class StudyFiles:
         found: list[ShownSeries] = self._series.get((study_instance_uid, len(paths)), lambda: list_series(paths))
         return found
 
-    def dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> DoseSlices:
+    def dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> "DoseSlices":
         """The dose map of an assessment. Raises ImpossibleInput when its files are gone or do not fit each other."""
         made: DoseSlices = self._doses.get(rtdose, lambda: self._read_dose(summary, rtdose, study_instance_uid))
         return made
 
-    def dose_png(self, slices: DoseSlices, across: int, index: int) -> bytes:
+    def dose_png(self, slices: "DoseSlices", across: int, index: int) -> bytes:
         """One cut through a dose map."""
         with self._drawing:
             return slices.png(across, index)
 
-    def _read_dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> DoseSlices:
+    def _read_dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> "DoseSlices":
+        from connector.report.dose_slices import DoseSlices  # noqa: PLC0415 - as above
+
         assessment, study = read_back(summary), self._ledger.study(study_instance_uid)
         if assessment is None or assessment.dose is None or study is None:
             raise ImpossibleInput("this assessment has no dose map")

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,10 @@ def test_nothing_is_left_for_later(path: Path) -> None:
 def test_the_locks_name_no_index() -> None:
     for lock in ("requirements.lock", "requirements-dev.lock"):
         assert "://" not in (ROOT / lock).read_text()
+
+
+def test_a_part_that_draws_nothing_loads_no_drawing() -> None:
+    """`listen` and `web` begin with these; a picture, when one is looked at, loads the rest."""
+    loaded = "import sys, connector.app, connector.service; print(sorted({'matplotlib', 'typst'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
@@ -19,7 +19,6 @@ from connector.console.people import Person
 from connector.console.signing import Cookies
 from connector.console.wording import FILTERS, TESTS
 from connector.core.case import PatientIdentity
-from connector.report.dose_slices import DoseSlices
 from connector.store.accounts import Accounts
 from connector.store.acts import Acts
 from connector.store.contradicting import Contradicting
@@ -27,6 +26,9 @@ from connector.store.logbook import Logbook
 from connector.store.newest import Newest
 from connector.store.worklist import Worklist
 from connector.web.access import is_local
+
+if TYPE_CHECKING:
+    from connector.report.dose_slices import DoseSlices
 
 HERE = Path(__file__).parent
 LARGEST_FORM_BYTES = 64 * 1024
@@ -47,10 +49,10 @@ class Studies(Protocol):
     def image(self, study_instance_uid: str, number: int, index: int) -> bytes:
         """One plane of a series as a PNG. Raises ImpossibleInput."""
 
-    def dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> DoseSlices:
+    def dose(self, summary: str, rtdose: Path, study_instance_uid: str) -> "DoseSlices":
         """The dose map of an assessment. Raises ImpossibleInput."""
 
-    def dose_png(self, slices: DoseSlices, across: int, index: int) -> bytes:
+    def dose_png(self, slices: "DoseSlices", across: int, index: int) -> bytes:
         """One cut through a dose map as a PNG."""
 
 

@@ -1,7 +1,7 @@
 """Pictures of a case, plane by plane: the dose map with isodoses and dose-volume curves, and every series of images."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -16,8 +16,10 @@ from connector.console.case_page import found_case
 from connector.console.site import Site, person_of, require
 from connector.console.wording import short_ref
 from connector.core.errors import ImpossibleInput
-from connector.report.dose_pictures import AXIAL, CORONAL
-from connector.report.dose_slices import DoseSlices
+from connector.report.dose_content import AXIAL, CORONAL
+
+if TYPE_CHECKING:
+    from connector.report.dose_slices import DoseSlices
 
 CUTS = {"axial": AXIAL, "coronal": CORONAL}
 _ROLES = "Pictures are for clinicians and physicists."
@@ -73,7 +75,7 @@ def _asked_slice(request: Request, *, count: int, else_: int) -> int:
 # Dose
 
 
-def _dose_of(site: Site, request: Request) -> tuple[dict[str, Any], DoseSlices]:
+def _dose_of(site: Site, request: Request) -> tuple[dict[str, Any], "DoseSlices"]:
     case_ref = request.path_params["case_ref"]
     found_case(site, case_ref)
     assessment = site.worklist.assessment(case_ref, request.query_params.get("assessment") or None)
@@ -126,7 +128,7 @@ def _note_images(site: Site, request: Request, uid: str) -> None:
     site.logbook.note_look("viewed", actor=person.name, ref=uid, case_ref=case_ref, detail="images")
 
 
-def _curves(slices: DoseSlices) -> Any:
+def _curves(slices: "DoseSlices") -> Any:
     """Cumulative curves of every region that has voxels."""
     filled = [(name, one) for name, one in zip(slices.names, slices.curves, strict=True) if one is not None]
     highest = max((one.max_gy for _, one in filled), default=0.0)

@@ -9,6 +9,7 @@ from connector.report.room import AMPLE, Room
 Content = dict[str, Any]
 
 MOST_REGIONS_IN_SHORT = 5
+AXIAL, CORONAL = 0, 1  # along which axis of a dose map a picture cuts
 
 
 def dose(assessment: Assessment, room: Room = AMPLE) -> Content:

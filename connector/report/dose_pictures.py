@@ -20,6 +20,7 @@ from connector.core.dosimetry.dvh import dose_volumes, joined_box
 from connector.core.dosimetry.kernel_map import KERNEL_CONVOLUTION
 from connector.core.geometry.crops import Crop, crop_on_grid
 from connector.core.geometry.grids import indices_at, places_mm
+from connector.report.dose_content import AXIAL, CORONAL
 
 ISODOSES_GY = (10.0, 20.0, 40.0, 70.0, 100.0, 150.0, 200.0, 300.0, 500.0)
 # Readable by people who see no red and green (Okabe and Ito, and plasma for the ordered isodoses).
@@ -34,7 +35,6 @@ CURVE_POINTS = 400
 MARGIN_MM = 30.0
 SCALE_BAR_MM = 20.0
 HOT_SHARE = 0.95
-AXIAL, CORONAL = 0, 1
 _AXIS_LETTERS = (("R", "L"), ("A", "P"), ("I", "S"))
 
 

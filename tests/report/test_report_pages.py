@@ -16,7 +16,8 @@ from connector.core.assessment import Finding
 from connector.core.case import Identifier, PatientIdentity
 from connector.core.selection import select
 from connector.report.board_content import DRAFT
-from connector.report.board_report import BoardReport, ReportFile, draw
+from connector.report.board_pages import draw
+from connector.report.board_report import BoardReport, ReportFile
 from connector.report.response_sheet import PictureFiles
 from connector.report.room import PAGES
 
