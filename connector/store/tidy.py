@@ -74,10 +74,12 @@ class Tidy:
         outbox: Path | None = None,
         inbox: Path | None = None,
         now: Callable[[], float] = time.time,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine = engine
         self._reading = for_reading(engine)
         self._trail = trail
+        self._pause = pause
         self._policy = policy
         self._outbox = outbox
         self._inbox = inbox
@@ -99,11 +101,9 @@ class Tidy:
         with self._engine.begin() as connection:
             found.reports = tidy_reports(connection, self._now(), orders_days=self._policy.rows_days, dry_run=dry_run)
         if self._outbox is not None:
-            with self._reading.connect() as connection:
-                found.orphans = tidy_orphans(connection, self._outbox, self._now(), dry_run=dry_run)
+            found.orphans = tidy_orphans(self._reading, self._outbox, self._now(), dry_run=dry_run, pause=self._pause)
         if self._inbox is not None:
-            with self._reading.connect() as connection:
-                gone, unknown = tidy_unrecorded(connection, self._inbox, self._now(), dry_run=dry_run)
+            gone, unknown = tidy_unrecorded(self._reading, self._inbox, self._now(), dry_run=dry_run, pause=self._pause)
             found.orphans += gone
             if unknown:
                 found.kept["the ledger does not know this received file: is it this data folder's?"] = unknown

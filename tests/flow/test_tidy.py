@@ -309,6 +309,11 @@ def test_a_report_of_a_study_that_is_here_goes_with_its_case(bench, tmp_path) ->
     assert bench.steps.get("1.2.9")
 
 
+def tidying_of(bench, **places: Path) -> Tidy:
+    """Tidying that keeps every case, and looks a second time at once: nothing is committed meanwhile."""
+    return Tidy(bench.engine, bench.ledger.trail, Policy(), now=bench.clock, pause=lambda _: None, **places)
+
+
 def test_a_document_whose_transaction_was_rolled_back_leaves_no_file(bench, tmp_path) -> None:
     receive(bench, tmp_path, "1.2.3.1")
     kept = assess(bench)
@@ -319,7 +324,7 @@ def test_a_document_whose_transaction_was_rolled_back_leaves_no_file(bench, tmp_
     for at, goes in ((young, False), (old, True)):
         for path in (kept, orphan):
             os.utime(path, (at, at))
-        found = Tidy(bench.engine, bench.ledger.trail, Policy(), outbox=tmp_path / "outbox", now=bench.clock).run()
+        found = tidying_of(bench, outbox=tmp_path / "outbox").run()
         assert (found.orphans, orphan.exists()) == (goes, not goes)
     assert list((tmp_path / "outbox").iterdir()) == [kept]
 
@@ -338,12 +343,40 @@ def test_a_received_file_that_no_row_names_goes_and_one_kept_aside_stays(bench, 
     for at, goes in ((young, False), (old, True)):
         for path in (known, aside, orphan, other):
             os.utime(path, (at, at))
-        tidying = Tidy(bench.engine, bench.ledger.trail, Policy(), inbox=tmp_path / "inbox", now=bench.clock)
+        tidying = tidying_of(bench, inbox=tmp_path / "inbox")
         assert (tidying.run(dry_run=True).orphans, orphan.exists()) == (goes, True)
         assert (tidying.run().orphans, orphan.exists()) == (goes, not goes)
     assert known.exists()
     assert aside.exists()
     assert other.exists()
+
+
+def test_a_clock_that_jumps_between_a_file_and_its_commit_loses_nothing(bench, tmp_path) -> None:
+    """The clock leaps by two days while an instance and a document are on disk and their rows are not yet committed."""
+    received, outbox = tmp_path / "inbox" / "a0" / f"{'a' * 32}-{'a' * 16}.dcm", tmp_path / "outbox"
+    received.parent.mkdir(parents=True)
+    received.write_bytes(b"pixels")
+    receive(bench, tmp_path, "1.2.3.1")
+    with bench.engine.connect() as connection:
+        bench.ledger.save(connection, assessment("c", "1.2.3", "d"), "{}", [document("2.25.7")])
+    (written,) = outbox.iterdir()
+    for path in (received, written):
+        os.utime(path, (1.0, 1.0))
+    pauses = []
+
+    def commit_meanwhile(seconds: float) -> None:
+        pauses.append(seconds)
+        bench.inbox.receive(receipt("1.2.3.9", path=received))
+        with bench.ledger.transaction() as connection:
+            bench.ledger.save(connection, assessment("c", "1.2.3", "d"), "{}", [document("2.25.7")])
+            os.utime(written, (1.0, 1.0))
+
+    places = {"outbox": outbox, "inbox": received.parent.parent}
+    tidying = Tidy(bench.engine, bench.ledger.trail, Policy(), **places, now=bench.clock, pause=commit_meanwhile)
+    assert tidying.run().orphans == 0
+    assert received.exists()
+    assert written.exists()
+    assert min(pauses) >= 60
 
 
 @pytest.mark.parametrize(("files", "rows", "goes"), [(64, 0, 64), (65, 0, 0), (130, 65, 65), (131, 65, 0)])
@@ -358,7 +391,7 @@ def test_a_ledger_that_does_not_know_the_folder_takes_nothing_away(bench, tmp_pa
     batch = [(receipt(f"1.2.3.{number}", path=path), Future()) for number, path in enumerate(paths[:rows])]
     if batch:
         bench.inbox._commit(batch)
-    tidied = Tidy(bench.engine, bench.ledger.trail, Policy(), inbox=shard.parent, now=bench.clock).run()
+    tidied = tidying_of(bench, inbox=shard.parent).run()
     assert tidied.orphans == goes == files - sum(path.exists() for path in paths)
     told = sum(number for reason, number in tidied.kept.items() if reason.startswith("the ledger does not know"))
     assert told == files - rows - goes
@@ -380,7 +413,7 @@ def test_a_file_that_goes_while_the_tidying_looks_is_no_fault(bench, tmp_path, m
         return stat(path, **options)
 
     monkeypatch.setattr(Path, "stat", late)
-    assert Tidy(bench.engine, bench.ledger.trail, Policy(), outbox=outbox, inbox=shard.parent).run().orphans == 4
+    assert tidying_of(bench, outbox=outbox, inbox=shard.parent).run().orphans == 4
     assert not any(path.exists() for path in paths)
 
 
