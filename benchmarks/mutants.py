@@ -132,6 +132,12 @@ def is_equivalent(text: str, path: Path, what: str) -> bool:
     return any((one["file"], one["what"]) == (path.name, what) and one["line"] in text for one in _equivalent())
 
 
+def outdated(path: Path) -> list[str]:
+    """The lines named for a file that it does not hold any more: they were changed, and have to be judged again."""
+    source = path.read_text(encoding="utf-8")
+    return [one["line"] for one in _equivalent() if one["file"] == path.name and one["line"] not in source]
+
+
 class Campaign:
     """A pytest plugin that, in place of one run of the tests, runs them for every mutant."""
 
@@ -318,6 +324,9 @@ def main() -> None:
     given = parser.parse_args()
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
+    for path in given.files:
+        for line in outdated(path):
+            print(f"{path} no longer holds {line!r}: judge it again in equivalent_mutants.toml", file=sys.stderr)
     campaign = Campaign(given.files, given.since)
     pytest.main(["-q", "-p", "no:cacheprovider", "-s", *given.tests], plugins=[campaign])
     count = 0
