@@ -37,6 +37,9 @@ def test_chains_are_flat():
     ("condition", "given", "decided", "undecided", "why"),
     [
         (A & B, {"jaundice": False}, {"jaundice"}, set(), "one no decides, whatever the other is"),
+        (A & B, {"jaundice": False, "cirrhosis": True}, {"jaundice"}, set(), "the yes decided nothing"),
+        (~(A & B), {"jaundice": True, "cirrhosis": False}, {"cirrhosis"}, set(), "the no decided, and not keeps it"),
+        (A | B, {"jaundice": True, "cirrhosis": False}, {"jaundice"}, set(), "the no decided nothing"),
         (A & B, {"jaundice": True, "cirrhosis": True}, {"jaundice", "cirrhosis"}, set(), "a yes needs both"),
         (A & B, {"jaundice": True}, set(), {"cirrhosis"}, "only the absent one is asked for"),
         (A | B, {"jaundice": True}, {"jaundice"}, set(), "one yes decides"),
