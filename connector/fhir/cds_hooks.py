@@ -219,7 +219,7 @@ class CdsDoor:
 
 async def _durable(noted: Future[None] | None) -> None:
     """Wait, in no thread, until who sees the cards stands in the audit trail; raise 503 when it does not in time."""
-    if noted is None:
+    if noted is None or (noted.done() and noted.exception() is None):
         return
     try:
         await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(noted)), _LONGEST_NOTING_SECONDS)

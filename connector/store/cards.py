@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.ports import CardAnswer, Document, ShelvedCard
 from connector.store import tables as t
-from connector.store.engine import for_reading
+from connector.store.engine import for_one_read, for_reading, read_prepared
 from connector.store.inbox import insert_or_ignore
 from connector.store.looks import look_again
 from connector.store.trail import Trail
@@ -36,8 +37,9 @@ def shelve(
     return [document for document in documents if document.destination != "cds"]
 
 
-def _cards() -> sa.Select[Any]:
-    """Made once: to build the statement anew would be half of an answer."""
+@cache
+def _cards(things: int) -> sa.Select[Any]:
+    """The statement for so many things asked about, made once: to build it anew would be half of an answer."""
     newer = t.card.alias()
     # An older study that is assessed again, since something of it came late, hides no newer study.
     of_day = sa.func.coalesce(t.study.c.study_date, "")
@@ -56,12 +58,9 @@ def _cards() -> sa.Select[Any]:
         sa.select(t.card.c.case_ref, t.card.c.body)
         .join(t.patient, t.patient.c.case_ref == t.card.c.case_ref)
         .where(t.patient.c.record_reference == sa.bindparam("reference"), t.card.c.assessment_id == newest)
-        .where(t.card.c.about.in_(sa.bindparam("about", expanding=True)))
+        .where(t.card.c.about.in_([sa.bindparam(f"about{number}") for number in range(things)]))
         .order_by(t.card.c.made_at.desc(), t.card.c.about != "plan", t.card.c.about)
     )
-
-
-_CARDS = _cards()
 
 
 class CardShelf:
@@ -71,14 +70,15 @@ class CardShelf:
         """`trail` is where views are written down, for audit repositories too."""
         self._engine = engine
         self._trail = trail or Trail(engine, now=now)
-        self._reading = for_reading(engine)
+        self._reading, self._one_read = for_reading(engine), for_one_read(engine)
         self._now = now
 
     def cards(self, record_reference: str, about: Collection[str]) -> Sequence[ShelvedCard]:
         """The cards about these things of the newest assessment of the patient's newest study, the plan first."""
-        with self._reading.connect() as connection:
-            rows = connection.execute(_CARDS, {"reference": record_reference, "about": sorted(about)}).all()
-        return [ShelvedCard(row.case_ref, row.body) for row in rows]
+        asked = {f"about{number}": thing for number, thing in enumerate(sorted(about))}
+        with self._one_read.connect() as connection:
+            rows = read_prepared(connection, _cards(len(asked)), {"reference": record_reference, **asked})
+        return [ShelvedCard(case_ref, body) for case_ref, body in rows]
 
     def note_feedback(self, answers: Sequence[CardAnswer]) -> int:
         """Keep what was told of cards of ours, each telling once; returns how many were of ours."""
@@ -140,11 +140,8 @@ class CardShelf:
         `opened` are the references of patients whose charts are open: their records are looked at in the next round.
         """
         with self._engine.begin() as connection:
-            for hook, actor, case_refs in views:
-                for case_ref in case_refs:
-                    self._trail.audit(
-                        connection, kind="viewed", ref=f"case:{case_ref}", case_ref=case_ref, actor=actor,
-                        detail=f"card at {hook}",
-                    )  # fmt: skip
+            self._trail.viewed(
+                connection, [(one, actor, f"card at {hook}") for hook, actor, case_refs in views for one in case_refs]
+            )
             if opened:
                 look_again(connection, t.patient.c.record_reference.in_(opened))

@@ -1,6 +1,6 @@
 """How the ledger is opened and migrated: SQLite made durable for one machine, PostgreSQL for many."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,30 +50,48 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 
 def for_reading(engine: sa.Engine) -> sa.Engine:
     """The same database for reads, which never wait for a writer."""
-    return engine.execution_options(connector_reads=True)
+    return engine.execution_options(connector_reads="many")
+
+
+def for_one_read(engine: sa.Engine) -> sa.Engine:
+    """The same database for connections of one SELECT each, which sees one state of it without a transaction."""
+    return engine.execution_options(connector_reads="one")
 
 
 def _begin_immediate(connection: Any) -> None:
-    if connection.get_execution_options().get("connector_reads"):
-        connection.exec_driver_sql("BEGIN")
+    reads = connection.get_execution_options().get("connector_reads")
+    if reads is not None:
+        if reads == "many":
+            connection.exec_driver_sql("BEGIN")
         return
     # A transaction that reads first and writes later could fail half-way with SQLITE_BUSY; taking the write lock at
     # once makes every transaction wait its turn instead.
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def run_prepared(connection: sa.Connection, statement: sa.Insert, row: Mapping[str, Any]) -> int:
+def run_prepared(connection: sa.Connection, statement: sa.Insert, *rows: Mapping[str, Any]) -> int:
     """
-    Run an INSERT of one row as text that was compiled once; returns how many rows it wrote.
+    Run an INSERT of rows of the same columns as text that was compiled once; returns how many rows it wrote.
 
-    For what is done for every instance received: handing the statement itself to SQLAlchemy each time costs more
-    processor time than the database takes. Values go to the driver as they are: texts, numbers and None.
+    For what is done for every instance received, and while an EHR waits: handing the statement itself to SQLAlchemy
+    each time costs more processor time than the database takes. Values go to the driver as they are: texts, numbers
+    and None.
     """
-    text, names, constants = _prepared(statement, connection.dialect, tuple(row))
-    values = {**constants, **row}
-    parameters = values if names is None else tuple([values[name] for name in names])
+    text, names, constants = _prepared(statement, connection.dialect, tuple(rows[0]))
+    parameters: list[Any] = [_in_order({**constants, **row}, names) for row in rows]
     # Drivers tell how many rows an INSERT wrote only when asked to keep the number.
-    return connection.exec_driver_sql(text, parameters, execution_options=_COUNTED).rowcount
+    done = connection.exec_driver_sql(text, parameters if len(rows) > 1 else parameters[0], execution_options=_COUNTED)
+    return done.rowcount
+
+
+def read_prepared(connection: sa.Connection, statement: sa.Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+    """The rows of a SELECT as `run_prepared` runs an INSERT; `values` are those of its named parameters."""
+    text, names, constants = _prepared(statement, connection.dialect, tuple(values))
+    return connection.exec_driver_sql(text, _in_order({**constants, **values}, names)).all()
+
+
+def _in_order(values: Mapping[str, Any], names: tuple[str, ...] | None) -> Any:
+    return values if names is None else tuple([values[name] for name in names])
 
 
 _COUNTED = {"preserve_rowcount": True}
@@ -81,7 +99,7 @@ _COUNTED = {"preserve_rowcount": True}
 
 @lru_cache(64)
 def _prepared(
-    statement: sa.Insert, dialect: sa.Dialect, columns: tuple[str, ...]
+    statement: sa.Insert | sa.Select[Any], dialect: sa.Dialect, columns: tuple[str, ...]
 ) -> tuple[str, tuple[str, ...] | None, dict[str, Any]]:
     """Text, the order of its parameters (None: by name), and the values that stand in the statement itself."""
     compiled = statement.compile(dialect=dialect, column_keys=list(columns))

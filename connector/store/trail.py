@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connector.ports import AuditRecord
 from connector.store import tables as t
-from connector.store.engine import for_reading
+from connector.store.engine import for_reading, run_prepared
 
 # What an audit repository hears of; the other events tell an operator how work goes.
 AUDITED = frozenset({
@@ -17,6 +17,7 @@ AUDITED = frozenset({
     "viewed", "signed_in", "signed_out", "sign_in_failed",
     "identity_released", "identity_rejected", "replayed", "completed", "erased", "tidied", "started", "stopped",
 })  # fmt: skip
+_APPEND = sa.insert(t.event)
 
 
 class Trail:
@@ -49,15 +50,33 @@ class Trail:
         service itself. Kinds in AUDITED, and whatever a person did, are due to every audit repository from now on.
         `action_key` is that of the form a person sent: a second event with the same one is impossible.
         """
+        event = self._event(kind, ref, detail, case_ref, actor, succeeded=succeeded, action_key=action_key)
+        run_prepared(connection, _APPEND, event)
+
+    def viewed(self, connection: sa.Connection, views: Sequence[tuple[str, str, str]]) -> None:
+        """Append who saw what of which cases (case, actor, what was shown), many at once."""
+        if views:
+            events = [self._event("viewed", f"case:{case}", shown, case, actor) for case, actor, shown in views]
+            run_prepared(connection, _APPEND, *events)
+
+    def _event(
+        self,
+        kind: str,
+        ref: str,
+        detail: str,
+        case_ref: str | None,
+        actor: str | None,
+        *,
+        succeeded: bool = True,
+        action_key: str | None = None,
+    ) -> dict[str, Any]:
         is_audited = kind in AUDITED or actor is not None
-        forward_to = ",".join(self._repositories) if is_audited and self._repositories else None
-        connection.execute(
-            sa.insert(t.event).values(
-                at=self._now(), kind=kind, ref=ref[:255], case_ref=case_ref, detail=detail,
-                actor=actor[:255] if actor else None, succeeded=succeeded, forward_to=forward_to,
-                action_key=action_key,
-            )
-        )  # fmt: skip
+        return {
+            "at": self._now(), "kind": kind, "ref": ref[:255], "case_ref": case_ref, "detail": detail,
+            "actor": actor[:255] if actor else None, "succeeded": succeeded,
+            "forward_to": ",".join(self._repositories) if is_audited and self._repositories else None,
+            "action_key": action_key,
+        }  # fmt: skip
 
     def received(self, connection: sa.Connection, study: sa.Row[Any]) -> None:
         """Tell once who sent what came since the study was complete the last time."""
