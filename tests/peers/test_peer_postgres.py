@@ -1,5 +1,6 @@
 """The ledger's promises on a real PostgreSQL: claims under contention, and every migration forwards and back."""
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ from connector.ports import ProcedureStep, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.acts import REJECT, Act, Acts, Done
 from connector.store.backup import Place, back_up, restore
+from connector.store.cards import CardShelf
 from connector.store.engine import migrate
 from connector.store.worklist import Wanted, Worklist
 
@@ -138,6 +140,27 @@ def test_an_id_is_found_by_its_beginning_in_a_database_of_any_language(url: str,
         assert {row["study_instance_uid"] for row in page.rows} == expected, find
     bench.inbox.close()
     bench.engine.dispose()
+
+
+def test_cards_are_read_and_who_saw_them_is_written_there_too(bench: Bench) -> None:
+    """Statements of the door are compiled once and handed to the driver as text: a driver may read text its own way."""
+    cards = {about: {"uuid": about, "summary": f"100 % {about}"} for about in ("plan", "TACE", "RFA")}
+    with bench.ledger.transaction() as connection:
+        shelved = replace(document("cards", destination="cds"), content=json.dumps(cards).encode())
+        assert bench.ledger.save(connection, assessment("case", "1.2.3", "d" * 64), {}, [shelved]) == []
+        bench.desk.follow(connection, case_ref="case", record_reference="Patient/1")
+    shelf = CardShelf(bench.engine)
+    for about, expected in (({"plan"}, ["plan"]), ({"TACE", "plan"}, ["plan", "TACE"]), ({"MWA"}, [])):
+        assert [json.loads(card.body)["uuid"] for card in shelf.cards("Patient/1", about)] == expected, about
+    shelf.note_views(
+        [("patient-view", "EHR user\0", ("case", "other")), ("order-select", "him", ("case",))], ["Patient/1"]
+    )
+    with bench.engine.connect() as connection:
+        seen = sa.select(t.event.c.case_ref, t.event.c.actor, t.event.c.detail).order_by(t.event.c.id)
+        found = [tuple(row) for row in connection.execute(seen.where(t.event.c.kind == "viewed"))]
+    told = [("case", "patient-view"), ("other", "patient-view"), ("case", "order-select")]
+    assert [(case, detail) for case, _, detail in found] == [(case, f"card at {hook}") for case, hook in told]
+    assert {actor for _, actor, _ in found} == {"EHR user\\x00", "him"}
 
 
 def test_a_backup_of_postgresql_comes_back_into_an_empty_database(url: str, tmp_path: Path) -> None:
