@@ -127,7 +127,10 @@ def capability_statement() -> Json:
                     "description": "SMART Backend Services with an asymmetric key, when a client id is set.",
                 },
                 "resource": [_stated(need) for need in needs()],
-                "interaction": [{"code": "transaction", "documentation": "used when the server declares it"}],
+                "interaction": [
+                    {"code": "transaction", "documentation": "used when the server declares it"},
+                    {"code": "batch", "documentation": "of searches only, when the server declares it"},
+                ],
             }
         ],
     }
