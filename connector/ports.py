@@ -311,6 +311,9 @@ class Memory(Protocol):
     def remember(self, name: str, value: str, *, told: str = "") -> bool:
         """Keep a note; tells whether it was news. `told` is what the logbook says of news."""
 
+    def swap(self, name: str, before: str | None, after: str) -> bool:
+        """Change a note if it is still as it was read; False when another worker was faster."""
+
     def forget(self, name: str) -> None:
         """Drop a note."""
 

@@ -23,6 +23,14 @@ class ProcessMemory:
         self._notes[name] = value
         return news
 
+    def swap(self, name: str, before: str | None, after: str) -> bool:
+        """Change a note if it is still as it was read."""
+        with self._guard:
+            unchanged = self._notes.get(name) == before
+            if unchanged:
+                self._notes[name] = after
+            return unchanged
+
     def forget(self, name: str) -> None:
         """Drop a note."""
         self._notes.pop(name, None)

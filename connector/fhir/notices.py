@@ -9,6 +9,7 @@ from connector.fhir.resource import items, members
 from connector.ports import Memory
 
 HEARD_NOTE = "ehr_heard"
+State = dict[str, Any]  # without_gap, beyond, at: see `Heard.state`
 _SILENT_KINDS = ("handshake", "heartbeat")
 _MOST_BEYOND = 100
 
@@ -56,42 +57,61 @@ class Heard:
         self._now = now
 
     def notice(self, body: bytes) -> bool:
-        """Take a notice; tells whether there may be news. Repeated and reordered ones do no harm."""
+        """Take a notice; tells whether there may be news. Repeated, reordered and simultaneous ones do no harm."""
         notice = notice_of(body)
         if notice is None:
             return True  # empty, or the resource: all it says is "look"
-        heard = self.state()
-        beyond = {*heard["beyond"], *(number for number in notice["numbers"] if number > heard["without_gap"])}
-        without_gap = heard["without_gap"]
-        while without_gap + 1 in beyond:
-            without_gap += 1
-        kept = sorted(number for number in beyond if number > without_gap)[-_MOST_BEYOND:]
-        self._keep({"without_gap": without_gap, "beyond": kept, "at": self._now()})
-        return notice["kind"] not in _SILENT_KINDS or bool(notice["total"] > max([without_gap, *kept]))
 
-    def state(self) -> dict[str, Any]:
+        def with_it(heard: State) -> State:
+            beyond = {*heard["beyond"], *(number for number in notice["numbers"] if number > heard["without_gap"])}
+            without_gap = heard["without_gap"]
+            while without_gap + 1 in beyond:
+                without_gap += 1
+            kept = sorted(number for number in beyond if number > without_gap)[-_MOST_BEYOND:]
+            return {"without_gap": without_gap, "beyond": kept, "at": self._now()}
+
+        heard = self._change(with_it)
+        return notice["kind"] not in _SILENT_KINDS or bool(
+            notice["total"] > max([heard["without_gap"], *heard["beyond"]])
+        )
+
+    def state(self) -> State:
         """The number up to which every event was heard, those beyond a gap, and when we last heard."""
-        kept = self._memory.recall(HEARD_NOTE)
-        return json.loads(kept) if kept else {"without_gap": 0, "beyond": [], "at": 0.0}
+        return _state(self._memory.recall(HEARD_NOTE))
 
     def missed(self, total: int) -> int:
         """How many of the server's events were not heard; from now on they count as looked for."""
-        heard = self.state()
-        missed = total - int(heard["without_gap"]) - len([one for one in heard["beyond"] if one <= total])
-        if missed or total < heard["without_gap"]:  # a counter that went back was begun anew by the server
-            self._keep({**heard, "without_gap": total, "beyond": []})
+        missed = 0
+
+        def looked_for(heard: State) -> State:
+            nonlocal missed
+            missed = total - int(heard["without_gap"]) - len([one for one in heard["beyond"] if one <= total])
+            # A counter that went back was begun anew by the server.
+            is_as_told = not missed and total >= heard["without_gap"]
+            return heard if is_as_told else {**heard, "without_gap": total, "beyond": []}
+
+        self._change(looked_for)
         return max(0, missed)
 
     def begun(self) -> None:
         """A new subscription counts from nothing, and has until its next heartbeat to be heard."""
-        self._keep({"without_gap": 0, "beyond": [], "at": self._now()})
+        self._change(lambda _: {"without_gap": 0, "beyond": [], "at": self._now()})
 
     def waiting(self) -> None:
         """Give a subscription that was silent until its next heartbeat to be heard."""
-        self._keep({**self.state(), "at": self._now()})
+        self._change(lambda heard: {**heard, "at": self._now()})
 
-    def _keep(self, heard: Mapping[str, Any]) -> None:
-        self._memory.remember(HEARD_NOTE, json.dumps(heard))
+    def _change(self, change: Callable[[State], State]) -> State:
+        """Change what was heard in one step, whichever processes hear notices at this moment."""
+        while True:
+            kept = self._memory.recall(HEARD_NOTE)
+            heard = change(_state(kept))
+            if self._memory.swap(HEARD_NOTE, kept, json.dumps(heard)):
+                return heard
+
+
+def _state(kept: str | None) -> State:
+    return json.loads(kept) if kept else {"without_gap": 0, "beyond": [], "at": 0.0}
 
 
 def _plain(name: object) -> str:

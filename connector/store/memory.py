@@ -48,6 +48,16 @@ class SqlMemory:
                 )
         return True
 
+    def swap(self, name: str, before: str | None, after: str) -> bool:
+        """Change a note if it is still as it was read; False when another worker was faster."""
+        now = self._now()
+        with self._engine.begin() as connection:
+            if before is None:
+                return insert_or_ignore(connection, t.note, {"name": name, "value": after, "changed_at": now})
+            as_read = (t.note.c.name == name) & (t.note.c.value == before)
+            changed = connection.execute(sa.update(t.note).where(as_read).values(value=after, changed_at=now))
+            return changed.rowcount == 1
+
     def forget(self, name: str) -> None:
         """Drop a note."""
         with self._engine.begin() as connection:
