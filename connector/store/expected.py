@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.core.errors import TryLater
@@ -16,7 +17,11 @@ _MOVING, _MOVE_SECONDS = "moving:", 4 * 3600.0  # no C-MOVE of one study takes l
 
 
 class Expected:
-    """Series and studies that are to come. Each request has notes of its own: the end of one ends no other."""
+    """
+    Series and studies that are to come: one note for each, which holds the requests that ask for it.
+
+    The end of one request ends no other. Looked up by the whole name: it is asked for each instance that is moved here.
+    """
 
     def __init__(self, engine: sa.Engine, *, now: Callable[[], float] = time.time) -> None:
         self._engine = engine
@@ -26,24 +31,28 @@ class Expected:
     @contextmanager
     def expecting(self, uids: Sequence[str]) -> Iterator[None]:
         """Note what is being asked for, while it is."""
-        request = uuid.uuid4().hex
-        names = [f"{_MOVING}{uid}:{request}" for uid in uids]
-        rows = [{"name": name, "value": "", "changed_at": self._now()} for name in names]
-        if rows:
-            with self._engine.begin() as connection:
-                stale = t.note.c.name.startswith(_MOVING) & (t.note.c.changed_at < self._now() - _MOVE_SECONDS)
-                connection.execute(sa.delete(t.note).where(stale))
-                connection.execute(sa.insert(t.note), rows)
+        request = f"{uuid.uuid4().hex}\n"
+        names = sorted({f"{_MOVING}{uid}" for uid in uids})  # in one order, so that no two wait for each other
+        stale = t.note.c.changed_at < self._now() - _MOVE_SECONDS
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(t.note).where(t.note.c.name.startswith(_MOVING), stale))
+            for name in names:
+                connection.execute(_add(connection, {"name": name, "value": request, "changed_at": self._now()}))
         try:
             yield
         finally:
+            here = t.note.c.name.in_(names)
             with self._engine.begin() as connection:
-                connection.execute(sa.delete(t.note).where(t.note.c.name.in_(names)))
+                for name in names:
+                    without = sa.func.replace(t.note.c.value, request, "")
+                    connection.execute(sa.update(t.note).where(t.note.c.name == name).values(value=without))
+                connection.execute(sa.delete(t.note).where(here, t.note.c.value == ""))
 
     def is_expected(self, uids: Sequence[str]) -> bool:
         """Whether one of these is being asked for; the note of a process that died grows stale. Raises TryLater."""
         there = sa.select(t.note.c.name).where(
-            sa.or_(sa.false(), *(t.note.c.name.startswith(f"{_MOVING}{uid}:") for uid in uids)),
+            t.note.c.name.in_([f"{_MOVING}{uid}" for uid in uids]),
+            t.note.c.value != "",
             t.note.c.changed_at > self._now() - _MOVE_SECONDS,
         )
         try:
@@ -51,3 +60,14 @@ class Expected:
                 return connection.execute(there.limit(1)).first() is not None
         except SQLAlchemyError as fault:
             raise TryLater(f"the ledger does not answer ({type(fault).__name__}): send again") from fault
+
+
+def _add(connection: sa.Connection, row: dict[str, object]) -> sa.Insert:
+    """A request beside those that are there, in one statement: another one may end at this very moment."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(t.note).values(row)
+    new = statement.excluded
+    added: sa.Insert = statement.on_conflict_do_update(
+        index_elements=[t.note.c.name], set_={"value": t.note.c.value + new.value, "changed_at": new.changed_at}
+    )
+    return added

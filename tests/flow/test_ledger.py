@@ -364,11 +364,26 @@ def test_two_requests_for_one_series_end_each_for_itself(bench: Bench) -> None:
         with bench.inbox.expecting(["1.2.3"]):
             pass
         assert bench.inbox.is_expected(["1.2.3"]), "what still comes by the first one is no new study"
+        assert bench.inbox.is_expected(["1.2.9", "1.2.4"])
         assert not bench.inbox.is_expected(["1.2"])
         assert not bench.inbox.is_expected([])
         bench.clock.seconds += 4 * 3600 + 1
         assert not bench.inbox.is_expected(["1.2.3"]), "the process died that asked"
+        with bench.inbox.expecting(["1.2.3"]):
+            assert bench.inbox.is_expected(["1.2.3"])
+        assert not bench.inbox.is_expected(["1.2.3"]), "what it left is not added to"
     assert _rows(bench, t.note) == []
+
+
+def test_the_look_at_each_moved_instance_reads_no_table(bench: Bench) -> None:
+    """It is asked while an archive sends: by whole names, which every database finds in the index of the key."""
+    asked: list[tuple[str, object]] = []
+    sa.event.listen(bench.engine, "before_cursor_execute", lambda *said: asked.append((said[2], said[3])))
+    bench.inbox.is_expected(["1.2.3", "1.2.4"])
+    ((statement, values),) = [each for each in asked if "note" in each[0]]
+    with bench.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert [row[-1] for row in plan] == ["SEARCH note USING INDEX sqlite_autoindex_note_1 (name=?)"]
 
 
 def test_a_fault_after_the_commit_gives_no_stored_file_away(bench: Bench, monkeypatch) -> None:
