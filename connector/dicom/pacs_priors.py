@@ -87,15 +87,6 @@ class PacsPriors:
         self._intake = Intake(inbox, FileStore(folder, disk_reserve_bytes=disk_reserve_bytes))
         self._source = source
 
-    def find_studies(self, *, patient_id: str, issuer_of_patient_id: str = "") -> list[FoundStudy]:
-        """
-        Studies of one patient, by exact ID and, when the PACS returns it, exact issuer.
-
-        Raises ImpossibleInput for an ID that would match other patients too, TryLater or Refused.
-        """
-        _require_one_patient(patient_id)
-        return self._first_way(lambda archive: _studies(archive, patient_id, issuer_of_patient_id))
-
     def retrieve_priors(
         self, *, patient_id: str, issuer_of_patient_id: str = "", beside: Sequence[str] = ()
     ) -> Retrieved:

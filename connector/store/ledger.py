@@ -13,10 +13,9 @@ import sqlalchemy as sa
 from connector.core.assess import PARTS
 from connector.core.assessment import Assessment
 from connector.ports import Document, Predecessor
-from connector.routing import Rule, every_study
+from connector.routing import Rule
 from connector.store import tables as t
 from connector.store.cards import shelve
-from connector.store.completeness import Completeness
 from connector.store.engine import for_reading
 from connector.store.jobs import Jobs
 from connector.store.outbox import Outbox
@@ -83,10 +82,6 @@ class SqlLedger:
             yield connection
 
     # Studies
-
-    def complete_quiet_studies(self, quiet_seconds: float) -> int:
-        """Complete studies that were quiet long enough and that no live association feeds; returns how many."""
-        return Completeness(self, every_study(quiet_seconds)).judge()
 
     def complete_study(self, study_instance_uid: str, because: str, *, by: str | None = None) -> bool:
         """Complete a study on an explicit signal, or by a person; False when it is not known."""

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from console_case import Desk, Files, form_of, set_aside
-from ledger_case import assessment, document, receipt
+from ledger_case import assessment, complete_quiet, document, receipt
 
 from connector.console.wording import short_ref
 from connector.contract.assessment import render
@@ -106,7 +106,7 @@ def test_a_wrong_patients_study_stays_out_and_the_others_are_judged_again(desk: 
 
     bench.inbox.receive(receipt("1.2.3.2", study="1.2.3"))
     bench.clock.seconds += 3600
-    bench.ledger.complete_quiet_studies(1)
+    complete_quiet(bench, 1)
     assert bench.ledger.study("1.2.3").is_rejected, "a late image does not bring it back"
     assert not bench.ledger.complete_study("1.2.3", "command")
     assert not desk.site.acts.act(Act(RELEASE, "1.2.3", "clara", "mistaken", "key-2")).done

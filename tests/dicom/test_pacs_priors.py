@@ -14,7 +14,7 @@ from step_case import calling
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.pacs_association import Pacs
 from connector.dicom.pacs_dimse import DimseArchive
-from connector.dicom.pacs_priors import FoundSeries, FoundStudy, PacsPriors, Retrieved
+from connector.dicom.pacs_priors import FoundSeries, PacsPriors, Retrieved
 
 
 def found(**values: str) -> Dataset:
@@ -101,18 +101,17 @@ def test_a_series_that_the_pacs_lists_twice_is_got_once(tmp_path: Path) -> None:
 def test_studies_of_another_patient_are_not_believed(
     tmp_path: Path, changes: dict[str, str], why: str, *, kept: bool
 ) -> None:
-    study = report(**changes)
+    study, inbox = report(**changes), MemoryInbox()
     with scripted(*Archive(study).handlers, contexts=ARCHIVE) as pacs:
-        studies = priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1", issuer_of_patient_id="LAB")
-    issuer = changes.get("IssuerOfPatientID", "LAB")
-    assert studies == ([FoundStudy(study.StudyInstanceUID, "20250102", "PHANTOM-1", issuer)] if kept else []), why
+        priors(pacs, inbox, tmp_path).retrieve_priors(patient_id="PHANTOM-1", issuer_of_patient_id="LAB")
+    assert list(inbox.receipts) == ([study.SOPInstanceUID] if kept else []), why
 
 
 @pytest.mark.parametrize("patient_id", ["", "*", "PHANTOM-?", "A\\B"])
 def test_an_id_that_matches_other_patients_is_never_asked(tmp_path: Path, patient_id: str) -> None:
     archive = Archive(report())
     with scripted(*archive.handlers, contexts=ARCHIVE) as pacs, pytest.raises(ImpossibleInput):
-        priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id=patient_id)
+        priors(pacs, MemoryInbox(), tmp_path).retrieve_priors(patient_id=patient_id)
     assert not archive.asked
 
 
@@ -142,7 +141,7 @@ def test_series_are_listed() -> None:
 def test_a_query_that_fails_is_judged(tmp_path: Path, status: int, failure: type[Exception]) -> None:
     handler = (evt.EVT_C_FIND, lambda _: iter([(status, None)]))
     with scripted(handler, contexts=ARCHIVE) as pacs, pytest.raises(failure, match=f"{status:04X}"):
-        priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1")
+        priors(pacs, MemoryInbox(), tmp_path).retrieve_priors(patient_id="PHANTOM-1")
 
 
 def test_what_get_is_refused_for_comes_by_move_to_our_listener(tmp_path: Path) -> None:
@@ -252,4 +251,4 @@ def test_a_pacs_that_does_not_know_us_as_a_destination_says_what_to_do(tmp_path:
 
 def test_a_pacs_that_cannot_be_queried_is_told(tmp_path: Path) -> None:
     with scripted() as pacs, pytest.raises(Refused, match="supports none"):
-        priors(pacs, MemoryInbox(), tmp_path).find_studies(patient_id="PHANTOM-1")
+        priors(pacs, MemoryInbox(), tmp_path).retrieve_priors(patient_id="PHANTOM-1")

@@ -14,7 +14,9 @@ import sqlalchemy as sa
 from connector.core.assessment import Assessment
 from connector.core.versions import RULESET
 from connector.ports import Document, Receipt
+from connector.routing import every_study
 from connector.store import open_ledger
+from connector.store.completeness import Completeness
 from connector.store.desk import Desk
 from connector.store.engine import migrate
 from connector.store.inbox import SqlInbox
@@ -46,6 +48,11 @@ class Bench:
     desk: Desk
     steps: SqlProcedureSteps
     same: set[frozenset[Path]] = field(default_factory=set)
+
+
+def complete_quiet(bench: Bench, quiet_seconds: float) -> int:
+    """Complete studies that were quiet for so long and that nobody sends any more; returns how many."""
+    return Completeness(bench.ledger, every_study(quiet_seconds)).judge()
 
 
 @cache

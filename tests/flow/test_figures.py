@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, assessment, document, receipt
+from ledger_case import Bench, assessment, complete_quiet, document, receipt
 from prometheus_client import generate_latest
 
 from connector.core.errors import ImpossibleInput, Refused, TryLater
@@ -22,7 +22,7 @@ def told(bench: Bench, tmp_path: Path, reserve_bytes: int = 7) -> str:
 
 def complete(bench: Bench) -> str:
     bench.clock.seconds += 30
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
     ((job, _),) = bench.ledger.jobs.take_due()
     return job
 

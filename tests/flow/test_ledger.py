@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, assessment, document, receipt
+from ledger_case import Bench, assessment, complete_quiet, document, receipt
 
 from connector.core.errors import BadCase, TryLater
 from connector.core.versions import RULESET
@@ -23,7 +23,7 @@ def _rows(bench: Bench, table: sa.Table) -> list[sa.Row]:
 
 def _complete_and_claim(bench: Bench):
     bench.clock.seconds += 31
-    assert bench.ledger.complete_quiet_studies(30) == 1
+    assert complete_quiet(bench, 30) == 1
     ((job_id, _),) = bench.ledger.jobs.take_due()
     return bench.ledger.jobs.claim(job_id)
 
@@ -61,7 +61,7 @@ def test_an_instance_whose_file_was_taken_back_comes_in_anew(bench: Bench, tmp_p
 def test_a_study_completes_after_its_quiet_time(bench: Bench, quiet_for, complete, why) -> None:
     bench.inbox.receive(receipt())
     bench.clock.seconds += quiet_for
-    assert bench.ledger.complete_quiet_studies(30) == complete, why
+    assert complete_quiet(bench, 30) == complete, why
 
 
 def test_a_study_waits_for_the_association_that_feeds_it(bench: Bench) -> None:
@@ -69,16 +69,16 @@ def test_a_study_waits_for_the_association_that_feeds_it(bench: Bench) -> None:
     bench.inbox.receive(receipt(association="A"))
     bench.clock.seconds += 40
     bench.inbox.association_alive("A")
-    assert bench.ledger.complete_quiet_studies(30) == 0, "the sender may only be slow"
+    assert complete_quiet(bench, 30) == 0, "the sender may only be slow"
     bench.inbox.association_closed("A")
-    assert bench.ledger.complete_quiet_studies(30) == 1
+    assert complete_quiet(bench, 30) == 1
 
 
 def test_a_killed_listener_does_not_hold_a_study_for_ever(bench: Bench) -> None:
     bench.inbox.association_opened("A")
     bench.inbox.receive(receipt(association="A"))
     bench.clock.seconds += 61
-    assert bench.ledger.complete_quiet_studies(30) == 1, "nobody has said for a minute that the association lives"
+    assert complete_quiet(bench, 30) == 1, "nobody has said for a minute that the association lives"
 
 
 def test_a_late_instance_opens_the_study_and_asks_for_a_new_assessment(bench: Bench) -> None:
@@ -86,7 +86,7 @@ def test_a_late_instance_opens_the_study_and_asks_for_a_new_assessment(bench: Be
     lease = _complete_and_claim(bench)
     bench.inbox.receive(receipt("1.2.3.2", path="/in/late"))
     bench.clock.seconds += 31
-    assert bench.ledger.complete_quiet_studies(30) == 1
+    assert complete_quiet(bench, 30) == 1
     with bench.ledger.transaction() as connection:
         bench.ledger.jobs.done(connection, lease)
     assert bench.desk.status()["jobs"] == {"assess.due": 1}, "asked again while it ran: due again, not done"
@@ -101,7 +101,7 @@ def _save_and_finish(bench: Bench, lease) -> None:
 def test_a_job_is_claimed_once_however_many_messages_name_it(bench: Bench) -> None:
     bench.inbox.receive(receipt())
     bench.clock.seconds += 31
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
     ((job_id, _),) = bench.ledger.jobs.take_due()
     with ThreadPoolExecutor(8) as pool:
         leases = list(pool.map(lambda _: bench.ledger.jobs.claim(job_id), range(16)))
@@ -166,7 +166,7 @@ def test_the_newest_document_of_a_kind_is_the_predecessor(bench: Bench) -> None:
 def test_messages_are_sent_again_only_when_they_count_as_lost(bench: Bench) -> None:
     bench.inbox.receive(receipt())
     bench.clock.seconds += 31
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
     assert len(bench.ledger.jobs.take_due()) == 1
     assert bench.ledger.jobs.take_due() == [], "a message is on its way"
     bench.clock.seconds += 31
@@ -190,16 +190,16 @@ def test_a_prior_we_fetched_is_compared_with_and_never_assessed_by_itself(bench:
     bench.inbox.receive(replace(receipt("1.1", study="1", date="20250101", path="/in/1"), is_prior=True))
     bench.inbox.receive(replace(receipt("3.1", study="3", date="20270101"), is_prior=True))
     bench.clock.seconds += 31
-    assert bench.ledger.complete_quiet_studies(30) == 1
+    assert complete_quiet(bench, 30) == 1
     study = bench.ledger.study("2")
     assert (study.prior_paths, study.studies_here) == ((Path("/in/1"),), ("2",))
     assert study.is_latest, "a study that nobody sent us to assess takes no plan away"
     bench.inbox.receive(receipt("1.2", study="1", date="20250101", path="/in/1b"))
     bench.clock.seconds += 31
-    assert bench.ledger.complete_quiet_studies(30) == 1, "sent to us after all, it is assessed"
+    assert complete_quiet(bench, 30) == 1, "sent to us after all, it is assessed"
     bench.inbox.receive(receipt("3.1", study="3", date="20270101"))
     bench.clock.seconds += 31
-    assert bench.ledger.complete_quiet_studies(30) == 1, "also when we hold every instance of it already"
+    assert complete_quiet(bench, 30) == 1, "also when we hold every instance of it already"
 
 
 def test_an_operator_replays_and_releases(bench: Bench) -> None:

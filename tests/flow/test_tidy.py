@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, assessment, document, make_bench, receipt
+from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt
 
 from connector.core.case import PatientIdentity
 from connector.core.errors import BadCase, Refused, TryLater
@@ -51,7 +51,7 @@ def receive(bench: Bench, tmp_path: Path, instance: str, *, study: str = "1.2.3"
 def assess(bench: Bench, study: str = "1.2.3", identity: str = "2.25.7", *, deliver: bool = True) -> Path:
     """Complete a study, assess it with one document, and deliver that."""
     bench.clock.seconds += 31
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
     lease = next(
         lease
         for job, _ in bench.ledger.jobs.take_due()
@@ -128,7 +128,7 @@ def _undelivered(bench: Bench, _: Path) -> None:
 
 def _set_aside(bench: Bench, _: Path) -> None:
     bench.clock.seconds += 31
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
     ((job, _),) = bench.ledger.jobs.take_due()
     lease = bench.ledger.jobs.claim(job)
     assert lease
@@ -259,7 +259,7 @@ def test_a_study_that_was_tidied_away_comes_in_anew(bench, tmp_path) -> None:
         bench.ledger.document(document_id)
     receive(bench, tmp_path, "1.2.3.1")
     bench.clock.seconds += 31
-    assert bench.ledger.complete_quiet_studies(30) == 1
+    assert complete_quiet(bench, 30) == 1
     row = bench.ledger.study("1.2.3")
     assert row
     assert len(row.paths) == 1
@@ -449,7 +449,7 @@ def test_an_unknown_case_and_one_that_is_worked_on_are_not_erased(bench, tmp_pat
         eraser(bench, tmp_path).erase("9.9", because="order", by="dpo")
     receive(bench, tmp_path, "1.2.3.1")
     bench.clock.seconds += 31
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
     ((job, _),) = bench.ledger.jobs.take_due()
     assert bench.ledger.jobs.claim(job)
     with pytest.raises(TryLater, match="busy"):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import sqlalchemy as sa
-from ledger_case import Bench, assessment, document, make_bench, receipt
+from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt
 
 from connector.store import tables as t
 from connector.store.commitments import Commitments
@@ -19,7 +19,7 @@ def receive(bench: Bench, *instances: str, study: str = "1.2.3") -> None:
     for instance in instances:
         bench.inbox.receive(receipt(instance, study=study))
     bench.clock.seconds += 31
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
 
 
 def test_an_event_is_due_to_each_repository_until_it_has_taken_it(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_the_time_to_delivery_counts_from_the_last_instance_and_stays_that_of_th
     bench = bench_with(tmp_path)
     bench.inbox.receive(receipt("1.2.3.1"))
     bench.clock.seconds += 31  # the quiet time counts too: the board waits through it
-    bench.ledger.complete_quiet_studies(30)
+    complete_quiet(bench, 30)
     ((assess, _),) = bench.ledger.jobs.take_due()
     lease = bench.ledger.jobs.claim(assess)
     assert lease

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from backup_case import filled, paths
-from ledger_case import Bench, assessment, document, make_bench, receipt
+from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt
 from state_peers import postgres_server
 from step_case import order
 
@@ -103,7 +103,7 @@ def test_of_one_patients_plans_only_one_is_claimed_under_contention(bench: Bench
 def test_a_study_completes_and_its_status_is_told(bench: Bench) -> None:
     bench.inbox.receive(receipt())
     bench.clock.seconds += 31
-    assert bench.ledger.complete_quiet_studies(30) == 1
+    assert complete_quiet(bench, 30) == 1
     status = bench.desk.status()
     assert (status["instances"], status["studies"], status["jobs"]) == (1, {"complete": 1}, {"assess.due": 1})
 
