@@ -154,6 +154,7 @@ def test_the_rules_of_our_own_are_few_and_marked_as_such():
         "HOUSE-NO-RULE-SET", "HOUSE-BOARD-NO-RULE-SET", "HOUSE-LIVER-FAILURE", "HOUSE-SURGERY-LIVER-INSUFFICIENCY",
         "HOUSE-CEMENT-NOT-LYTIC", "HOUSE-LIFE-3", "HOUSE-PHEO",
         "HOUSE-UNIT-BILIRUBIN", "HOUSE-UNIT-ALBUMIN", "HOUSE-UNIT-CREATININE", "HOUSE-UNIT-RAI",
+        "HOUSE-UNIT-LUNG", "HOUSE-UNIT-LIVER", "HOUSE-UNIT-SIZE",
     }  # fmt: skip
     assert all(rule.derived and rule.cite.source == "House rule" for rule in own), "no paper says so"
     assert {rule.kind for rule in RULES} <= set(get_args(Kind))

@@ -1,6 +1,7 @@
 """What people entered and what no source covers: readings of our own, flagged as such in every answer."""
 
 from connector.core.catalogue import Facts, Sums
+from connector.core.dosimetry.cautions import LARGEST_LIVER_KG, LIVER_ML, LUNG_KG
 from connector.core.dosimetry.limits import SHUNT_STEPS
 from connector.core.rules import Condition, Rule, Verdict
 from connector.core.selection.freshness import MOST_DAYS, SCORE_STALE, STALE
@@ -121,6 +122,29 @@ RULES: tuple[Rule, ...] = (
         Facts.creatinine_umol_l < 15,
         "Creatinine is below 15 µmol/L, as a value in mg/dL would be (1 mg/dL is 88.4 µmol/L): check its unit, for "
         "the filtration rate rests on it.",
+    ),
+    _other_unit(
+        "HOUSE-UNIT-LUNG",
+        (Facts.lung_mass_kg < LUNG_KG[0]) | (Facts.lung_mass_kg > LUNG_KG[1]),
+        f"The lungs weigh less than {LUNG_KG[0]} kg or more than {LUNG_KG[1]} kg: check that their mass is in "
+        "kilograms, for the dose to them rests on it.",
+    ),
+    _other_unit(
+        "HOUSE-UNIT-LIVER",
+        (Facts.liver_volume_total_ml < LIVER_ML[0])
+        | (Facts.liver_volume_total_ml > LIVER_ML[1])
+        | (Facts.tumour_mass_kg > LARGEST_LIVER_KG)
+        | (Facts.normal_liver_mass_kg > LARGEST_LIVER_KG)
+        | (Facts.target_liver_mass_kg > LARGEST_LIVER_KG),
+        f"The liver is outside {LIVER_ML[0]} to {LIVER_ML[1]} mL, or a part of it is heavier than a large liver: check "
+        "that volumes are in millilitres and masses in kilograms, for burden and activity rest on them.",
+    ),
+    # What is below 5 mm is too small to measure (RECIST 1.1, section 3.1); centimetres would read so.
+    _other_unit(
+        "HOUSE-UNIT-SIZE",
+        Facts.liver_lesion_largest_diameter_mm < 5,
+        "The largest liver lesion is below 5 mm, as a size in centimetres would be: check that it is in millimetres, "
+        "for the choice of a technique rests on it.",
     ),
     # 30 mCi (1.1 GBq) is the least that is given to treat, for a remnant (ATA 2015, recommendation 55).
     _other_unit(
