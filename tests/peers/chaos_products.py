@@ -120,6 +120,25 @@ class PlainJsonOnly(Product):
         return None if request.headers.get("accept") == "application/json" else Answer(406)
 
 
+class Batching(Product):
+    """Declares a batch, and counts the searches that come in one; with a `status` it refuses all the same."""
+
+    def __init__(self, status: int = 0) -> None:
+        self.status, self.batches, self.searches = status, 0, 0
+
+    def statement(self, upstream: dict) -> dict:
+        upstream["rest"][0]["interaction"].append({"code": "batch"})
+        return upstream
+
+    def before(self, request: Request) -> Answer | None:
+        if request.is_search:
+            self.searches += 1
+        if not request.path and json.loads(request.body)["type"] == "batch":
+            self.batches += 1
+            return Answer.outcome(self.status) if self.status else None
+        return None
+
+
 class Forgetful(Product):
     """Takes a condition and forgets it, as a racy conditional create does at the worst moment."""
 

@@ -12,7 +12,7 @@ from itertools import count
 import fhir_cases as cases
 import httpx
 import pytest
-from chaos_products import Epic, Forgetful, Liar, OracleHealth, PlainJsonOnly
+from chaos_products import Batching, Epic, Forgetful, Liar, OracleHealth, PlainJsonOnly
 from chaos_proxy import ChaosProxy, Fault, Product, chaos
 from fhir_servers import FhirServer, medplum
 from judge_fhir import findings
@@ -152,6 +152,20 @@ def test_every_mode_holds_each_once_and_clean(proxy, patient, mode):
     assert {one["id"]: one["meta"]["versionId"] for one in patient.ours()} == versions, "the same again writes nothing"
     for held in patient.ours() if pages_twice else ():
         assert findings(held) == [], held["resourceType"]
+
+
+@pytest.mark.parametrize(
+    ("status", "batches", "why"),
+    [(0, 2, "one look at each delivery"), (405, 1, "refused once, and not asked for again"), (503, 2, "it may pass")],
+)
+def test_where_a_batch_is_declared_one_request_looks_at_all(proxy, patient, status, batches, why):
+    product, document = Batching(status), patient.document(cases.assessment())
+    delivered(proxy, product, [document, document])
+    assert patient.counts() == FULL
+    assert each_once(patient)
+    assert product.batches == batches, why
+    # Our Device, which all patients share, is looked at once more before it is made.
+    assert (product.searches <= 1) is not bool(status), "each search by itself where the batch fails"
 
 
 def any_write(request) -> bool:
