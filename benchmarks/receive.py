@@ -1,15 +1,17 @@
 """How many instances a second arrive safely, beside pynetdicom as shipped, Orthanc and DCMTK, in one run.
 
-    python benchmarks/receive.py [--only ct-4 ...] [--rounds 3] [--ct 200] [--small 400] [--receivers NAME ...]
+    python benchmarks/receive.py [--only ct-4 ...] [--rounds 3] [--ct 400] [--small 400] [--receivers NAME ...]
 
 A scenario is `<object>-<associations>-<sender>`: `ct` (0.5 MB) or `small` (10 KB); 1, 4 or 16; `stock` is DCMTK's
 `storescu` as shipped (Nagle's algorithm on), `nodelay` has TCP_NODELAY=1, for the receivers too. `--only` takes
 beginnings of those names. In each round every receiver gets the same files, one receiver after the other, and each
 scenario is printed as soon as it is known: instances a second, the ratio to pynetdicom's default handler
 (`event.dataset.save_as`, no fsync) and to Orthanc (which syncs its files), and the receiver's processor time for an
-instance. Ratios are medians of the ratios within a round. Ours is `connector listen --processes 2` as shipped, durable:
-file and folder synced, receipt committed to SQLite, before each success. Senders and receivers share this machine's
-processors, so differences below 1.3 mean little; on a busy disk only the syncing is measured.
+instance. Ratios are medians of the ratios within a round. Ours is `connector listen` as shipped, durable: file and
+folder synced, receipt committed to SQLite, before each success. DCMTK syncs nothing. `floor` receives nothing: the same
+octets are written, synced and committed as ours are, and nothing else, which no durable receiver of this kind passes on
+this disk. Senders and receivers share this machine's processors, so differences below 1.3 mean little; on a busy disk
+only the syncing is measured.
 """
 
 import argparse
@@ -24,10 +26,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from receive_floor import floor
 from receivers import listening, make_objects, processor_seconds, running
 
-OURS, REFERENCE, ORTHANC = "connector", "pynetdicom", "orthanc"
-RECEIVERS = (REFERENCE, OURS, ORTHANC, "storescp")
+OURS, REFERENCE, ORTHANC, FLOOR = "connector", "pynetdicom", "orthanc", "floor"
+RECEIVERS = (REFERENCE, OURS, ORTHANC, "storescp", FLOOR)
 KINDS = {"ct": 512 * 1024, "small": 10 * 1024}
 SCENARIOS = [f"{kind}-{count}-{sender}" for kind in KINDS for count in (1, 4, 16) for sender in ("stock", "nodelay")]
 
@@ -110,6 +113,11 @@ def send(port: int, files: list[Path], *, associations: int, nagle: bool) -> flo
 def measure(name: str, scenario: str, files: list[Path], *, processes: int) -> Measured:
     """One receiver, begun anew so that it never meets an instance twice."""
     _, associations, sender = scenario.split("-")
+    if name == FLOOR:
+        used = time.process_time()
+        with tempfile.TemporaryDirectory() as folder:
+            per_second = floor(files, Path(folder), associations=int(associations))
+        return Measured(per_second, 1000 * (time.process_time() - used) / len(files))
     nagle = sender == "stock"
     starts = partial(command, name, processes=processes)
     is_ready = partial(answers, processes=processes if name == OURS else 1)
@@ -137,9 +145,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[""], help="beginnings of scenarios: ct-4, small-1-stock")
     parser.add_argument("--receivers", nargs="*", default=RECEIVERS, choices=RECEIVERS)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ct", type=int, default=200, help="how many CT")
+    parser.add_argument("--ct", type=int, default=400, help="how many CT")
     parser.add_argument("--small", type=int, default=400, help="how many small objects")
-    parser.add_argument("--processes", type=int, default=2, help="listener processes of ours")
+    parser.add_argument("--processes", type=int, default=1, help="listener processes of ours")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:

@@ -1,5 +1,6 @@
 """Running parts: the listener, the HTTP door, and all of it in one process with a Celery worker inside."""
 
+import gc
 import multiprocessing
 import threading
 from collections.abc import Callable
@@ -180,6 +181,7 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
         other.start()
     log.info("listening", port=listener.port, count=processes)
     app.ledger.trail.note(kind="started", ref="listen")
+    _leave_alone_what_is_here()
     beating = threading.Event()
     threading.Thread(target=_beat_while_listening, args=(app, beating), name="pulse", daemon=True).start()
     wait()
@@ -196,7 +198,14 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
 def _listen_beside(settings: Settings) -> None:
     app = build(settings)
     app.listener(reuse_port=True).start()
+    _leave_alone_what_is_here()
     _beat_while_listening(app, threading.Event())
+
+
+def _leave_alone_what_is_here() -> None:
+    """Keep modules and the like out of every later search for garbage, which would hold up all associations."""
+    gc.collect()
+    gc.freeze()
 
 
 def _beat_while_listening(app: App, stopped: threading.Event) -> None:
