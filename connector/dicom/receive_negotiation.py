@@ -141,11 +141,14 @@ class _Asked:
             return self._request
 
     def accept(self) -> tuple[bytes, Mapping[int, Context]]:
-        """The answer, which follows from the request's octets alone, and the contexts."""
+        """The answer, which follows from the request's octets alone, and the contexts. Raises WireFault."""
         request = self.read()
         with self._making:
             if self._accepted is None:
-                self._accepted = _accept(request)
+                try:
+                    self._accepted = _accept(request)
+                except Exception as fault:  # as in reading: a SOP class that is no text, say
+                    raise _unreadable() from fault
             return self._accepted
 
 
@@ -160,7 +163,11 @@ def _decode(request_pdu: bytes) -> Any:
         pdu.decode(request_pdu)
         return pdu.to_primitive()
     except Exception as fault:  # pynetdicom raises whatever the octets lead it to
-        raise WireFault("a request for an association that cannot be read", INVALID_PARAMETER) from fault
+        raise _unreadable() from fault
+
+
+def _unreadable() -> WireFault:
+    return WireFault("a request for an association that cannot be read", INVALID_PARAMETER)
 
 
 def _accept(request: Any) -> tuple[bytes, Mapping[int, Context]]:

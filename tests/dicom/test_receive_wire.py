@@ -305,6 +305,19 @@ def test_the_peers_limit_is_kept(said: int, taken: int) -> None:
     assert DOOR.admit(request(largest=said), full=False).largest_pdu_bytes == taken
 
 
+@pytest.mark.parametrize(
+    ("item", "instead", "why"),
+    [(0x30, 0x40, "a context without a SOP class"), (0x40, 0x30, "a context without a transfer syntax")],
+)
+def test_a_context_that_lacks_a_part_is_a_fault(item: int, instead: int, why: str) -> None:
+    octets = request((CT, [IMPLICIT]))
+    uid = (CT if item == 0x30 else IMPLICIT).encode()
+    before, named, after = octets.partition(bytes([item, 0, 0, len(uid)]) + uid)  # PS3.8, table 9-14 and 9-15
+    assert named
+    with pytest.raises(WireFault, match="cannot be read"):
+        pytest.fail(f"{why}: {DOOR.admit(before + bytes([instead]) + named[1:] + after, full=False)}")
+
+
 REQUEST = request()
 
 
