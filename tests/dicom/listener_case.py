@@ -3,8 +3,9 @@
 from typing import Any
 
 from pydicom import Dataset
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from receive_case import AE_TITLE
 
 from connector.dicom.receive import Listener
@@ -31,6 +32,21 @@ def associate(
         entity.add_requested_context(abstract_syntax, transfer_syntax)
     OPENED.append(entity.associate("127.0.0.1", listener.port, ae_title=called, **named))
     return OPENED[-1]
+
+
+def rejection(listener: Listener, **named: Any) -> tuple[int, int, int] | None:
+    """
+    Result, source and reason of the A-ASSOCIATE-RJ that a request is answered with, None when it is accepted.
+
+    Read from the PDU: pynetdicom 3.0.4 calls it a failed connection where the answer is there before it looks.
+    """
+    answers: list[Any] = []
+    association = associate(
+        listener, evt_handlers=[(evt.EVT_PDU_RECV, lambda event: answers.append(event.pdu))], **named
+    )
+    association.release()
+    first = answers[0]
+    return (first.result, first.source, first.reason_diagnostic) if isinstance(first, A_ASSOCIATE_RJ) else None
 
 
 def send(listener: Listener, *images: Dataset) -> list[int | None]:
