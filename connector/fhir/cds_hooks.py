@@ -30,8 +30,6 @@ log = get_logger("cds-hooks")
 PATH = "/cds-services"
 RETRY = {"Retry-After": "30"}
 Answered = TypeVar("Answered")
-# One computes while the other waits for the database: more would only take turns, which delays whoever came first.
-_THREADS = 2
 _LONGEST_NOTING_SECONDS = 5.0  # for the audit trail; an EHR does not wait much longer for its cards
 _REFERENCE = re.compile(r"[A-Za-z]{1,64}/[A-Za-z0-9\-.]{1,64}")
 
@@ -109,7 +107,11 @@ class CdsDoor:
         self._fhir_servers = frozenset(map(_plain_url, fhir_servers))
         self._case_refs = case_refs
         self._views = Views(shelf.note_views, monotonic=monotonic)
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="cds-hooks")
+        # One thread: a call computes, and holds the interpreter, far longer than it waits. Two would only take turns,
+        # and each turn delays whoever came first.
+        self._answering = ThreadPoolExecutor(1, thread_name_prefix="cds-hooks")
+        # What is written may have to wait for another writer, and no card waits with it.
+        self._keeping = ThreadPoolExecutor(1, thread_name_prefix="cds-feedback")
 
     async def discovery(self, _: Request) -> Response:
         """`GET /cds-services`: open to all, since it says nothing of anybody."""
@@ -121,14 +123,11 @@ class CdsDoor:
             service = _service(request)
             content = await content_of(request)
             # One turn in a thread does everything: each further one would be a wait of its own under load.
-            answer, noted = await self._in_thread(self._call, request, service, content)
+            answer, noted = await _in(self._answering, self._call, request, service, content)
             await _durable(noted)
         except Fault as fault:
             return fault.response
         return answer
-
-    async def _in_thread(self, work: Callable[..., Answered], *given: Any) -> Answered:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *given)
 
     def _call(self, request: Request, service: Service, content: bytes) -> tuple[Response, Future[None] | None]:
         self._admit(request)
@@ -138,7 +137,7 @@ class CdsDoor:
         """`POST /cds-services/{id}/feedback`."""
         try:
             _service(request)
-            return await self._in_thread(self._keep, request, await content_of(request))
+            return await _in(self._keeping, self._keep, request, await content_of(request))
         except Fault as fault:
             return fault.response
 
@@ -215,6 +214,10 @@ class CdsDoor:
             "prefetch `patient` with its identifiers, or name in `fhirServer` the FHIR server that we work with "
             "(CONNECTOR_EHR_URL, CONNECTOR_CDS_FHIR_SERVERS)",
         )
+
+
+async def _in(threads: ThreadPoolExecutor, work: Callable[..., Answered], *given: Any) -> Answered:
+    return await asyncio.get_running_loop().run_in_executor(threads, work, *given)
 
 
 async def _durable(noted: Future[None] | None) -> None:

@@ -54,8 +54,10 @@ def for_reading(engine: sa.Engine) -> sa.Engine:
 
 
 def for_one_read(engine: sa.Engine) -> sa.Engine:
-    """The same database for connections of one SELECT each, which sees one state of it without a transaction."""
-    return engine.execution_options(connector_reads="one")
+    """The same database for connections of one SELECT each: it sees one state of it without a transaction around."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(connector_reads="one")
+    return engine.execution_options(isolation_level="AUTOCOMMIT")  # two ways to the server less
 
 
 def _begin_immediate(connection: Any) -> None:
