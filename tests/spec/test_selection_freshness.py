@@ -6,7 +6,7 @@ import pytest
 
 from connector.core.evidence import Observed
 from connector.core.selection import select
-from connector.core.selection.freshness import too_old
+from connector.core.selection.freshness import dated, too_old
 from connector.core.selection.sensitivity import what_would_change
 
 TODAY = date(2026, 1, 31)
@@ -235,3 +235,10 @@ def test_what_a_board_states_after_the_images_is_no_image_of_the_future():
     assert (found.status, found.contradictions) == ("recommend", ())
     image = Observed(8, "1.2.3", TODAY + timedelta(4))
     assert select({**facts(), "liver_lesion_count": image}, TODAY).status == "contradictory_data"
+
+
+def test_an_age_has_the_day_and_the_origin_of_what_is_oldest():
+    day, earlier = TODAY - timedelta(3), TODAY - timedelta(9)
+    facts = {"bilirubin_total_umol_l": Observed(12, "Observation/1", day), "inr": Observed(1, "Observation/2", earlier)}
+    age = dated(facts, TODAY)["liver_function_age_days"]
+    assert (age.value, age.origin, age.observed_on) == (9, "Observation/2", earlier)
