@@ -147,7 +147,7 @@ def test_the_example_turns_on_every_part_of_the_service_that_a_site_may_have() -
     """So that the tests above say something of each."""
     named = {name for pod in pods(EXAMPLE).values() for name in variables_of(pod, EXAMPLE)}
     for name in ("OIDC_ISSUER", "CDS_ISSUERS", "HL7_PORT", "OTLP_ENDPOINT", "AUDIT_SYSLOG", "PACS_DICOMWEB_URL",
-                 "PACS_TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "ROUTING_FILE",
+                 "PACS_TLS_CA_FILE", "TLS_CERTIFICATE_FILE", "ROUTING_FILE", "STORAGE_COMMITMENT_PEERS",
                  "EHR_HOOK_URL", "EHR_JWKS_FILE"):  # fmt: skip
         assert f"CONNECTOR_{name}" in named
 
