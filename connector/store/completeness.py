@@ -29,7 +29,8 @@ class Completeness:
         now = self._ledger.now()
         completed = 0
         with self._ledger.transaction() as connection:
-            Reports.reopen(connection, now, wait_seconds=self._routing.quiet_seconds)
+            for uid, case_ref in Reports.tell_late(connection, now, wait_seconds=self._routing.quiet_seconds):
+                self._ledger.ask_assessment(connection, uid, case_ref)
             reports = Reports(connection, now)
             for uid, said in self._candidates(connection, reports, now).items():
                 study = seen(connection, uid)

@@ -1,6 +1,7 @@
 """Procedure steps in the ledger: what modalities report, what archives offer, and what others order from us."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
@@ -109,30 +110,36 @@ class Reports:
             self._by_study.setdefault(row.study_instance_uid, []).append(_step(row))
 
     @staticmethod
-    def reopen(connection: sa.Connection, now: float, *, wait_seconds: float) -> None:
+    def tell_late(connection: sa.Connection, now: float, *, wait_seconds: float) -> list[tuple[str, str]]:
         """
-        Have studies judged again of which more was said after they were complete: what is missing must be told.
+        Tell of complete studies what was said of them since; returns study and case of each that it is news of.
 
         A modality may end its step after the quiet time. What it names is waited for like any image; then a result
-        that stands on less says so, by a new assessment.
+        that stands on less says so. The study stays complete: what a rule, a person or an order decided still holds.
         """
-        ended = sa.and_(
-            t.procedure_step.c.state.in_(["COMPLETED", "DISCONTINUED", "AVAILABLE"]),
-            t.procedure_step.c.changed_at <= now - wait_seconds,
+        waited = t.procedure_step.c.changed_at <= now - wait_seconds
+        late = sa.select(t.procedure_step).where(
+            *_unsettled("complete", now), waited, t.procedure_step.c.state != "IN PROGRESS"
         )
-        late = sa.select(t.procedure_step).where(*_unsettled("complete", now), ended)
         by_study: dict[str, list[ProcedureStep]] = {}
         for row in connection.execute(late).all():
             by_study.setdefault(row.study_instance_uid, []).append(_step(row))
-        for uid, steps in by_study.items():
-            here = t.study.c.study_instance_uid == uid
-            known = connection.execute(sa.select(t.study.c.told).where(here)).scalar_one() or ""
-            if any(words not in known for step in steps for words in _words(connection, step)):
-                connection.execute(
-                    sa.update(t.study).where(here, t.study.c.state == "complete").values(state="receiving")
-                )
-            else:
-                _settle(connection, uid, now)
+        news = []
+        for uid, steps in sorted(by_study.items()):
+            here = (t.study.c.study_instance_uid == uid) & (t.study.c.state == "complete")
+            study = connection.execute(
+                sa.select(t.study.c.case_ref, t.study.c.told).where(here).with_for_update()
+            ).one_or_none()
+            if study is None:  # opened again at this very moment (PostgreSQL): it is judged with all that was said
+                continue
+            told = study.told.split("; ") if study.told else []
+            # Two steps may say the same words of different images: each is told, and each once.
+            said = Counter(_said(connection, uid, now, sa.or_(waited, t.procedure_step.c.settled_at.is_not(None))))
+            if untold := list((said - Counter(told)).elements()):
+                connection.execute(sa.update(t.study).where(here).values(told="; ".join([*told, *untold])))
+                news.append((uid, study.case_ref))
+            _settle(connection, steps, now)
+        return news
 
     @property
     def studies(self) -> Sequence[str]:
@@ -158,16 +165,12 @@ class Reports:
     def told(self, study_instance_uid: str) -> str:
         """What a reader of the result must know: images that were made and did not come, a step that was given up."""
         # Also what was told before: of two lost images, one may have come meanwhile.
-        rows = self._connection.execute(
-            sa.select(t.procedure_step)
-            .where(t.procedure_step.c.study_instance_uid == study_instance_uid, *_recent(self._now))
-            .order_by(t.procedure_step.c.created_at, t.procedure_step.c.uid)
-        ).all()
-        return "; ".join(words for row in rows for words in _words(self._connection, _step(row)))
+        return "; ".join(_said(self._connection, study_instance_uid, self._now))
 
     def settle(self, study_instance_uid: str) -> None:
         """The study was judged: what was said of it is used up, but for what is still going on."""
-        _settle(self._connection, study_instance_uid, self._now)
+        ended = [step for step in self._by_study.get(study_instance_uid, []) if step.state != "IN PROGRESS"]
+        _settle(self._connection, ended, self._now)
 
 
 def _unsettled(study_state: str, now: float) -> tuple[sa.ColumnElement[bool], ...]:
@@ -185,6 +188,18 @@ def _recent(now: float) -> tuple[sa.ColumnElement[bool], ...]:
     )
 
 
+def _said(
+    connection: sa.Connection, study_instance_uid: str, now: float, *conditions: sa.ColumnElement[bool]
+) -> list[str]:
+    """What the steps of a study say to a reader of its result, oldest step first."""
+    rows = connection.execute(
+        sa.select(t.procedure_step)
+        .where(t.procedure_step.c.study_instance_uid == study_instance_uid, *_recent(now), *conditions)
+        .order_by(t.procedure_step.c.created_at, t.procedure_step.c.uid)
+    ).all()
+    return [words for row in rows for words in _words(connection, _step(row))]
+
+
 def _words(connection: sa.Connection, step: ProcedureStep) -> Iterator[str]:
     missing = len(absent(connection, step.awaited))
     if missing:
@@ -194,16 +209,10 @@ def _words(connection: sa.Connection, step: ProcedureStep) -> Iterator[str]:
         yield f"the modality discontinued its procedure step{f' ({step.reason})' if step.reason else ''}"
 
 
-def _settle(connection: sa.Connection, study_instance_uid: str, now: float) -> None:
-    connection.execute(
-        sa.update(t.procedure_step)
-        .where(
-            t.procedure_step.c.study_instance_uid == study_instance_uid,
-            t.procedure_step.c.kind.in_(["mpps", "ian"]),
-            t.procedure_step.c.state != "IN PROGRESS",
-        )
-        .values(settled_at=now)
-    )
+def _settle(connection: sa.Connection, steps: Iterable[ProcedureStep], now: float) -> None:
+    """Use up these steps, as they were read: one that ended since then has not been told."""
+    read = [step.uid for step in steps]
+    connection.execute(sa.update(t.procedure_step).where(t.procedure_step.c.uid.in_(read)).values(settled_at=now))
 
 
 def absent(connection: sa.Connection, awaited: Iterable[str]) -> set[str]:
