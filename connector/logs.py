@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
@@ -72,6 +73,10 @@ class _LibraryHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one event: what it means where that is known, and where in the library's code it was said."""
+        with suppress(Exception):  # stderr may be closed, say: what a library does is not to fail for a message
+            self._tell(record)
+
+    def _tell(self, record: logging.LogRecord) -> None:
         exception_type = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         event, reason = next(
             (
@@ -81,8 +86,9 @@ class _LibraryHandler(logging.Handler):
             ),
             ("library_message", _UNKNOWN_MESSAGE),
         )
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)  # a library's own (35, say) is told as the one below
         get_logger(record.name).log(
-            record.levelno, event, reason=reason, where=f"{record.module}.{record.funcName}:{record.lineno}",
+            level, event, reason=reason, where=f"{record.module}.{record.funcName}:{record.lineno}",
             exception_type=exception_type,
         )  # fmt: skip
 

@@ -39,6 +39,8 @@ from connector.tracing import NO_TRACING, Tracing
 
 log = get_logger("steps")
 
+_AWAY_SECONDS, _AWAY_IN_A_ROW = 60.0, 3  # one record waits for so long; so many, and the EHR is away as a whole
+
 
 class Look(Protocol):
     """Looks for new Observations of one patient: (record reference, high-water mark) → (changed, new mark)."""
@@ -147,22 +149,26 @@ class Steps:
         if self._look is None:
             return 0
         now = self._now()
-        changed_patients = 0
-        for followed in self._desk.followed(
-            not_since=now - self._poll_seconds, studied_after=now - self._follow_seconds
-        ):
+        changed_patients = away = 0
+        due = self._desk.followed(not_since=now - self._poll_seconds, studied_after=now - self._follow_seconds)
+        for followed in due:
             if not self._desk.begin_look(followed):
                 continue  # a round that takes longer than the next one's beginning meets it here
             try:
                 changed, seen_until = self._look(followed.record_reference, followed.seen_until)
             except TryLater as fault:
-                log.warning("record_away", reason=str(fault))
-                self._desk.give_up_look(followed)
-                return changed_patients
+                log.warning("record_away", case_ref=followed.case_ref, reason=str(fault))
+                pause = max(min(_AWAY_SECONDS, self._poll_seconds), fault.retry_after_seconds or 0.0)
+                self._desk.put_off_look(followed, polled_at=self._now() - self._poll_seconds + pause)
+                away += 1
+                if away == _AWAY_IN_A_ROW:
+                    break
+                continue
             except ConnectorError as fault:
                 log.warning("record_refused", case_ref=followed.case_ref, reason=str(fault))
-                continue
-            changed_patients += self._desk.looked(followed, seen_until=seen_until, changed=changed)
+            else:
+                changed_patients += self._desk.looked(followed, seen_until=seen_until, changed=changed)
+            away = 0
         return changed_patients
 
     def _assess(self, lease: Lease) -> Sequence[str]:

@@ -205,7 +205,8 @@ class Acts:
         may = job.state in STOPPED if act.kind == REPLAY else job.state == "parked" and job.kind in OUTSIDE
         if not may or not self._as_seen(act, job.state, job.changed_at):
             return Done(False, self._what_happened(connection, job.ref, job.state), case_ref)
-        again = {"state": "due", "due_at": self._now(), "queued_until": 0.0, "attempts": 0, "reason": None}
+        again = {"state": "due", "due_at": self._now(), "queued_until": 0.0, "attempts": 0, "reason": None,
+                 "asked_at": self._now()}  # fmt: skip
         ended = {"state": "done", "reason": "done by hand"}
         connection.execute(
             sa.update(t.job)

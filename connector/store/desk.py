@@ -151,12 +151,13 @@ class Desk:
         """Make parked or set-aside jobs due again: by job id, document id, Study Instance UID, or `all`."""
         named = sa.true() if ref == "all" else sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
         chosen = sa.and_(t.job.c.state.in_(["parked", "set_aside"]), named)
+        now = self._now()
         with self._engine.begin() as connection:
             refs = list(connection.execute(sa.select(t.job.c.ref).where(chosen)).scalars())
             connection.execute(
                 sa.update(t.job)
                 .where(chosen)
-                .values(state="due", due_at=self._now(), queued_until=0.0, attempts=0, changed_at=self._now())
+                .values(state="due", due_at=now, queued_until=0.0, asked_at=now, attempts=0, changed_at=now)
             )
             for each in refs:
                 self._ledger.tell(
@@ -255,10 +256,11 @@ class Desk:
             begun = connection.execute(sa.update(t.patient).where(as_seen).values(polled_at=self._now()))
             return begun.rowcount == 1
 
-    def give_up_look(self, followed: Followed) -> None:
-        """The record could not be read: it is looked at again in the next round."""
+    def put_off_look(self, followed: Followed, *, polled_at: float) -> None:
+        """The record could not be read: its turn comes as if looked at then, or with the next hint at news."""
+        here = t.patient.c.case_ref == followed.case_ref
         with self._engine.begin() as connection:
-            look_again(connection, t.patient.c.case_ref == followed.case_ref)
+            connection.execute(sa.update(t.patient).where(here).values(polled_at=polled_at))
 
     def looked(self, followed: Followed, *, seen_until: str | None, changed: bool) -> bool:
         """

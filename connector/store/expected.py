@@ -31,12 +31,13 @@ class Expected:
     @contextmanager
     def expecting(self, uids: Sequence[str]) -> Iterator[None]:
         """Note what is being asked for, while it is."""
-        request = f"{uuid.uuid4().hex}\n"
+        request = f"{self._now()} {uuid.uuid4().hex}\n"
         names = sorted({f"{_MOVING}{uid}" for uid in uids})  # in one order, so that no two wait for each other
         stale = t.note.c.changed_at < self._now() - _MOVE_SECONDS
         with self._engine.begin() as connection:
             connection.execute(sa.delete(t.note).where(t.note.c.name.startswith(_MOVING), stale))
             for name in names:
+                self._drop_stale(connection, name)
                 connection.execute(_add(connection, {"name": name, "value": request, "changed_at": self._now()}))
         try:
             yield
@@ -44,22 +45,35 @@ class Expected:
             here = t.note.c.name.in_(names)
             with self._engine.begin() as connection:
                 for name in names:
-                    without = sa.func.replace(t.note.c.value, request, "")
-                    connection.execute(sa.update(t.note).where(t.note.c.name == name).values(value=without))
+                    _take_out(connection, name, request)
                 connection.execute(sa.delete(t.note).where(here, t.note.c.value == ""))
 
     def is_expected(self, uids: Sequence[str]) -> bool:
-        """Whether one of these is being asked for; the note of a process that died grows stale. Raises TryLater."""
-        there = sa.select(t.note.c.name).where(
-            t.note.c.name.in_([f"{_MOVING}{uid}" for uid in uids]),
-            t.note.c.value != "",
-            t.note.c.changed_at > self._now() - _MOVE_SECONDS,
-        )
+        """Whether one of these is being asked for; the request of a process that died grows stale. Raises TryLater."""
+        there = sa.select(t.note.c.value).where(t.note.c.name.in_([f"{_MOVING}{uid}" for uid in uids]))
         try:
             with self._reading.connect() as connection:
-                return connection.execute(there.limit(1)).first() is not None
+                values = connection.execute(there).scalars().all()
         except SQLAlchemyError as fault:
             raise TryLater(f"the ledger does not answer ({type(fault).__name__}): send again") from fault
+        return any(not self._is_stale(request) for value in values for request in value.splitlines())
+
+    def _drop_stale(self, connection: sa.Connection, name: str) -> None:
+        """Take out what processes that died left here, however often the same was asked for since."""
+        value = connection.execute(sa.select(t.note.c.value).where(t.note.c.name == name)).scalar_one_or_none()
+        for request in (value or "").splitlines(keepends=True):
+            if self._is_stale(request):
+                _take_out(connection, name, request)
+
+    def _is_stale(self, request: str) -> bool:
+        begun_at, _, name = request.partition(" ")  # one without a time is of a release that runs no longer
+        return not name or float(begun_at) <= self._now() - _MOVE_SECONDS
+
+
+def _take_out(connection: sa.Connection, name: str, request: str) -> None:
+    """One request of those that are there, whatever else is added or ends at this very moment."""
+    without = sa.func.replace(t.note.c.value, request, "")
+    connection.execute(sa.update(t.note).where(t.note.c.name == name).values(value=without))
 
 
 def _add(connection: sa.Connection, row: dict[str, object]) -> sa.Insert:

@@ -375,6 +375,32 @@ def test_two_requests_for_one_series_end_each_for_itself(bench: Bench) -> None:
     assert _rows(bench, t.note) == []
 
 
+def test_a_request_that_died_is_not_kept_alive_by_others(bench: Bench) -> None:
+    """A study that is asked for every few hours would be expected for ever, and what is sent anew taken for a prior."""
+    died = bench.inbox.expecting(["1.2.3"])
+    died.__enter__()
+    for _ in range(2):
+        bench.clock.seconds += 2 * 3600
+        with bench.inbox.expecting(["1.2.3"]):
+            assert bench.inbox.is_expected(["1.2.3"])
+    assert not bench.inbox.is_expected(["1.2.3"]), "four hours after the one that died began"
+    with bench.inbox.expecting(["1.2.3"]):
+        (note,) = _rows(bench, t.note)
+        assert len(note.value.splitlines()) == 1, "what it left is taken out"
+    assert _rows(bench, t.note) == []
+
+
+def test_a_request_of_a_release_that_wrote_no_time_is_stale(bench: Bench) -> None:
+    with bench.engine.begin() as connection:
+        connection.execute(
+            sa.insert(t.note).values(name="moving:1.2.3", value="0f" * 16 + "\n", changed_at=bench.clock())
+        )
+    assert not bench.inbox.is_expected(["1.2.3"])
+    with bench.inbox.expecting(["1.2.3"]):
+        assert bench.inbox.is_expected(["1.2.3"])
+    assert _rows(bench, t.note) == []
+
+
 def test_the_look_at_each_moved_instance_reads_no_table(bench: Bench) -> None:
     """It is asked while an archive sends: by whole names, which every database finds in the index of the key."""
     asked: list[tuple[str, object]] = []

@@ -75,3 +75,26 @@ def test_of_an_exception_only_its_type_is_told(told):
     logging.getLogger("a.library").error("it failed", exc_info=KeyError("LESION^TEST"))
     (line,) = lines(told)
     assert line["exception_type"] == "KeyError"
+
+
+@pytest.mark.parametrize(
+    ("level", "told_as", "why"),
+    [
+        (30, "warning", "a usual level"),
+        (35, "warning", "between two"),
+        (39, "warning", "the last before the next"),
+        (60, "critical", "above all"),
+        (5, None, "a trace of a library, below all"),
+    ],
+)
+def test_a_level_of_the_librarys_own_is_told_as_the_one_below(told, level, told_as, why):
+    """A handler that raises ends whatever the library was doing, for the sake of a message."""
+    library = logging.getLogger("a.library.with.levels")
+    library.setLevel(1)
+    library.log(level, "LESION^TEST")
+    assert [line["level"] for line in lines(told)] == ([told_as] if told_as else []), why
+
+
+def test_a_message_that_cannot_be_told_ends_nothing_in_the_library(told):
+    told.close()
+    logging.getLogger("a.library").warning("LESION^TEST")

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, receipt
+from ledger_case import Bench, complete_quiet, receipt
 from steps_case import House, make_house
 
 from connector.core.case import (
@@ -13,6 +13,7 @@ from connector.core.case import (
 )
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.store import tables as t
+from connector.store.acts import REPLAY, Act, Acts
 from connector.store.contradicting import Contradicting
 from connector.store.ledger import StudyRow
 
@@ -106,6 +107,26 @@ def test_an_ehr_that_takes_a_part_each_time_and_loses_it_is_given_up_after_a_day
         house.bench.clock.seconds += 1000
         house.run_all()
     assert {row["state"] for row in house.status()["waiting"]} == {"parked"}
+
+
+@pytest.mark.parametrize("way", ["replay", "act"])
+def test_a_delivery_that_is_replayed_has_its_day_to_go_further_again(house: House, way: str) -> None:
+    """Asked for last week and replayed today, a plan that goes out in parts would be given up after three of them."""
+    house.door.fault = Refused("403")
+    house.run_all()
+    house.bench.clock.seconds += 7 * 86_400
+    if way == "act":
+        with house.bench.engine.connect() as connection:
+            jobs = connection.execute(sa.select(t.job.c.id).where(t.job.c.state == "parked")).scalars().all()
+        acts = Acts(house.bench.ledger, now=house.bench.clock)
+        assert [acts.act(Act(REPLAY, job, "olga", "the scope is there", job)).done for job in jobs] == [True, True]
+    else:
+        assert house.bench.desk.replay("all") == 2
+    house.door.fault = TryLater("429", progressed=True)
+    for _ in range(5):
+        house.run_all()
+        house.bench.clock.seconds += 5
+    assert [(row["state"], row["attempts"]) for row in house.status()["waiting"]] == [("due", 1)] * 2
 
 
 def test_a_plan_replayed_after_a_newer_one_went_out_is_not_sent(house: House) -> None:
@@ -271,4 +292,76 @@ def test_a_record_that_is_away_is_looked_at_again(house: House) -> None:
 
     house.steps._look = away
     assert house.steps.look_for_observations() == 0
-    assert len(house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)) == 1
+    house.bench.clock.seconds += 60
+    house.steps._look = lambda _reference, _mark: (True, "mark")
+    assert house.steps.look_for_observations() == 1
+
+
+def followed_patients(house: House, count: int) -> None:
+    """Patients 1 to `count` with one study each, whose records are looked at in this order."""
+    desk, clock = house.bench.desk, house.bench.clock
+    for number in range(1, count + 1):
+        house.bench.inbox.receive(receipt(f"1.2.80.{number}.1", study=f"1.2.80.{number}", patient=f"P{number}"))
+        case_ref = house.bench.ledger.study(f"1.2.80.{number}").case_ref
+        with house.bench.engine.begin() as connection:
+            desk.follow(connection, case_ref=case_ref, record_reference=f"Patient/{number}")
+        (followed,) = (one for one in desk.followed(not_since=0.0, studied_after=0) if one.case_ref == case_ref)
+        desk.put_off_look(followed, polled_at=float(number))
+    complete_quiet(house.bench, 0)
+    clock.seconds += 1000
+
+
+def looks_of(house: House, failing: dict[str, Exception]) -> list[str]:
+    """The records that one round looks at, of which some fail."""
+    seen = []
+
+    def look(reference: str, _mark: str | None) -> tuple[bool, str | None]:
+        seen.append(reference.removeprefix("Patient/"))
+        if reference in failing:
+            raise failing[reference]
+        return False, None
+
+    house.steps._look = look
+    house.steps.look_for_observations()
+    return seen
+
+
+def test_one_record_that_always_fails_keeps_no_news_of_others_back(house: House) -> None:
+    """It stood at the head of each round, and ended it: nobody's news came any more, and nothing said so."""
+    followed_patients(house, 3)
+    failing = {"Patient/1": TryLater("504")}
+    assert looks_of(house, failing) == ["1", "2", "3"]
+    house.bench.clock.seconds += 59
+    assert looks_of(house, failing) == [], "it waits for its turn like the others"
+    house.bench.clock.seconds += 1
+    assert looks_of(house, failing) == ["1", "2", "3"]
+
+
+def test_three_records_away_in_a_row_end_the_round_and_head_not_the_next(house: House) -> None:
+    followed_patients(house, 5)
+    away = {f"Patient/{number}": TryLater("503") for number in range(1, 6)}
+    assert looks_of(house, away) == ["1", "2", "3"], "the EHR is away as a whole"
+    assert looks_of(house, {}) == ["4", "5"], "the next round begins with who was not asked for"
+
+
+@pytest.mark.parametrize("between", [None, Refused("403")], ids=["answered", "refused"])
+def test_an_ehr_that_answers_in_between_is_not_away(house: House, between: Exception | None) -> None:
+    followed_patients(house, 5)
+    failing = {f"Patient/{number}": TryLater("503") for number in (1, 2, 4, 5)}
+    assert looks_of(house, {**failing, **({"Patient/3": between} if between else {})}) == ["1", "2", "3", "4", "5"]
+
+
+def test_a_record_is_left_alone_for_as_long_as_the_ehr_asks(house: House) -> None:
+    followed_patients(house, 1)
+    assert looks_of(house, {"Patient/1": TryLater("429", 120.0)}) == ["1"]
+    house.bench.clock.seconds += 119
+    assert looks_of(house, {}) == []
+    house.bench.clock.seconds += 1
+    assert looks_of(house, {}) == ["1"]
+
+
+def test_news_told_of_a_record_that_was_away_have_it_read_in_the_next_round(house: House) -> None:
+    followed_patients(house, 1)
+    looks_of(house, {"Patient/1": TryLater("503")})
+    house.bench.desk.look_now()
+    assert looks_of(house, {}) == ["1"]
