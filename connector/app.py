@@ -51,6 +51,7 @@ from connector.store.messages import MessageBook
 from connector.store.procedure_steps import SqlProcedureSteps
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
+from connector.store.tidy import Tidied
 from connector.tracing import Tracing
 from connector.web.pages import Check
 
@@ -145,6 +146,11 @@ class App:
         if self._ehr is not None:
             self._ehr.close()
         self._engine.dispose()
+
+    def look_after(self) -> Tidied:
+        """What is due now and then, in `serve` as in a worker: ask for what the PACS said nothing of, and tidy."""
+        self.commitments.ask_overdue()
+        return self.tidy.run()
 
     def listener(self, *, reuse_port: bool = False) -> Listener:
         """The DICOM listener, not started."""

@@ -232,7 +232,8 @@ class Withdrawal:
 
     `documents` are those that arrived, or may have (oldest first); `tidied` those of them whose content is no longer
     here, only what names them; `others` the FHIR documents of the case's other studies, whose resources stay.
-    `arrived` are the identities of those that surely arrived.
+    `arrived` are the identities of those that surely arrived; `by_hand` those that a person brought there, perhaps as
+    another copy, which a person has to take back.
     """
 
     study_instance_uid: str
@@ -242,6 +243,7 @@ class Withdrawal:
     others: Sequence[Document] = ()
     tidied: Sequence[Document] = ()
     arrived: frozenset[str] = frozenset()
+    by_hand: Sequence[Document] = ()
 
 
 class Withdrawer(Protocol):

@@ -117,7 +117,7 @@ class Service:
         self.app.forwarder.run()
 
     def _tidy(self) -> None:
-        self.app.tidy.run()
+        self.app.look_after()
 
     def _look(self) -> None:
         self.app.steps.look_for_observations()

@@ -328,8 +328,8 @@ class Steps:
             one for withdrawer in self._withdrawers for one in withdrawer.withdraw(withdrawal)
         ]  # fmt: skip
         with self._ledger.transaction() as connection:
-            if withdrawal is not None and (documents or withdrawal.tidied):
-                return self._withdrawals.save(connection, lease, documents, withdrawal.tidied)
+            if withdrawal is not None and (documents or withdrawal.tidied or withdrawal.by_hand):
+                return self._withdrawals.save(connection, lease, documents, withdrawal)
             self._ledger.jobs.done(connection, lease)
         return ()
 

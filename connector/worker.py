@@ -85,8 +85,7 @@ def make_celery(settings: Settings, app: Callable[[], "App"]) -> Celery:
             log.info("records_changed", count=changed)
 
     def tidy() -> None:
-        app().commitments.ask_overdue()
-        tidied = app().tidy.run()
+        tidied = app().look_after()
         if tidied.cases:
             log.info("tidied", count=tidied.cases)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from connector.store import tables as t
 from connector.store.holds import let_go
 from connector.store.ledger import SqlLedger
+from connector.store.outbox import was_done_by_hand
 from connector.store.withdrawals import STEP, WITHDRAWING, ask_withdrawal
 
 RELEASE, REPLAY, COMPLETE, REJECT, RESTORE = "release", "replay", "complete", "reject", "restore"
@@ -146,7 +147,11 @@ class Acts:
         )
         connection.execute(
             sa.update(t.document)
-            .where(t.document.c.study_instance_uid == act.ref, t.document.c.delivered_at.is_(None))
+            .where(
+                t.document.c.study_instance_uid == act.ref,
+                t.document.c.delivered_at.is_(None),
+                ~was_done_by_hand(),  # that copy is there: the withdrawal asks a person to take it back
+            )
             .values(note="not sent: the study is marked as a wrong patient's")
         )
         ask_withdrawal(self._ledger, connection, act.ref, case_ref)

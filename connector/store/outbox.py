@@ -137,12 +137,23 @@ class Outbox:
         self, connection: sa.Connection, lease: Lease, why: str = "the study is marked as a wrong patient's"
     ) -> None:
         """Finish a delivery without sending: the study turned out to be a wrong patient's, or is none any more."""
-        connection.execute(sa.update(t.document).where(t.document.c.id == lease.ref).values(note=f"not sent: {why}"))
+        # What arrived before, by us or by a person's hand, keeps saying so.
+        never_came = (t.document.c.id == lease.ref) & t.document.c.delivered_at.is_(None) & ~was_done_by_hand()
+        connection.execute(sa.update(t.document).where(never_came).values(note=f"not sent: {why}"))
         self._jobs.done(connection, lease)
 
 
+def was_done_by_hand() -> sa.ColumnElement[bool]:
+    """
+    Whether a person brought the document to the PACS or the EHR instead of us.
+
+    By the logbook: a note is of the last that was done, and a job of the last that was asked.
+    """
+    return sa.exists().where(t.event.c.ref == t.document.c.id, t.event.c.kind == "done_by_hand").correlate(t.document)
+
+
 def _is_held_back(connection: sa.Connection, here: sa.ColumnElement[bool]) -> bool:
-    """Whether the document never arrived, though its delivery is done with."""
+    """Whether the document never arrived, by us or by a person's hand, though its delivery is done with."""
     done = sa.exists().where(t.job.c.kind == "deliver", t.job.c.ref == t.document.c.id, t.job.c.state == "done")
-    held_back = sa.select(t.document.c.id).where(here, t.document.c.delivered_at.is_(None), done)
+    held_back = sa.select(t.document.c.id).where(here, t.document.c.delivered_at.is_(None), done, ~was_done_by_hand())
     return connection.execute(held_back).first() is not None

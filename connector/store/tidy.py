@@ -210,7 +210,7 @@ class Tidy:
         old = sa.and_(
             t.event.c.at < self._now() - self._policy.events_days * DAY_SECONDS,
             t.event.c.forward_to.is_(None),
-            sa.not_(sa.and_(t.event.c.kind == "instance_conflict", known)),
+            sa.not_(sa.and_(t.event.c.kind.in_(["instance_conflict", "done_by_hand"]), known)),
         )
         with self._engine.begin() as connection:
             found.events = connection.execute(sa.select(sa.func.count()).select_from(t.event).where(old)).scalar_one()

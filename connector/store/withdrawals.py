@@ -12,6 +12,7 @@ from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.jobs import Lease
 from connector.store.ledger import SqlLedger
+from connector.store.outbox import was_done_by_hand
 
 WITHDRAWING = ("rejection", "retraction")  # kinds of documents that take others back
 STEP = "withdraw"
@@ -50,7 +51,7 @@ class Withdrawals:
             if marked is None:
                 return None
             rows = connection.execute(
-                sa.select(t.document, t.job.c.state.label("job_state"), t.job.c.lease_until)
+                sa.select(t.document, t.job.c.state.label("job_state"), t.job.c.lease_until, _BY_HAND)
                 .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
                 .outerjoin(t.job, _IS_DELIVERY)
                 .where(*_sent(study_instance_uid))
@@ -78,15 +79,17 @@ class Withdrawals:
             tidied=[_document(row) for row in rows if not row.path],
             others=[_document(row) for row in others if Path(row.path).exists()],
             arrived=frozenset(row.identity for row in rows if row.delivered_at is not None),
+            by_hand=[_document(row) for row in rows if row.by_hand],
         )
 
     def save(
-        self, connection: sa.Connection, lease: Lease, documents: Sequence[Document], tidied: Sequence[Document] = ()
+        self, connection: sa.Connection, lease: Lease, documents: Sequence[Document], withdrawal: Withdrawal
     ) -> Sequence[str]:
         """
         Save what takes the study's documents back, and ask for each delivery; returns the jobs' ids.
 
-        What was tidied away can be named to a PACS and no more: the step stays with a person for the rest.
+        What was tidied away can be named to a PACS and no more, and what a person brought there may be a copy that we
+        do not know: the step stays with a person for the rest.
         """
         newest = connection.execute(
             sa.select(t.assessment.c.id, t.assessment.c.case_ref)
@@ -102,13 +105,18 @@ class Withdrawals:
             detail=f"{len(documents)} documents take back what was sent",
         )  # fmt: skip
         named = {one.destination for one in documents if one.kind == "rejection"}
-        left = [one for one in tidied if one.destination not in named]
-        if left:
-            places = " and ".join(sorted({one.destination.upper() for one in left}))
-            why = (
-                f"of {len(left)} earlier documents the content was tidied away: have them withdrawn in {places} by hand"
+        left = [one for one in withdrawal.tidied if one.destination not in named]
+        by_hand = withdrawal.by_hand
+        reasons = [
+            f"{what}: have them withdrawn in {_places(some)} by hand"
+            for some, what in (
+                (left, f"of {len(left)} earlier documents the content was tidied away"),
+                (by_hand, f"{len(by_hand)} documents were brought there by a person's hand"),
             )
-            self._ledger.jobs.stop(connection, lease, state="parked", reason=why)
+            if some
+        ]
+        if reasons:
+            self._ledger.jobs.stop(connection, lease, state="parked", reason="; ".join(reasons))
         else:
             self._ledger.jobs.done(connection, lease)
         return following
@@ -139,17 +147,26 @@ class Withdrawals:
             ask_withdrawal(self._ledger, connection, document.study_instance_uid, study.case_ref)
 
 
+_BY_HAND = was_done_by_hand().label("by_hand")
 _IS_DELIVERY = (t.job.c.kind == "deliver") & (t.job.c.ref == t.document.c.id)
 
 
 def _sent(study_instance_uid: str) -> tuple[sa.ColumnElement[bool], ...]:
-    """Documents of the study that arrived, or may have: a delivery that was tried can have arrived unanswered."""
+    """
+    Documents of the study that arrived, or may have.
+
+    A delivery that was tried can have arrived unanswered, and what was done by hand is there as a person's copy.
+    """
     tried = sa.exists().where(_IS_DELIVERY, t.job.c.attempts > 0).correlate(t.document)
     return (
         t.document.c.study_instance_uid == study_instance_uid,
         t.document.c.kind.not_in(WITHDRAWING),
-        sa.or_(t.document.c.delivered_at.is_not(None), tried),
+        sa.or_(t.document.c.delivered_at.is_not(None), tried, was_done_by_hand()),
     )
+
+
+def _places(documents: Sequence[Document]) -> str:
+    return " and ".join(sorted({one.destination.upper() for one in documents}))
 
 
 def _document(row: sa.Row[tuple[object, ...]]) -> Document:

@@ -4,11 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_case import Bench, make_bench, receipt
+import sqlalchemy as sa
+from ledger_case import Bench, assessment, document, make_bench, receipt
 from steps_case import House, make_house
 
+from connector.app import App
+from connector.core.errors import Refused
 from connector.ports import COMMITMENT_ASKED, Delivery, Document
-from connector.store.commitments import ANSWER_SECONDS, Commitments
+from connector.service import Service
+from connector.settings import Settings
+from connector.store import tables as t
+from connector.store.commitments import ANSWER_SECONDS, BATCH, OLDEST_SECONDS, Commitments
+from connector.worker import make_celery
 
 
 @pytest.fixture
@@ -114,3 +121,126 @@ def test_a_result_that_never_comes_is_shown_to_a_person_and_one_that_came_is_not
     commitments(house).told([sr(house)], {})
     house.bench.clock.seconds += ANSWER_SECONDS + 1
     assert commitments(house).ask_overdue() == 0
+
+
+def left_unanswered(house: House) -> str:
+    """Three days without a word: the step waits for a person. Returns the report's identity."""
+    for _ in range(3):
+        house.bench.clock.seconds += ANSWER_SECONDS + 1
+        assert commitments(house).ask_overdue() == 1
+        house.run_all()
+    assert [row["state"] for row in house.status()["waiting"]] == ["parked"]
+    return sr(house)
+
+
+def test_a_result_that_comes_after_a_person_was_asked_ends_the_step(house: House, monkeypatch) -> None:
+    only_asked(house, monkeypatch)
+    house.run_all()
+    commitments(house).told([left_unanswered(house)], {})
+    assert house.status()["waiting"] == [], "nobody has to look for what the PACS keeps"
+    assert note(house) == "committed"
+
+
+def test_a_late_result_does_not_end_a_step_that_failed_otherwise_since(house: House, monkeypatch) -> None:
+    only_asked(house, monkeypatch)
+    house.run_all()
+    identity = left_unanswered(house)
+    house.door.deliver = refuse
+    (waiting,) = house.status()["waiting"]
+    house.bench.desk.replay(waiting["id"])
+    house.run_all()
+    commitments(house).told([identity], {})
+    (waiting,) = house.status()["waiting"]
+    assert (waiting["state"], waiting["reason"]) == ("parked", "C-STORE 0124H"), "it was parked by the refusal"
+
+
+def refuse(_: Document) -> Delivery:
+    raise Refused("C-STORE 0124H")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "overdue", "why"),
+    [
+        (OLDEST_SECONDS, 1, "seven days old"),
+        (OLDEST_SECONDS + 1, 0, "the backlog of a PACS that never reports is not sent anew after an upgrade"),
+    ],
+)
+def test_what_was_delivered_long_ago_is_not_asked_for(
+    house: House, monkeypatch, seconds: float, overdue: int, why: str
+) -> None:
+    only_asked(house, monkeypatch)
+    house.run_all()
+    house.bench.clock.seconds += seconds
+    assert commitments(house).ask_overdue() == overdue, why
+
+
+def test_many_are_asked_for_in_parts_of_a_hundred(house: House, monkeypatch) -> None:
+    bench, many = house.bench, BATCH + 1
+    with bench.ledger.transaction() as connection:
+        documents = [document(f"2.25.{number}") for number in range(many)]
+        bench.ledger.save(connection, assessment("c", "1.2.3", "d"), {}, documents)
+        connection.execute(sa.update(t.job).values(state="done"))
+        connection.execute(sa.update(t.document).values(note=COMMITMENT_ASKED, delivered_at=bench.clock()))
+    bench.clock.seconds += ANSWER_SECONDS + 1
+    parts, transaction = [], bench.ledger.transaction
+    monkeypatch.setattr(bench.ledger, "transaction", lambda: parts.append(1) or transaction())
+    assert commitments(house).ask_overdue() == many
+    assert len(parts) == 2, "another writer comes in between"
+    assert house.status()["jobs"]["deliver.due"] == many
+
+
+def test_a_wrong_patients_document_is_not_asked_for(house: House, monkeypatch) -> None:
+    only_asked(house, monkeypatch)
+    house.run_all()
+    with house.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).values(state="rejected"))
+    house.bench.clock.seconds += ANSWER_SECONDS + 1
+    assert commitments(house).ask_overdue() == 0, "it is being taken back, and would not be sent"
+
+
+def test_what_the_pacs_does_not_keep_is_not_sent_again_when_a_person_stored_it_by_hand(
+    house: House, monkeypatch
+) -> None:
+    only_asked(house, monkeypatch)
+    house.run_all()
+    identity = left_unanswered(house)
+    (waiting,) = house.status()["waiting"]
+    house.bench.desk.done_by_hand(waiting["id"], by="olga", because="imported at the PACS desk")
+    commitments(house).told([], {identity: 0x0112})
+    assert "deliver.due" not in house.status()["jobs"], "the page says that it is not tried again"
+    assert note(house) == "done by hand, says olga"
+
+
+def test_an_ehr_is_not_judged_by_what_a_pacs_said(house: House) -> None:
+    held = {one.destination: one for one in (document("sr-1"), document("fhir-1", destination="ehr"))}
+    for one in held.values():
+        for _ in range(3):
+            commitments(house).told([], {one.identity: 0x0112})
+    with pytest.raises(Refused, match="does not keep it"):
+        commitments(house).judge("none", held["pacs"], maximum_attempts=3)
+    commitments(house).judge("none", held["ehr"], maximum_attempts=3)
+
+
+def test_a_delivery_is_judged_while_another_writes(house: House) -> None:
+    with house.bench.ledger.transaction():
+        commitments(house).judge("none", document("2.25.1"), maximum_attempts=3)
+
+
+@pytest.mark.parametrize("runs", ["serve", "a worker"])
+def test_what_is_overdue_is_asked_for_by_whatever_runs(tmp_path: Path, monkeypatch, runs: str) -> None:
+    """`serve` has threads of its own for what a clock asks workers to do."""
+    house = make_house(make_bench(f"sqlite:///{tmp_path / 'ledger.sqlite'}", tmp_path))
+    asked: list[int] = []
+    monkeypatch.setattr(Commitments, "ask_overdue", lambda _: asked.append(1) or 1)
+    settings = Settings(
+        data_dir=tmp_path, database_url=str(house.bench.engine.url), broker_url="memory://", dicom_port=0, http_port=0
+    )
+    if runs == "serve":
+        service = Service(settings)
+        service._tidy()
+        service.app.close()
+    else:
+        app = App(settings)
+        make_celery(settings, lambda: app).tasks["connector.tidy"]()
+        app.close()
+    assert asked == [1]

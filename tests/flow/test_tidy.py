@@ -222,6 +222,18 @@ def test_events_go_last_and_what_a_repository_has_not_heard_stays(tmp_path) -> N
     bench.inbox.close()
 
 
+def test_that_something_was_done_by_hand_is_known_as_long_as_its_case(bench, tmp_path) -> None:
+    """A copy that a person brought to the PACS has to be taken back if the study is a wrong patient's."""
+    receive(bench, tmp_path, "1.2.3.1")
+    case_ref = bench.ledger.study("1.2.3").case_ref
+    with bench.ledger.transaction() as connection:
+        for kind in ("done_by_hand", "replayed"):
+            bench.ledger.tell(connection, kind=kind, ref="1", case_ref=case_ref, detail="ticket 4711", actor="olga")
+    bench.clock.seconds += 31 * DAY_SECONDS
+    tidy(bench, Policy(events_days=30))
+    assert [event["kind"] for event in bench.desk.status()["events"]] == ["done_by_hand"]
+
+
 def test_a_crash_between_the_strokes_is_taken_up_by_the_next_run(bench, tmp_path, monkeypatch) -> None:
     images = [receive(bench, tmp_path, f"1.2.3.{n}") for n in range(3)]
     assess(bench)

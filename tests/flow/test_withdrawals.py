@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from ledger_case import receipt
 from steps_case import House, make_house
 
-from connector.core.errors import TryLater
+from connector.core.errors import Refused, TryLater
 from connector.ports import Document, Withdrawal, WriteRequest
 from connector.store import tables as t
 from connector.store.acts import REJECT, REPLAY, RESTORE, Act, Acts
@@ -222,3 +222,53 @@ def test_what_could_not_be_taken_back_waits_for_a_person_in_the_worklist(house: 
     house.bench.clock.seconds += 10
     assert [row["state"] for row in worklist.page(Wanted(state="needs_person")).rows] == ["undelivered"]
     assert (worklist.counts()["undelivered"], worklist.counts()["wrong_patient"]) == (1, 0)
+
+
+@pytest.fixture
+def by_hand(bench) -> House:
+    """The PACS refused the dose map, and a person stored it there."""
+    house = make_house(bench)
+    house.steps._withdrawers = [Withdrawer()]
+    house.steps._flow._writers = [SameMap()]
+    house.door.fault = Refused("C-STORE 0124H")
+    bench.inbox.receive(receipt())
+    run(house, 2)
+    (waits,) = house.status()["waiting"]
+    assert bench.desk.done_by_hand(waits["id"], by="olga", because="imported at the PACS desk") == 1
+    house.door.fault = None
+    return house
+
+
+def test_the_copy_that_a_person_stored_by_hand_is_left_to_a_person_to_take_back(by_hand: House) -> None:
+    assert act(by_hand, REJECT)
+    assert notes(by_hand)["rtdose"] == "done by hand, says olga", "not: not sent; that copy stands in the PACS"
+    run(by_hand)
+    assert "rejection of 2.25.5" in by_hand.door.arrived, "it may be the same object: the PACS is told too"
+    (waits,) = by_hand.status()["waiting"]
+    assert (waits["kind"], waits["state"]) == ("withdraw", "parked")
+    assert waits["reason"] == "1 documents were brought there by a person's hand: have them withdrawn in PACS by hand"
+    assert notes(by_hand)["rtdose"] == "done by hand, says olga"
+
+
+def test_what_a_person_stored_by_hand_is_not_sent_by_the_next_assessment(by_hand: House) -> None:
+    """A late image makes a new assessment with the very same map."""
+    by_hand.images.diameter_mm = 30
+    by_hand.bench.inbox.receive(receipt("1.2.3.2"))
+    run(by_hand)
+    with by_hand.bench.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.count()).select_from(t.assessment)).scalar_one() == 2
+    assert by_hand.door.arrived == [], "the page says that it is not tried again"
+    assert notes(by_hand) == {"rtdose": "done by hand, says olga"}
+
+
+def test_a_second_delivery_that_is_held_back_does_not_say_that_the_first_never_was(house: House) -> None:
+    """The PACS had lost the report; the study is marked before it is sent again."""
+    ledger = house.bench.ledger
+    with ledger.transaction() as connection:
+        connection.execute(sa.update(t.document).where(t.document.c.kind == "sr").values(note="B000: coerced"))
+        document = connection.execute(sa.select(t.document.c.id).where(t.document.c.kind == "sr")).scalar_one()
+        job = ledger.jobs.ask(connection, kind="deliver", ref=document, serial=f"pacs:{document}")
+        connection.execute(sa.update(t.study).values(state="rejected"))
+    house.steps.run(job)
+    assert len(house.door.arrived) == 2, "held back"
+    assert notes(house)["sr"] == "B000: coerced", "it stands in the PACS, as it arrived"

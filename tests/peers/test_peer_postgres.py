@@ -1,9 +1,11 @@
 """The ledger's promises on a real PostgreSQL: claims under contention, and every migration forwards and back."""
 
+import copy
 import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +19,12 @@ from step_case import order
 from connector.core.errors import BadCase, ImpossibleInput
 from connector.dicom.workitems import Workitems
 from connector.orders import Orders
-from connector.ports import ProcedureStep, ReceiptOutcome
+from connector.ports import COMMITMENT_ASKED, ProcedureStep, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.acts import REJECT, Act, Acts, Done
 from connector.store.backup import Place, back_up, restore
 from connector.store.cards import CardShelf
+from connector.store.commitments import ANSWER_SECONDS, Commitments
 from connector.store.engine import migrate
 from connector.store.worklist import Wanted, Worklist
 
@@ -125,6 +128,32 @@ def test_one_forms_key_for_two_studies_at_once_decides_about_one_and_is_told_so(
     assert {one.text for one in done if not one.done} == {
         "Nothing was done: this form's key was used for another decision; load the page again and send it anew"
     }
+
+
+def test_a_promise_being_noted_is_waited_for_before_its_delivery_is(bench: Bench) -> None:
+    """Else "commitment asked" would be written over "committed", and the document asked for again every day."""
+    sent = document("2.25.1")
+    with bench.ledger.transaction() as connection:
+        bench.ledger.save(connection, assessment("c", "1.2.3", "d"), {}, [sent])
+        connection.execute(sa.update(t.job).values(state="done"))
+        connection.execute(sa.update(t.document).values(note=COMMITMENT_ASKED, delivered_at=bench.clock()))
+    bench.clock.seconds += ANSWER_SECONDS + 1
+    assert Commitments(bench.ledger).ask_overdue() == 1
+    asked_at = bench.clock()
+
+    def answered() -> bool:
+        with bench.ledger.transaction() as connection:
+            return Commitments(bench.ledger).answered(connection, sent, asked_at)
+
+    with ThreadPoolExecutor(1) as pool:
+        with bench.ledger.transaction() as connection:
+            noting = copy.copy(bench.ledger)
+            noting.transaction = lambda: nullcontext(connection)
+            Commitments(noting).told([sent.identity], {})
+            asking = pool.submit(answered)
+            with pytest.raises(TimeoutError):
+                asking.result(0.3)
+        assert asking.result(10)
 
 
 def test_an_id_is_found_by_its_beginning_in_a_database_of_any_language(url: str, tmp_path: Path) -> None:
