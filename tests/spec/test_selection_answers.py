@@ -270,6 +270,10 @@ def test_away_from_the_liver_an_answer_waits_for_what_its_organ_asks(base, chang
         ({"lung_lesion_largest_diameter_mm": 30}, {"systemic_therapy"}, "past the size an ablation stands behind"),
         ({"rai_avid": True, "rai_refractory": False, "rai_cumulative_activity_mci": 100, "breastfeeding": False,
           "rai_planned_activity_mci": 100, "pregnancy_status": "not_pregnant"}, {"RAI"}, "radioiodine does not wait"),
+        ({"disease_tempo": "rapid", "lung_lesion_largest_diameter_mm": GONE}, {"systemic_therapy"},
+         "ablation is for what grows slowly (Cazzato 2018), whatever its size and pattern"),
+        ({"disease_tempo": "rapid", "lung_pattern": "macronodular", "coagulopathy_status": GONE}, {"systemic_therapy"},
+         "nor does the answer wait for what stands against an option that nothing speaks for"),
         ({"liver_lesion_count": 0, "liver_disease_status": "progressive", "extrahepatic_disease_status": "progressive"},
          {"systemic_therapy"}, "where everything progressed, the drug was preferred (Nervo 2021), so it stands before"),
     ],
@@ -278,3 +282,15 @@ def test_an_open_question_about_the_lung_that_changes_nothing_holds_nothing_up(c
     selection = answer(LUNG, **{"lung_pattern": GONE, "rai_refractory": True, **changes})
     assert selection.status == "recommend", why
     assert {option.modality for option in selection.options if option.rank == 1} == first, why
+
+
+@pytest.mark.parametrize("lytic", [True, False, GONE])
+def test_nothing_leads_in_any_site_while_a_phaeochromocytoma_is_not_settled(lytic):
+    """In MTC it excludes (GEN-DER-PHEO); elsewhere the board alone decides, and is told what to settle first."""
+    operable = {**LIMITED, "histology": "PTC", "surgical_candidate": True, "resection_feasible": True}
+    for base, changes in ((operable, {}), (BONE, {"bone_lesion_lytic": lytic, "histology": "PTC"})):
+        selection = answer(base, **changes, pheochromocytoma_status="suspected", men2_status="sporadic")
+        assert selection.status == "recommend"
+        assert [option.modality for option in selection.options if option.rank == 1] == ["board_only"]
+        assert "HOUSE-PHEO" in {reason.rule for reason in selection.options[0].because}
+        assert "HOUSE-PHEO" in {measure.rule for measure in selection.measures}

@@ -69,7 +69,7 @@ def test_missing_facts_stand_in_the_order_of_how_much_they_could_change():
     """A humerus that threatens to break (Cazzato 2018, Figure 3): what is missing does not weigh the same."""
     _, changes = changes_of({
         "histology": "DTC_NOS", "bone_lesion_count": 1, "bone_lesion_painful": True, "bone_lesion_hypervascular": True,
-        "bone_lesion_mechanical_stress": True, "bone_fracture_status": "impending", "coagulopathy_status": "none",
+        "bone_lesion_mechanical_stress": True, "bone_fracture_status": "impending",
         "last_lrt_modality": "cryoablation", "bone_lesion_near_nerve": True, "age_years": 60, "mdt_review_done": True,
     })  # fmt: skip
     answers = {}

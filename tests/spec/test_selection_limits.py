@@ -148,7 +148,12 @@ def test_a_case_is_about_the_organs_that_are_not_free(facts, listed, absent, why
         ("normal_liver_mass_kg", "4.636", "HOUSE-UNIT-LIVER", "1200 g are 1.2 kg"),
         ("target_liver_mass_kg", "4.636", "HOUSE-UNIT-LIVER", "1500 g are 1.5 kg"),
         ("liver_lesion_largest_diameter_mm", "4.9", "HOUSE-UNIT-SIZE", "4.9 cm would pass for a tiny lesion"),
-        ("liver_lesion_largest_diameter_mm", "5", None, "the least that is measured (RECIST 1.1)"),
+        (
+            "liver_lesion_largest_diameter_mm",
+            "5",
+            None,
+            "too small to measure counts 5 mm (RECIST 1.1)",
+        ),
         ("rai_planned_activity_mci", "29.9", "HOUSE-UNIT-RAI", "5.5 GBq are 149 mCi"),
         ("rai_planned_activity_mci", "30", None, "for a remnant (ATA 2015)"),
         ("rai_planned_activity_mci", "1000", None, "past the ceiling, and in mCi"),

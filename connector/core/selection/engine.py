@@ -37,8 +37,9 @@ from connector.core.vocabulary import LIVER_LOCOREGIONAL, LOCOREGIONAL
 
 T = TypeVar("T")
 OFFERED = frozenset({"preferred", "possible", "relative_contraindication"})
-NO_RULE_SET, DRUG = "HOUSE-BOARD-NO-RULE-SET", "systemic_therapy"
-BOARD_DECIDES = ("F2-N1-FOUR", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
+DRUG = "systemic_therapy"
+BOARD_LEADS = ("HOUSE-BOARD-NO-RULE-SET", "HOUSE-PHEO")
+BOARD_DECIDES = ("F2-N1-FOUR", "HOUSE-PHEO", "TARE-REL-BURDEN70", "GEN-DER-PREG", "GEN-MDT-ENDO")
 
 
 def select(facts: Mapping[str, Observed[FactValue]], today: date) -> Selection:
@@ -135,7 +136,7 @@ class _Case:
         self.weighing = _by_option((rule, rule) for rule in self.fired.values() if rule.id in WEIGHS)
         self.verdicts: dict[str, _Verdict] = {}
         self.reasons: dict[str, Reason] = {}
-        self.board_leads = bool(contradicting) or NO_RULE_SET in self.fired
+        self.board_leads = bool(contradicting) or any(rule in self.fired for rule in BOARD_LEADS)
         self.lacking = needs.lacking(needs.ELIGIBILITY, values)
         self.lacking_for_prescription = needs.lacking(needs.PRESCRIPTION, values)
 
@@ -226,10 +227,16 @@ class _Case:
         return False
 
     def could_stand_beside(self, leaders: Sequence[Standing], option: str, path: Path) -> bool:
-        """Whether a blocked option, were all that may speak for it to hold, is behind none of those that lead."""
-        speaking = [rule for place, rule in SUPPORTING[option] if self.answers[place] is None]
+        """Whether a blocked option is behind none of those that lead, once what it needs speaks for it."""
+        asked = self.verdict(option).needs
+        # A rule that waits for other facts is no reason to ask for these: it would stay as open as it is.
+        speaking = [
+            rule
+            for place, rule in SUPPORTING[option]
+            if self.answers[place] is None and not rule.when.undecided_by(self.values).isdisjoint(asked)
+        ]
         best = standing(option, (*self.weighing.get(option, ()), *speaking), targets=path.targets)
-        return not leaders or (best.may_lead and all(best.key <= leader.key for leader in leaders))
+        return best.may_lead and all(best.key <= leader.key for leader in leaders)
 
     def blocking(self, site: Site, path: Path, verdicts: Mapping[str, _Verdict]) -> tuple[str, ...]:
         """The absent facts that leave the answer open: those that stop the pathway, else what its options need."""

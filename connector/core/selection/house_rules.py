@@ -72,15 +72,6 @@ RULES: tuple[Rule, ...] = (
         ("RAI",),
         "No uptake of radioiodine was seen, so radioiodine has nothing to act on.",
     ),
-    # GEN-DER-PHEO excludes in MTC and MEN2 until it is ruled out; one that is known of is no less a danger elsewhere.
-    _house(
-        "HOUSE-PHEO",
-        ~Facts.histology.is_("MTC") & Facts.pheochromocytoma_status.among("present", "suspected"),
-        Verdict.RELATIVE,
-        LOCOREGIONAL,
-        "A phaeochromocytoma is present or suspected, and one that nobody knew of killed during a procedure (Nervo "
-        "2021): settle it first, whatever the histology.",
-    ),
     # Two sources, two words: one excludes every local treatment, the other TARE alone (CON-LIVERINSUFF).
     _house(
         "HOUSE-LIVER-FAILURE",
@@ -139,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         f"The liver is outside {LIVER_ML[0]} to {LIVER_ML[1]} mL, or a part of it is heavier than a large liver: check "
         "that volumes are in millilitres and masses in kilograms, for burden and activity rest on them.",
     ),
-    # What is below 5 mm is too small to measure (RECIST 1.1, section 3.1); centimetres would read so.
+    # What is below 5 mm is noted as too small to measure (RECIST 1.1, section 4.3.2); centimetres would read so.
     _other_unit(
         "HOUSE-UNIT-SIZE",
         Facts.liver_lesion_largest_diameter_mm < 5,
@@ -155,6 +146,15 @@ RULES: tuple[Rule, ...] = (
         | (Facts.rai_cumulative_activity_mci > 3000),
         "The radioiodine planned or given before is outside what treatments come to in mCi, as a value in GBq or MBq "
         "would be (1 GBq is 27 mCi): check its unit, for the ceiling of 600 mCi rests on it.",
+    ),
+    # GEN-DER-PHEO excludes in MTC and MEN2 until it is ruled out; one that is known of is no less a danger elsewhere,
+    # so nothing takes the first place before the board has spoken.
+    _measure(
+        "HOUSE-PHEO",
+        ~Facts.histology.is_("MTC") & Facts.pheochromocytoma_status.among("present", "suspected"),
+        (*LOCOREGIONAL, "surgery"),
+        "A phaeochromocytoma is present or suspected, and one that nobody knew of killed during a procedure (Nervo "
+        "2021): settle it before any procedure or operation, whatever the histology.",
     ),
     _measure(
         "HOUSE-LIFE-3",
