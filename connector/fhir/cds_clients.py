@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ LONGEST_LIFE_SECONDS = 3600
 _KEPT_SECONDS = 600.0
 _STALE_SECONDS = 3600.0  # a key that the issuer took back is believed no longer than this, however quiet it was
 _REFRESH_SECONDS = 30.0  # an unknown `kid` makes us fetch again, but no stranger makes us fetch all the time
+_LONGEST_FETCH_SECONDS = 15.0  # of a set that comes bit by bit: no other fetch begins meanwhile
 _FAR = 1e12  # seconds since the epoch, beyond every calendar
 _LARGEST_SET_BYTES = 256 * 1024
 _LONGEST_TOKEN = 8192
@@ -33,8 +35,20 @@ class NotTrusted(Exception):
     """The caller is not let in; the text says why and holds nothing of the token but its issuer's fault."""
 
 
+class KeysAwaited(Exception):
+    """The issuer's keys are being fetched: ask again when `fetch` is done, which never fails."""
+
+    def __init__(self, fetch: Future[None]) -> None:
+        super().__init__("the issuer's keys are being fetched")
+        self.fetch = fetch
+
+
 class IssuerKeys:
-    """The public keys of one issuer, from its URL or from a file that was pinned."""
+    """
+    The public keys of one issuer, from its URL or from a file that was pinned.
+
+    They are fetched in a thread of their own, at most one at a time: whoever answers callers never waits for an issuer.
+    """
 
     def __init__(self, place: str, *, http: httpx.Client, clock: Callable[[], float] = time.time) -> None:
         self._place = place
@@ -42,43 +56,64 @@ class IssuerKeys:
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: Mapping[str, jwt.PyJWK] = {}
-        self._fetched_at: float | None = None
+        self._fetched_at: float | None = None  # or tried to, when there were keys already
+        self._failed_at: float | None = None  # without keys
+        self._fetch: Future[None] | None = None
 
     def find(self, kid: str) -> jwt.PyJWK | None:
-        """The key of that name, None when the issuer has none. Raises TryLater while its keys cannot be fetched."""
+        """
+        The key of that name, None when the issuer has none.
+
+        Raises KeysAwaited when they must be fetched first, TryLater for half a minute after they could not be.
+        """
         with self._lock:
-            age = None if self._fetched_at is None else self._clock() - self._fetched_at
+            now = self._clock()
+            if self._failed_at is not None and now - self._failed_at <= _REFRESH_SECONDS:
+                raise TryLater("the issuer's keys cannot be read now")
+            age = None if self._fetched_at is None else now - self._fetched_at
             unknown = kid not in self._keys
             if age is None or age > _STALE_SECONDS or (unknown and age > _REFRESH_SECONDS):
-                self._refresh()
-            elif age > _KEPT_SECONDS:
-                # The key is known: nobody waits for the issuer to say so again.
-                self._fetched_at = self._clock()
-                threading.Thread(target=self._refresh, name="issuer-keys", daemon=True).start()
+                raise KeysAwaited(self._fetching())
+            if age > _KEPT_SECONDS:
+                self._fetching()  # the key is known: nobody waits for the issuer to say so again
             return self._keys.get(kid)
 
-    def _refresh(self) -> None:
+    def _fetching(self) -> Future[None]:
+        """The fetch that is under way, or a new one; the lock is held."""
+        if self._fetch is None:
+            fetch: Future[None] = Future()
+            threading.Thread(target=self._refresh, args=(fetch,), name="issuer-keys", daemon=True).start()
+            self._fetch = fetch  # it cannot have ended: that too takes the lock
+        return self._fetch
+
+    def _refresh(self, fetch: Future[None]) -> None:
+        keys: Mapping[str, jwt.PyJWK] | None = None
         try:
-            content = self._content()
-            keys = _usable(json.loads(content))
-        except (httpx.HTTPError, OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as fault:
+            keys = _usable(json.loads(self._content()))
+        except Exception as fault:  # noqa: BLE001 - whatever an issuer serves, callers are answered
             log.warning("issuer_keys_away", exception_type=type(fault).__name__)
-            if not self._keys:
-                raise TryLater("the issuer's keys cannot be read now") from None
-            self._fetched_at = self._clock()  # those we have stay good; asked again later
-            return
-        self._keys, self._fetched_at = keys, self._clock()
+        with self._lock:
+            now = self._clock()
+            if keys is None and not self._keys:
+                self._failed_at = now
+            else:
+                # Without an answer those we have stay good; asked again later.
+                self._keys, self._fetched_at, self._failed_at = self._keys if keys is None else keys, now, None
+            self._fetch = None
+        fetch.set_result(None)
 
     def _content(self) -> bytes:
         if "://" not in self._place:
             return Path(self._place).read_bytes()
-        held = bytearray()
+        held, began = bytearray(), time.monotonic()
         with self._http.stream("GET", self._place, headers={"Accept": "application/json"}) as response:
             response.raise_for_status()
             for part in response.iter_bytes():
                 held += part
                 if len(held) > _LARGEST_SET_BYTES:
                     raise ValueError("the JWK Set is too large")
+                if time.monotonic() - began > _LONGEST_FETCH_SECONDS:
+                    raise ValueError("the JWK Set does not come to its end")
         return bytes(held)
 
 
@@ -101,8 +136,9 @@ class CdsClients:
 
     def check(self, token: str, audience: Collection[str]) -> str:
         """
-        The issuer of a token that is good for this endpoint. Raises NotTrusted, or TryLater without the issuer's keys.
+        The issuer of a token that is good for this endpoint.
 
+        Raises NotTrusted; KeysAwaited or TryLater without the issuer's keys, and the token then still counts as unused.
         The token's own `jku` is never fetched: where an issuer's keys are is ours to say.
         """
         if len(token) > _LONGEST_TOKEN:

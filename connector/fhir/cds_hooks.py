@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from connector.core.case import Identifier
 from connector.core.errors import TryLater
-from connector.fhir.cds_clients import CdsClients, NotTrusted
+from connector.fhir.cds_clients import CdsClients, KeysAwaited, NotTrusted
 from connector.fhir.cds_feedback import NotFeedback, read_feedback
 from connector.fhir.cds_request import NOT_KEPT, Fault, asked, content_of, json_answer, parsed
 from connector.fhir.cds_views import View, Views
@@ -31,6 +31,7 @@ PATH = "/cds-services"
 RETRY = {"Retry-After": "30"}
 Answered = TypeVar("Answered")
 _LONGEST_NOTING_SECONDS = 5.0  # for the audit trail; an EHR does not wait much longer for its cards
+_LONGEST_FETCH_SECONDS = 7.0  # for an issuer's keys: longer than its silence is borne, after which old ones stay good
 _REFERENCE = re.compile(r"[A-Za-z]{1,64}/[A-Za-z0-9\-.]{1,64}")
 
 
@@ -107,8 +108,9 @@ class CdsDoor:
         self._fhir_servers = frozenset(map(_plain_url, fhir_servers))
         self._case_refs = case_refs
         self._views = Views(shelf.note_views, monotonic=monotonic)
-        # One thread: a call computes, and holds the interpreter, far longer than it waits. Two would only take turns,
-        # and each turn delays whoever came first.
+        # One thread: a call computes, and holds the interpreter, far longer than it waits for a read of the ledger. Two
+        # would only take turns, and each turn delays whoever came first. What takes long has threads elsewhere: an
+        # issuer's keys are fetched by `cds_clients`, and who sees a card is written down by `cds_views`.
         self._answering = ThreadPoolExecutor(1, thread_name_prefix="cds-hooks")
         # What is written may have to wait for another writer, and no card waits with it.
         self._keeping = ThreadPoolExecutor(1, thread_name_prefix="cds-feedback")
@@ -217,7 +219,16 @@ class CdsDoor:
 
 
 async def _in(threads: ThreadPoolExecutor, work: Callable[..., Answered], *given: Any) -> Answered:
-    return await asyncio.get_running_loop().run_in_executor(threads, work, *given)
+    """Do the work in a thread; while an issuer's keys are fetched for it, it waits in none."""
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(threads, work, *given)
+    except KeysAwaited as awaited:
+        await asyncio.wait([asyncio.wrap_future(awaited.fetch)], timeout=_LONGEST_FETCH_SECONDS)
+    try:
+        return await loop.run_in_executor(threads, work, *given)
+    except KeysAwaited as awaited:
+        raise Fault(503, str(awaited), RETRY) from None
 
 
 async def _durable(noted: Future[None] | None) -> None:

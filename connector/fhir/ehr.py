@@ -11,7 +11,7 @@ import httpx
 
 from connector.core.errors import Refused, TryLater
 from connector.fhir.capabilities import Capabilities, fhir_version, read_capabilities
-from connector.fhir.ehr_answers import Changed, NotOffered, again, raise_for_answer, send
+from connector.fhir.ehr_answers import Changed, NotOffered, TimedOut, again, raise_for_answer, send
 from connector.fhir.ehr_token import SmartCredentials, TokenSource
 from connector.fhir.identity import canonical_json
 from connector.fhir.resource import items, members, reference_of
@@ -55,7 +55,7 @@ class EhrClient:
         self._offered: Capabilities | None = None
         self._stated_at = 0.0
         self._accepted = _FHIR_JSON
-        self._batches = True
+        self._batches = True  # until one is refused or times out; tried again with the next statement
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -80,6 +80,7 @@ class EhrClient:
                 self._statement = self._json(self._send("GET", "metadata", what="read /metadata"))
                 self._offered = read_capabilities(self._statement)
                 self._stated_at = self._clock()
+                self._batches = True
             return self._offered
 
     def ask_again(self) -> None:
@@ -95,16 +96,21 @@ class EhrClient:
         """
         The first pages of several searches by one request, where the server offers a batch.
 
-        What it did not answer, for whatever reason, is left out: asked by itself it says why.
+        What it did not answer, for whatever reason, is left out: asked by itself it says why. Raises TryLater when the
+        server says for how long it wants to be left alone, or its statement cannot be read, then also Refused.
         """
-        if not (self._batches and len(searches) > 1 and self.capabilities().batch):
+        if not (len(searches) > 1 and self.capabilities().batch and self._batches):
             return {}
         urls = [f"{kind}?{httpx.QueryParams(parameters)}" for kind, parameters in searches]
         entries = [{"request": {"method": "GET", "url": url}} for url in urls]
         bundle = {"resourceType": "Bundle", "type": "batch", "entry": entries}
         try:
             answers = members(self._json(self._send("POST", "", body=bundle, what="batch of searches")), "entry")
-        except TryLater:
+        except TryLater as fault:
+            if isinstance(fault, TimedOut):
+                self._batches = False  # each would cost the whole of our patience
+            if fault.retry_after_seconds:
+                raise
             return {}
         except Refused:
             self._batches = False  # it declares a batch and takes none

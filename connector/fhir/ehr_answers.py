@@ -22,6 +22,10 @@ class Changed(TryLater):
     """The resource has another version than the one that was read (409 or 412): read it again."""
 
 
+class TimedOut(TryLater):
+    """The server took what was asked and did not answer in its time, or a gateway before it says so (504)."""
+
+
 class NotOffered(Refused):
     """The server does not do this at all, or no longer has it, whatever its statement says."""
 
@@ -56,6 +60,7 @@ _HINTS: Mapping[int, str] = {
     422: "the EHR's own rules do not allow the resource",
 }
 _OK = range(200, 300)
+_GATEWAY_TIMEOUT = 504
 LONGEST_WAIT_SECONDS = 86400.0
 _PAUSES_SECONDS = (0.2, 0.8)  # before a read is asked for the second and the third time
 _SOON_SECONDS = 2.0  # what takes longer, or is asked to, is the ledger's to try again: it holds no worker meanwhile
@@ -66,6 +71,8 @@ def send(http: httpx.Client, request: httpx.Request, *, what: str) -> httpx.Resp
     """Send one request. Raises TryLater when nothing came back: it may have been done all the same."""
     try:
         return http.send(request)
+    except httpx.ReadTimeout:
+        raise TimedOut(f"the EHR did not answer ({what}: ReadTimeout)") from None
     except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as fault:
         raise TryLater(f"the EHR did not answer ({what}: {type(fault).__name__})") from None
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
@@ -124,7 +131,8 @@ def failure(status: int, *, what: str, retry_after: str | None = None) -> TryLat
     if reaction is _Reaction.CHANGED:
         return Changed(f"the EHR has another version ({what}: status {status})")
     if reaction is _Reaction.LATER:
-        return TryLater(f"the EHR is busy ({what}: status {status})", seconds_of(retry_after))
+        kind = TimedOut if status == _GATEWAY_TIMEOUT else TryLater
+        return kind(f"the EHR is busy ({what}: status {status})", seconds_of(retry_after))
     hint = _HINTS.get(status, "see the EHR's own log")
     text = f"the EHR refused ({what}: status {status}): {hint}"
     return NotOffered(text, status) if status in _NOT_OFFERED else Refused(text)

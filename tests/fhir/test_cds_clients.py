@@ -1,6 +1,7 @@
 """Which tokens of an EHR are good: signed by a key of a named issuer, for this address, now, and for the first time."""
 
 import json
+import threading
 import time
 
 import httpx
@@ -9,29 +10,44 @@ import pytest
 from cds_case import ISSUER, Ehr
 
 from connector.core.errors import BadCase, TryLater
-from connector.fhir.cds_clients import CdsClients, NotTrusted, parse_issuers
+from connector.fhir import cds_clients
+from connector.fhir.cds_clients import CdsClients, KeysAwaited, NotTrusted, parse_issuers
 from connector.fhir.used_tokens import UsedInMemory
 
 HERE = "https://connector.test/cds-services/x"
 EHR, RSA, STRANGER = Ehr(), Ehr("RS384", "k2"), Ehr()
 
 
+class WaitingClients(CdsClients):
+    """Waits for keys that are being fetched, as the door does without a thread."""
+
+    def check(self, token, audience):
+        try:
+            return super().check(token, audience)
+        except KeysAwaited as awaited:
+            awaited.fetch.result(5)
+        return super().check(token, audience)
+
+
 class KeyServer:
     """Serves a JWK Set over HTTP, and counts."""
 
     def __init__(self, *ehrs: Ehr) -> None:
-        self.ehrs, self.asked, self.fault = list(ehrs), 0, None
+        self.ehrs, self.asked, self.fault, self.hangs_until = list(ehrs), 0, None, threading.Event()
+        self.hangs_until.set()
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         assert request.url == "https://ehr.test/jwks"
         self.asked += 1
+        assert self.hangs_until.wait(10)
         if self.fault:
             raise self.fault
         return httpx.Response(200, json={"keys": [one.jwk for one in self.ehrs]})
 
     def clients(self, clock=lambda: NOW) -> CdsClients:
         transport = httpx.MockTransport(self)
-        return CdsClients({ISSUER: "https://ehr.test/jwks"}, used=UsedInMemory(clock), clock=clock, transport=transport)
+        places = {ISSUER: "https://ehr.test/jwks"}
+        return WaitingClients(places, used=UsedInMemory(clock), clock=clock, transport=transport)
 
 
 NOW = int(time.time())  # the clock of these tests stands still
@@ -153,6 +169,49 @@ def test_without_the_issuers_keys_the_caller_is_asked_to_come_again():
         server.clients().check(signed(EHR, HERE), {HERE})
 
 
+def test_keys_that_could_not_be_fetched_are_asked_for_again_after_half_a_minute():
+    """Anybody may name an issuer: while its host is down, no call costs a fetch, and the token can be sent again."""
+    now = [float(NOW)]
+    server = KeyServer(EHR)
+    clients, token = server.clients(lambda: now[0]), signed(EHR, HERE)
+    server.fault = httpx.ConnectTimeout("away")
+    for at in (0, 1, 30):
+        now[0] = NOW + at
+        with pytest.raises(TryLater, match="cannot be read now"):
+            clients.check(token, {HERE})
+    assert server.asked == 1
+    server.fault = None
+    now[0] = NOW + 31
+    assert clients.check(token, {HERE}) == ISSUER
+    assert server.asked == 2
+
+
+def test_an_issuer_is_asked_once_at_a_time_and_a_known_key_waits_for_nobody():
+    now, answer = [float(NOW)], threading.Event()
+    server = KeyServer(EHR)
+    clients = server.clients(lambda: now[0])
+    clients.check(signed(EHR, HERE), {HERE})
+    server.hangs_until = answer
+    now[0] += 31
+    fetches = set()
+    for _ in range(3):
+        with pytest.raises(KeysAwaited) as told:
+            CdsClients.check(clients, signed(EHR, HERE, header={"kid": "a stranger's"}), {HERE})
+        fetches.add(told.value.fetch)
+    assert len(fetches) == 1
+    assert clients.check(signed(EHR, HERE), {HERE}) == ISSUER, "its key is held"
+    answer.set()
+    (fetch,) = fetches
+    fetch.result(5)
+    assert server.asked == 2
+
+
+def test_a_set_that_comes_bit_by_bit_for_ever_is_given_up(monkeypatch):
+    monkeypatch.setattr(cds_clients, "_LONGEST_FETCH_SECONDS", -1.0)
+    with pytest.raises(TryLater):
+        KeyServer(EHR).clients().check(signed(EHR, HERE), {HERE})
+
+
 @pytest.mark.parametrize(
     "jwk",
     [
@@ -164,7 +223,7 @@ def test_without_the_issuers_keys_the_caller_is_asked_to_come_again():
 )
 def test_keys_that_may_not_sign_are_passed_over(tmp_path, jwk):
     (tmp_path / "set.json").write_text(json.dumps({"keys": [jwk]}))
-    clients = CdsClients({ISSUER: str(tmp_path / "set.json")}, used=UsedInMemory())
+    clients = WaitingClients({ISSUER: str(tmp_path / "set.json")}, used=UsedInMemory())
     with pytest.raises(NotTrusted, match="kid"):
         clients.check(signed(EHR, HERE), {HERE})
 

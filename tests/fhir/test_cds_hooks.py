@@ -3,21 +3,28 @@
 import json
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from types import SimpleNamespace
 
 import cds_case
 import fhir_cases as cases
+import httpx
 import pytest
 import sqlalchemy as sa
 from cds_case import ORDER, PUBLIC, SYSTEM, VIEW, asks, make_bench, patient
 from cds_schema import ANSWER, DISCOVERY, faults
 
+from connector.fhir import cds_hooks
+from connector.fhir.cds_clients import CdsClients
 from connector.fhir.cds_feedback import reasons_in_words
 from connector.fhir.cds_views import Views
+from connector.fhir.used_tokens import UsedInMemory
 from connector.store import tables as t
 from connector.store.tidy import forget_case
 
 SNOMED = "http://snomed.info/sct"
+AWAY = "https://away.test/"
 
 
 @pytest.fixture
@@ -181,6 +188,52 @@ def test_who_is_answered(tmp_path, host, signed, token, status, why):
     assert answer.status_code == status, why
     if status == 401:
         assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.fixture
+def away(bench):
+    """A second issuer of the door, whose host takes requests and does not answer until this is set."""
+    begun, answers, asked = threading.Event(), threading.Event(), []
+
+    def serve(request):
+        asked.append(request)
+        begun.set()
+        answers.wait(10)
+        raise httpx.ReadTimeout("away")
+
+    own, transport = bench.door._clients._keys, httpx.MockTransport(serve)
+    bench.door._clients = CdsClients({AWAY: f"{AWAY}jwks"}, used=UsedInMemory(), transport=transport)
+    bench.door._clients._keys.update(own)
+    yield SimpleNamespace(begun=begun, answers=answers, asked=asked)
+    answers.set()
+
+
+def test_an_issuer_whose_keys_do_not_come_keeps_nobody_elses_cards_back(bench, away):
+    bench.shelve()
+    path = f"/cds-services/{VIEW}"
+    with ThreadPoolExecutor(5) as callers:
+        tokens = [bench.ehr.token(f"{PUBLIC}{path}", iss=AWAY) for _ in range(5)]
+        stalled = [callers.submit(bench.post, path, asks(), token=token) for token in tokens]
+        assert away.begun.wait(5)
+        assert len(summaries(bench.view(asks()))) == 1
+        assert tell(bench, said({"uuid": str(uuid.uuid4())}, "overridden")).status_code == 404, "nor their feedback"
+        assert not any(one.done() for one in stalled)
+        away.answers.set()
+        answers = [one.result(10) for one in stalled]
+    assert {(one.status_code, one.headers["retry-after"]) for one in answers} == {(503, "30")}
+    assert len(away.asked) == 1, "all five wait for one fetch"
+    token = bench.ehr.token(f"{PUBLIC}{path}", iss=AWAY)
+    assert bench.post(path, asks(), token=token).status_code == 503
+    assert len(away.asked) == 1, "nor is it asked again at once"
+
+
+@pytest.mark.usefixtures("away")
+def test_a_caller_is_told_to_come_again_when_keys_take_too_long(bench, monkeypatch):
+    monkeypatch.setattr(cds_hooks, "_LONGEST_FETCH_SECONDS", 0.05)
+    path = f"/cds-services/{VIEW}"
+    answer = bench.post(path, asks(), token=bench.ehr.token(f"{PUBLIC}{path}", iss=AWAY))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+    assert "being fetched" in answer.text
 
 
 def until_noted(bench):

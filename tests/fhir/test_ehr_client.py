@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from connector.core.errors import Refused, TryLater
 from connector.fhir.capabilities import read_capabilities
-from connector.fhir.ehr import EhrClient, SmartCredentials
-from connector.fhir.ehr_answers import Changed, NotOffered, seconds_of
+from connector.fhir.ehr import STATEMENT_SECONDS, EhrClient, SmartCredentials
+from connector.fhir.ehr_answers import Changed, NotOffered, TimedOut, seconds_of
 from connector.fhir.signing_keys import signing_key
 
 BASE = "https://ehr.test/r4"
@@ -76,9 +76,9 @@ def page(*resources, following=None):
         (httpx.Response(501), NotOffered, "will never be done"),
         (httpx.Response(502), TryLater, "a gateway"),
         (httpx.Response(503), TryLater, "away"),
-        (httpx.Response(504), TryLater, "a gateway"),
+        (httpx.Response(504), TimedOut, "a gateway waited in our place"),
         (httpx.ConnectError("refused"), TryLater, "not reachable"),
-        (httpx.ReadTimeout("slow"), TryLater, "no answer"),
+        (httpx.ReadTimeout("slow"), TimedOut, "no answer"),
         (httpx.RemoteProtocolError("cut"), TryLater, "cut off"),
         (httpx.UnsupportedProtocol("ftp"), Refused, "an address that cannot be asked"),
         (httpx.Response(200, text="<html>"), Refused, "a page of a proxy"),
@@ -310,7 +310,10 @@ def test_several_searches_are_one_request_where_the_server_offers_it():
     [
         (httpx.Response(405), False, "a batch is declared and refused"),
         (httpx.Response(503), True, "it may pass"),
-        (httpx.ReadTimeout("slow"), True, "it may pass"),
+        (httpx.ConnectError("away"), True, "it may pass, and costs no time"),
+        (httpx.ReadTimeout("slow"), False, "each would cost the whole time we wait for an answer"),
+        (httpx.Response(504), False, "a gateway waited in our place"),
+        (httpx.Response(429, headers={"Retry-After": "0"}), True, "it asks for no pause"),
         (answered(("200 OK", page())), True, "an answer of one to a question of two says not which"),
         (answered(("200 OK", uid_answer := httpx.Response(200, json={"resourceType": "OperationOutcome"})),
                   ("404", uid_answer)), True, "no page is in it"),
@@ -322,6 +325,27 @@ def test_a_batch_that_is_not_answered_is_asked_search_by_search(answer, asks_aga
     assert client.first_pages(SEARCHES) == {}, why
     assert client.first_pages(SEARCHES) == {}
     assert len(server.asked) == (3 if asks_again else 2), why
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(405), httpx.ReadTimeout("slow")], ids=["refused", "timed out"])
+def test_a_batch_is_tried_again_when_the_statement_is_read_again(answer):
+    now = [0.0]
+    server = Server(a_batch(), answer, a_batch(), answered(("200 OK", page()), ("200 OK", page())))
+    client = server.client(clock=lambda: now[0])
+    assert client.first_pages(SEARCHES) == {}
+    now[0] = STATEMENT_SECONDS - 1
+    assert client.first_pages(SEARCHES) == {}
+    assert len(server.asked) == 2, "neither a batch nor a statement"
+    now[0] = STATEMENT_SECONDS
+    assert list(client.first_pages(SEARCHES)) == SEARCHES
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_wants_to_be_left_alone_is_not_asked_search_by_search(status):
+    server = Server(a_batch(), httpx.Response(status, headers={"Retry-After": "120"}))
+    with pytest.raises(TryLater) as told:
+        server.client().first_pages(SEARCHES)
+    assert told.value.retry_after_seconds == 120.0
 
 
 def test_a_server_that_declares_no_batch_is_asked_none():
