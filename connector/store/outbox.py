@@ -57,7 +57,8 @@ class Outbox:
         Put a document into the outbox; None when one of equal identity, and so of equal content, has arrived or will.
 
         One that was held back as a wrong patient's, before the mark was taken back, never arrived: it is sent now.
-        An EHR may hold what came after it (a correction that was taken back): it gets the document again, as of now.
+        An EHR may hold what came after it (a correction that was taken back): it gets the document again, as of now,
+        unless a person brought it there and nothing of the study came after.
         """
         path = self._folder / sha256(document.content).hexdigest()
         write_durably(path, document.content)
@@ -78,7 +79,8 @@ class Outbox:
         here = (t.document.c.destination == document.destination) & (t.document.c.identity == document.identity)
         # It is the newest assessment's from now on, sent again or not: what an order ends with names it too.
         now_of: dict[str, Any] = {"assessment_id": assessment_id, "path": str(path)}
-        if document.destination == "pacs" and document.kind != "rejection" and not _is_held_back(connection, here):
+        is_of_now = document.destination == "ehr" or document.kind == "rejection" or _is_held_back(connection, here)
+        if not is_of_now or _stands_by_hand(connection, here):
             connection.execute(sa.update(t.document).where(here).values(now_of))
             return None
         connection.execute(sa.update(t.document).where(here).values(note=None, **now_of))
@@ -143,13 +145,32 @@ class Outbox:
         self._jobs.done(connection, lease)
 
 
+_BY_HAND = (t.event.c.ref == t.document.c.id, t.event.c.kind == "done_by_hand")
+
+
 def was_done_by_hand() -> sa.ColumnElement[bool]:
     """
     Whether a person brought the document to the PACS or the EHR instead of us.
 
     By the logbook: a note is of the last that was done, and a job of the last that was asked.
     """
-    return sa.exists().where(t.event.c.ref == t.document.c.id, t.event.c.kind == "done_by_hand").correlate(t.document)
+    return sa.exists().where(*_BY_HAND).correlate(t.document)
+
+
+def _stands_by_hand(connection: sa.Connection, here: sa.ColumnElement[bool]) -> bool:
+    """Whether a person brought the document there, and nothing else of the study arrived, or may have, since."""
+    other = t.document.alias()
+    tried = sa.exists().where(
+        t.job.c.kind == "deliver", t.job.c.ref == other.c.id, t.job.c.attempts > 0, t.job.c.changed_at > t.event.c.at
+    )
+    since = sa.exists().where(
+        other.c.id != t.document.c.id,
+        other.c.study_instance_uid == t.document.c.study_instance_uid,
+        other.c.destination == t.document.c.destination,
+        sa.or_(other.c.delivered_at > t.event.c.at, tried.correlate(other, t.event)),
+    )
+    by_hand = sa.exists().where(*_BY_HAND, ~since.correlate(t.document, t.event)).correlate(t.document)
+    return connection.execute(sa.select(t.document.c.id).where(here, by_hand)).first() is not None
 
 
 def _is_held_back(connection: sa.Connection, here: sa.ColumnElement[bool]) -> bool:

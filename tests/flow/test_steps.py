@@ -1,10 +1,12 @@
 """Each step ends in the ledger: done, due again, parked or set aside, with a reason and never with patient data."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, complete_quiet, receipt
+from ledger_case import Bench, complete_quiet, make_tables, receipt
+from sqlalchemy.exc import OperationalError
 from steps_case import House, make_house
 
 from connector.core.case import (
@@ -12,6 +14,8 @@ from connector.core.case import (
     PatientIdentity,
 )
 from connector.core.errors import ImpossibleInput, Refused, TryLater
+from connector.service import Service
+from connector.settings import Settings
 from connector.store import tables as t
 from connector.store.acts import REPLAY, Act, Acts
 from connector.store.contradicting import Contradicting
@@ -66,6 +70,24 @@ def test_each_failure_has_one_reaction(house: House, fault, state, reason, why) 
     assert reason in waiting["reason"]
     assert "Anna" not in waiting["reason"], "the text of a foreign exception may hold patient data"
     assert house.door.arrived == []
+
+
+def test_a_clock_of_serve_outlives_a_database_that_was_away(tmp_path: Path) -> None:
+    """Else nothing would be swept until somebody restarts the service."""
+    url = f"sqlite:///{tmp_path / 'other.sqlite'}"
+    make_tables(url)
+    service = Service(Settings(data_dir=tmp_path, database_url=url, broker_url="memory://", dicom_port=0, http_port=0))
+    ticks: list[int] = []
+
+    def sweep() -> None:
+        ticks.append(1)
+        if len(ticks) == 1:
+            raise OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+        service._stopping.set()
+
+    service._every(0.001, sweep)()
+    service.app.close()
+    assert len(ticks) == 2
 
 
 def test_a_delivery_that_never_succeeds_is_parked_and_replayed(house: House) -> None:

@@ -261,6 +261,34 @@ def test_what_a_person_stored_by_hand_is_not_sent_by_the_next_assessment(by_hand
     assert notes(by_hand) == {"rtdose": "done by hand, says olga"}
 
 
+class Plans:
+    """What an EHR is told, with the identity that is its turn."""
+
+    identity = "plan A"
+
+    def write(self, request: WriteRequest) -> list[Document]:
+        return [Document("fhir", "ehr", self.identity, b"plan", request.assessment.study_instance_uid)]
+
+
+def test_a_plan_that_a_person_entered_by_hand_is_sent_again_only_after_another_one(bench) -> None:
+    """Assessments are of A (entered by hand), A again, B, and A: the EHR would else be left with B."""
+    house, plans = make_house(bench), Plans()
+    house.steps._flow._writers = [plans]
+    house.door.fault = Refused("403")
+    bench.inbox.receive(receipt())
+    run(house, 2)
+    (waits,) = house.status()["waiting"]
+    bench.desk.done_by_hand(waits["id"], by="olga", because="entered in the EHR")
+    house.door.fault = None
+    arrived = []
+    for number, identity in enumerate(("plan A", "plan B", "plan A")):
+        plans.identity, house.images.diameter_mm = identity, 30 + number
+        bench.inbox.receive(receipt(f"1.2.3.{2 + number}"))
+        run(house)
+        arrived.append(list(house.door.arrived))
+    assert arrived == [[], ["plan B"], ["plan B", "plan A"]]
+
+
 def test_a_second_delivery_that_is_held_back_does_not_say_that_the_first_never_was(house: House) -> None:
     """The PACS had lost the report; the study is marked before it is sent again."""
     ledger = house.bench.ledger
