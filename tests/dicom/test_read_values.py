@@ -34,10 +34,19 @@ def test_names(name, family, given):
     assert (found.family_name, found.given_name) == (family, given)
 
 
-def test_names_in_the_file_s_character_set(tmp_path):
-    path = case.save(case.instance(case.REPORT, "1.2", PatientName="Łuć^Żaneta", SpecificCharacterSet="ISO_IR 101"),
-                     tmp_path / "name.dcm")  # fmt: skip
-    assert identity(read_header(path).dataset).family_name == "Łuć"
+@pytest.mark.parametrize(
+    ("characters", "family", "given"),
+    [
+        ("ISO_IR 101", "Łuć", "Żaneta"), ("ISO_IR 126", "Διονυσιος", "Νικος"), ("ISO_IR 127", "قباني", "لنزار"),
+        ("ISO_IR 138", "שרון", "דבורה"), ("ISO_IR 166", "นามสกุล", "ชื่อ"), ("GBK", "王", "小东"),
+        ("GB18030", "王", "小东"), ("ISO_IR 192", "Łuć", "小东"),
+    ],
+)  # fmt: skip
+def test_names_in_the_file_s_character_set(tmp_path, characters, family, given):
+    """Character sets of PS3.3, tables C.12-2 and C.12-5."""
+    named = case.instance(case.REPORT, "1.2", PatientName=f"{family}^{given}", SpecificCharacterSet=characters)
+    found = identity(read_header(case.save(named, tmp_path / "name.dcm")).dataset)
+    assert (found.family_name, found.given_name) == (family, given)
 
 
 @pytest.mark.parametrize(("sex", "expected"), [("M", "M"), ("f", "F"), ("O", "O"), ("U", None), ("", None)])
