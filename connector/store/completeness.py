@@ -42,9 +42,9 @@ class Completeness:
                     if not self._ledger.complete(connection, uid, decision.because, rule=decision.rule, told=told):
                         continue
                     completed += 1
+                    reports.settle(uid)  # of one that is set aside the reports are kept: a person may complete it
                 elif not self._set_aside(connection, study, decision):
                     continue
-                reports.settle(uid)
                 if decision.told:
                     self._tell(connection, uid, decision)
         return completed

@@ -59,6 +59,17 @@ def test_what_a_person_completed_stays_complete_and_its_next_result_tells_the_lo
     assert assess_asked_at(bench) == bench.clock()
 
 
+def test_what_was_said_before_a_study_was_kept_out_is_told_once_a_person_completes_it(bench: Bench) -> None:
+    bench.inbox.receive(receipt())
+    end(bench, 1, "1.2.3.1", "1.2.3.2")
+    judge(bench, ONLY_SEG)
+    assert study(bench).state == "kept_out"
+    assert bench.ledger.complete_study("1.2.3", "a person", by="anna")
+    judge(bench, ONLY_SEG, after=1)
+    assert told(bench) == [ONE_OF_TWO]
+    assert assess_asked_at(bench) == bench.clock()
+
+
 @pytest.mark.parametrize("routing", [ONLY_SEG, RESPONSE], ids=["keeps it out", "a part of an assessment"])
 def test_an_order_is_carried_out_whatever_the_routing_rules_say_of_the_study(bench: Bench, routing: Routing) -> None:
     workitems = Workitems(bench.steps)
