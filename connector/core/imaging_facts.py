@@ -1,4 +1,4 @@
-"""What the images alone say about the liver, under the names of the fact catalogue."""
+"""What the images alone say about liver, lung and bone, under the names of the fact catalogue."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,12 +18,12 @@ _PRESENT = {LesionState.MEASURED, LesionState.TOO_SMALL, LesionState.PRESENT, Le
 
 def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[FactValue]]:
     """
-    Derive liver facts from one time point; a fact the images do not settle is left out, never guessed.
+    Derive facts of an organ from one time point; a fact the images do not settle is left out, never guessed.
 
     A segmentation counts every lesion. A measurement report lists at most two targets of an organ (RECIST 1.1, section
     4.1.2), so from a report alone only a single lesion is a count. Lobes are named only when every lesion's lobe is
     known, or when both lobes are seen; the burden only when the whole liver was segmented. Nothing is counted while two
-    lesions share a tracking UID.
+    lesions share a tracking UID. That lungs or bones are free no image settles here.
     """
     origin = time_point.study_instance_uid
     on = time_point.studied_on
@@ -32,27 +32,57 @@ def imaging_facts(time_point: TimePoint, *, today: date) -> dict[str, Observed[F
     def add(name: str, value: FactValue) -> None:
         facts[name] = Observed(value, origin, on)
 
-    liver = [lesion for lesion in time_point.lesions if lesion.site == "liver" and lesion.state in _PRESENT]
-    counted = not any(lesion.conflicts for lesion in time_point.lesions)
     if today >= on:
         add("liver_imaging_age_days", (today - on).days)
-    if liver and counted:
-        if len(liver) == 1 or any(lesion.segment_number is not None for lesion in liver):
-            add("liver_lesion_count", len(liver))
-        diameters = tuple(sorted((lesion.long_axis_mm for lesion in liver if lesion.long_axis_mm), reverse=True))
-        if len(diameters) == len(liver):
-            if "liver_lesion_count" in facts:
-                add("liver_lesion_diameters_mm", diameters)
-            add("liver_lesion_largest_diameter_mm", diameters[0])
-        lobes = _lobes(liver)
-        if lobes:
-            add("liver_lobes_involved", lobes)
-    elif counted and time_point.liver_volume_ml is not None:
-        add("liver_lesion_count", 0)
+    if not any(lesion.conflicts for lesion in time_point.lesions):
+        for name, value in {**_of_liver(time_point), **_of_lung_and_bone(time_point)}.items():
+            add(name, value)
     if time_point.liver_volume_ml and time_point.liver_tumour_volume_ml is not None:
         percent = time_point.liver_tumour_volume_ml * 100 / time_point.liver_volume_ml
         add("liver_tumour_burden_percent", percent.quantize(Decimal("0.01")))
     return facts
+
+
+def _of_liver(time_point: TimePoint) -> dict[str, FactValue]:
+    lesions = _present(time_point, "liver")
+    if not lesions:
+        return {"liver_lesion_count": 0} if time_point.liver_volume_ml is not None else {}
+    found: dict[str, FactValue] = {}
+    if _are_all(lesions):
+        found["liver_lesion_count"] = len(lesions)
+    if diameters := _diameters(lesions):
+        if "liver_lesion_count" in found:
+            found["liver_lesion_diameters_mm"] = diameters
+        found["liver_lesion_largest_diameter_mm"] = diameters[0]
+    if lobes := _lobes(lesions):
+        found["liver_lobes_involved"] = lobes
+    return found
+
+
+def _of_lung_and_bone(time_point: TimePoint) -> dict[str, FactValue]:
+    found: dict[str, FactValue] = {}
+    for site in ("lung", "bone"):
+        lesions = _present(time_point, site)
+        if _are_all(lesions):
+            found[f"{site}_lesion_count"] = len(lesions)
+        if site == "lung" and (diameters := _diameters(lesions)):
+            found["lung_lesion_largest_diameter_mm"] = diameters[0]
+    return found
+
+
+def _present(time_point: TimePoint, site: str) -> list[LesionMeasurement]:
+    return [lesion for lesion in time_point.lesions if lesion.site == site and lesion.state in _PRESENT]
+
+
+def _are_all(lesions: Sequence[LesionMeasurement]) -> bool:
+    """Whether these are all lesions of their organ: a segmentation shows each, a report one when it lists only one."""
+    return len(lesions) == 1 or any(lesion.segment_number is not None for lesion in lesions)
+
+
+def _diameters(lesions: Sequence[LesionMeasurement]) -> tuple[Decimal, ...]:
+    """The longest diameters, largest first; nothing while one is not known."""
+    known = sorted((lesion.long_axis_mm for lesion in lesions if lesion.long_axis_mm), reverse=True)
+    return tuple(known) if len(known) == len(lesions) else ()
 
 
 def nearness_facts(gaps: Sequence[StructureGap], on: date) -> dict[str, Observed[FactValue]]:

@@ -162,3 +162,23 @@ def test_a_record_that_denies_what_touches_is_left_to_a_person():
     touching = nearness_facts([StructureGap("bile duct", "T1", Decimal(0), "1.2.9")], DAY)
     denied = {"liver_lesion_near_bile_duct": Observed(False, "Observation/1", DAY)}
     assert joined(denied, touching) == ({}, ("liver_lesion_near_bile_duct",))
+
+
+@pytest.mark.parametrize(
+    ("lesions", "expected", "why"),
+    [
+        ((_lesion(24, site="lung"), _lesion(11, site="lung")),
+         {"lung_lesion_count": 2, "lung_lesion_largest_diameter_mm": Decimal(24)}, "a segmentation shows each"),
+        ((_lesion(24, site="lung", segment_number=None), _lesion(11, site="lung", segment_number=None)),
+         {"lung_lesion_largest_diameter_mm": Decimal(24)}, "a report lists at most two (RECIST 1.1, 4.1.2)"),
+        ((_lesion(24, site="lung"), _lesion(11, site="lung", long_axis_mm=None)), {"lung_lesion_count": 2},
+         "the one without a size may be the largest"),
+        ((_lesion(23, site="bone", segment_number=None),), {"bone_lesion_count": 1}, "one is one"),
+        ((_lesion(9, site="lung", state=LesionState.ABSENT),), {}, "of the rest of the lungs it says nothing"),
+        ((_lesion(9, site="lymph_node"),), {}, "no organ with options of its own"),
+    ],
+)  # fmt: skip
+def test_lesions_of_lung_and_bone_put_their_organ_in_question(lesions, expected, why):
+    found = _values(*lesions)
+    found.pop("liver_imaging_age_days")
+    assert found == expected, why
