@@ -152,7 +152,7 @@ def _encodings(character_set: bytes) -> list[str]:
     names = [name.strip() for name in character_set.decode("ascii", "replace").rstrip("\0").split("\\")]
     try:
         return list(convert_encodings(names)) if any(names) else ["iso8859"]
-    except LookupError:
+    except (LookupError, ValueError):  # unknown; or with a NUL inside, which Python looks up in no table
         return ["iso8859"]
 
 

@@ -104,6 +104,7 @@ def test_unknown_vr_of_undefined_length_holds_implicit_elements() -> None:
         (b"M\xfc1", b"ISO_IR 192", "M\\xfc1", "wrongly encoded text keeps its octets, so that two IDs stay two"),
         (b"A\x0017 ", b"", "A\\x0017", "a NUL inside fits no text of PostgreSQL, and without it two IDs would be one"),
         (b"M\xfc1", b"NONSENSE", "Mü1", "an unknown character set is read as Latin 1"),
+        (b"M\xfc1", b"\0SO_IR 100", "Mü1", "so is one that was spoilt by a NUL"),
     ],
 )
 def test_patient_ids_are_read_in_their_character_set(
