@@ -4,16 +4,23 @@ import gc
 import multiprocessing
 import threading
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 from celery.worker import WorkController, state
 
 from connector.app import App, build
+from connector.core.errors import ConnectorError
+from connector.dicom.receive import Listener
+from connector.hl7v2.listen import MllpListener
+from connector.listening import bound, opening
 from connector.logs import get_logger
 from connector.settings import Settings
 from connector.store.pulse import EVERY_SECONDS
 from connector.worker import FORWARD_SECONDS, TIDY_SECONDS, hand_out, make_celery
+
+if TYPE_CHECKING:
+    import socket
 
 log = get_logger("service")
 
@@ -53,9 +60,7 @@ class Service:
 
     def __enter__(self) -> Self:
         """Start every part."""
-        self._listener.start()
-        if self._hl7:
-            self._hl7.start()
+        _open(self._settings, self._listener, self._hl7)
         self._http.start()
         self._run("worker", self._work)
         self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
@@ -122,15 +127,22 @@ class Service:
         self.app.steps.look_for_observations()
 
 
+def _open(settings: Settings, listener: Listener, hl7: MllpListener | None) -> None:
+    with opening("DICOM", settings.dicom_host, settings.dicom_port):
+        listener.start()
+    if hl7 and settings.hl7_port is not None:
+        with opening("HL7", settings.hl7_host, settings.hl7_port):
+            hl7.start()
+
+
 class _Http:
     """uvicorn in a thread."""
 
     def __init__(self, app: App, settings: Settings) -> None:
+        self._host, self._port = settings.http_host, settings.http_port
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app.web(),
-                host=settings.http_host,
-                port=settings.http_port,
                 log_config=None,
                 access_log=False,
                 forwarded_allow_ips=settings.trusted_proxies,
@@ -139,25 +151,32 @@ class _Http:
                 timeout_graceful_shutdown=10,
             )
         )
-        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+        self._listening: list[socket.socket] = []
+        self._thread = threading.Thread(
+            target=lambda: self._server.run(sockets=self._listening), name="http", daemon=True
+        )
 
     @property
     def port(self) -> int:
         """The bound port."""
-        return int(self._server.servers[0].sockets[0].getsockname()[1])
+        return int(self._listening[0].getsockname()[1])
 
     def start(self) -> None:
-        """Start and wait until the port is bound. Raises OSError when it cannot be."""
+        """Open the port, start, and wait until it answers. Raises PortShut when it cannot be opened."""
+        # uvicorn itself would only log that, and end its thread.
+        with opening("HTTP", self._host, self._port):
+            self._listening.append(bound(self._host, self._port))
         self._thread.start()
         while not self._server.started:
             self._thread.join(timeout=0.02)
             if not self._thread.is_alive():
-                raise OSError("the HTTP port could not be bound: choose another CONNECTOR_HTTP_PORT")
+                raise ConnectorError("the HTTP door ended while it started: its log line before this one says why")
 
     def stop(self) -> None:
         """Finish open requests and stop."""
         self._server.should_exit = True
-        self._thread.join(timeout=15.0)
+        if self._thread.ident is not None:
+            self._thread.join(timeout=15.0)
 
 
 def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> None:
@@ -168,9 +187,7 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     """
     app = build(settings)
     listener, hl7 = app.listener(reuse_port=processes > 1), app.hl7_listener()
-    listener.start()
-    if hl7:
-        hl7.start()
+    _open(settings, listener, hl7)
     context = multiprocessing.get_context("spawn")
     others = [
         context.Process(target=_listen_beside, args=(settings,), daemon=True, name=f"listener-{number}")

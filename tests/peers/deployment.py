@@ -53,9 +53,13 @@ class Deployment:
         process.wait(10)
 
     def wait_until_open(self) -> None:
-        wait_until(lambda: answers(self.dicom_port), seconds=60, what="the listener's start")
-        port = int(self.environment["CONNECTOR_HTTP_PORT"])
-        wait_until(lambda: answers(port), seconds=60, what="the HTTP door's start")
+        ports = [self.dicom_port, int(self.environment["CONNECTOR_HTTP_PORT"])]
+        wait_until(lambda: self._ended() or all(map(answers, ports)), seconds=60, what="the doors' opening")
+        # What answers on the port of a part that has ended is a stranger.
+        assert not self._ended(), "\n".join((self.folder / f"{part}.log").read_text()[-600:] for part in self._ended())
+
+    def _ended(self) -> list[str]:
+        return [part for part, process in self.parts.items() if process.poll() is not None]
 
     def run(self, *arguments: str) -> dict:
         """Run an operator's command."""

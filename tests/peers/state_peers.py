@@ -1,21 +1,42 @@
 """Redis and PostgreSQL of the test run's own, on free loopback ports, with the durability a hospital would set."""
 
+import fcntl
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# Below what the kernel gives to those that ask for any port (32768 on), among them every client's own end.
+_FIRST_PORT, _PORTS = 12000, 20000
+_NEXT_PORT = Path(tempfile.gettempdir()) / f"connector-tests-next-port-{os.getuid()}"
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """
+    A loopback port for a server that starts later.
+
+    Test processes count on in one file, so that none of them is given it too, and nobody who asks for any free port
+    gets it in the meantime.
+    """
+    with _NEXT_PORT.open("a+") as counter:
+        fcntl.flock(counter, fcntl.LOCK_EX)
+        counter.seek(0)
+        number = int(counter.read() or 0)
+        while True:
+            port, number = _FIRST_PORT + number % _PORTS, number + 1
+            with socket.socket() as probe, suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                break
+        counter.truncate(0)
+        counter.write(str(number))
+        counter.flush()
+        return port
 
 
 def wait_until(ready: Callable[[], bool], *, seconds: float, what: str, every_seconds: float = 0.05) -> None:
