@@ -11,6 +11,7 @@ from connector.contract.assessment import read_back
 from connector.core.assessment import Assessment, Option, PathNode, Risk, Selection
 from connector.core.case import LesionMeasurement, LesionState, TimePoint
 from connector.core.selection import drawing
+from connector.core.selection.sites import by_site
 from connector.report import dose_content, response_content, treatment_content, words
 
 Content = dict[str, Any]
@@ -34,7 +35,7 @@ def case_content(summary: str) -> Content:
         "lesions": _lesions(assessment.time_points),
         "response": response_content.response(assessment),
         "beside": response_content.beside(assessment),
-        "options": [_option(option) for option in selection.options] if selection else [],
+        "sites": _sites(selection),
         "pathway": Markup(drawing.svg(selection)) if selection and selection.pathway else Markup(),  # noqa: S704 - it escapes what it is given
         "pathway_in_words": [_node(node) for node in selection.pathway] if selection else [],
         "evidence": _evidence(selection),
@@ -70,6 +71,14 @@ def _size(lesion: LesionMeasurement) -> str:
     if lesion.state is not LesionState.MEASURED or size is None:
         return lesion.state.value.replace("_", " ")
     return f"{size} mm"
+
+
+def _sites(selection: Selection | None) -> list[Content]:
+    """The options of each site that is ranked by itself, under its heading."""
+    return [
+        {"heading": treatment_content.site_heading(site, options), "options": [_option(option) for option in options]}
+        for site, options in (by_site(selection.options) if selection and selection.options else ())
+    ]
 
 
 def _option(option: Option) -> Content:

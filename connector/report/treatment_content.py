@@ -12,6 +12,7 @@ from connector.core.evidence import Observed
 from connector.core.imaging_facts import imaging_facts, joined
 from connector.core.rules import ALWAYS, Verdict, marks_in_words
 from connector.core.selection.registry import RULE
+from connector.core.selection.sites import by_site
 from connector.ports import WriteRequest
 from connector.report import words
 from connector.report.room import AMPLE, Room
@@ -26,15 +27,30 @@ _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 NEXT = 2  # a board compares the first two; the machine-readable result has them all
 MOST_NEEDS = 6
 MOST_BLOCKING = 10
+NONE = "none is preferred"
 
 
 def in_short(selection: Selection | None) -> str:
-    """What is preferred, or what is needed before anything is."""
+    """What is preferred, or what is needed before anything is; site by site where each is ranked by itself."""
     if selection is None:
         return "Cannot decide: needs the facts of the patient's record"
-    first = [words.treatment(option.modality) for option in selection.options if option.verdict == "preferred"]
-    if first:
-        return f"Preferred: {' or '.join(first)}"
+    (leading, options), *others = by_site(selection.options)
+    preferred = _preferred(options)
+    if not others:
+        return f"Preferred: {preferred}" if preferred else _undecided(selection)
+    if selection.status not in ("recommend", "cannot_decide"):
+        return _undecided(selection)
+    undecided = _undecided(selection).rstrip(".").replace("Cannot decide: ", "cannot decide, ")
+    said = [f"{leading}: {f'preferred {preferred}' if preferred else undecided}"]
+    said += [f"{site}: preferred {_preferred(own)}" if _preferred(own) else f"{site}: {NONE}" for site, own in others]
+    return _sentence("; ".join(said))
+
+
+def _preferred(options: Iterable[Option]) -> str:
+    return " or ".join(words.treatment(option.modality) for option in options if option.verdict == "preferred")
+
+
+def _undecided(selection: Selection) -> str:
     blocking = selection.blocking or tuple(dict.fromkeys(need for option in selection.options for need in option.needs))
     if selection.status == "cannot_decide" and blocking:
         return f"Cannot decide: needs {words.listed(map(in_words, blocking), MOST_BLOCKING, words.ELSEWHERE)}"
@@ -53,7 +69,11 @@ def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
         "status": words.STATUS.get(selection.status, selection.status),
         "alerts": [_reason(alert) for alert in selection.alerts],
         "contradictions": [in_words(name) for name in selection.contradictions],
-        "options": _joined([_option(option, room) for option in selection.options]),
+        "options": [
+            {**row, "site": "" if place else site_heading(site, options)}
+            for site, options in by_site(selection.options)
+            for place, row in enumerate(_joined([_option(option, room) for option in options]))
+        ],
         "pathway": " → ".join(steps),
         "pathway_source": _sources(node.source.source for node in selection.pathway),
         "facts": _facts(request, room.facts),
@@ -62,6 +82,14 @@ def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
         "worth_knowing": _worth_knowing(assessment, room.worth_knowing),
         "conflicts": ", ".join(selection.conflicts),
     }
+
+
+def site_heading(site: str, options: Iterable[Option]) -> str:
+    """What stands above the options of a site whose ranks begin anew; nothing where there is only one."""
+    if not site:
+        return ""
+    is_open = not _preferred(options)
+    return f"{_sentence(site)}, ranked apart from the other sites{f': {NONE}' if is_open else ''}"
 
 
 def _worth_knowing(assessment: Assessment, most: int) -> list[str]:

@@ -326,3 +326,49 @@ def test_names_of_facts_are_words_and_a_label_is_said_once():
         "record and images differ in liver lesion count: left out until a person decides"
     ]
     assert said["recommendation"]["worth_knowing"] == ["Cirrhosis; TACE would be first if it is no"]
+
+
+def at(modality, verdict, rank=None):
+    return replace(made.option(verdict, ("A",), modality=modality), rank=rank)
+
+
+LUNG_OPEN = (at("systemic_therapy", "possible", 2), at("lung_RFA", "cannot_decide"))
+LUNG_FIRST = (at("lung_RFA", "preferred", 1), at("systemic_therapy", "possible", 2))
+BONE_FIRST = (at("cementoplasty", "preferred", 1), at("osteosynthesis", "excluded"))
+BONE_OPEN = (at("bone_embolisation", "possible", 2), at("cementoplasty", "cannot_decide"))
+APART = "ranked apart from the other sites"
+
+
+@pytest.mark.parametrize(
+    ("options", "headings", "why"),
+    [
+        ((*LUNG_OPEN, *BONE_FIRST),
+         [f"Lung and whole body, {APART}: none is preferred", "", f"Bone, {APART}", ""],
+         "the ranks begin anew at the bones, where one is preferred"),
+        ((at("TACE", "preferred", 1), at("RAI", "excluded"), *BONE_OPEN),
+         [f"Liver and whole body, {APART}", "", f"Bone, {APART}: none is preferred", ""],
+         "what treats the whole body is ranked with the liver"),
+        ((at("board_only", "preferred", 1), *LUNG_OPEN), ["", "", ""], "one site: its ranks run through"),
+        ((at("RAI", "possible", 2),), [""], "the whole body alone"),
+    ],
+)  # fmt: skip
+def test_a_site_whose_ranks_begin_anew_has_a_heading(options, headings, why):
+    said = content(with_selection(options=options))["recommendation"]["options"]
+    assert [row["site"] for row in said] == headings, why
+
+
+@pytest.mark.parametrize(
+    ("status", "options", "expected"),
+    [
+        ("recommend", (*LUNG_FIRST, *BONE_FIRST),
+         "Lung and whole body: preferred Radiofrequency ablation of lung lesions; bone: preferred Cementoplasty"),
+        ("cannot_decide", (*LUNG_OPEN, *BONE_FIRST),
+         "Lung and whole body: cannot decide, needs lung pattern; bone: preferred Cementoplasty"),
+        ("cannot_decide", (*LUNG_OPEN, *BONE_OPEN),
+         "Lung and whole body: cannot decide, needs lung pattern; bone: none is preferred"),
+        ("contradictory_data", (*LUNG_OPEN, *BONE_OPEN), "Facts contradict each other; nothing is preferred."),
+    ],
+)  # fmt: skip
+def test_the_recommendation_in_short_tells_the_sites_apart(status, options, expected):
+    said = content(with_selection(status=status, options=options, blocking=("lung_pattern",)))
+    assert dict(said["summary"])["Recommendation"] == expected

@@ -54,6 +54,14 @@ def fullest():
     )  # fmt: skip
 
 
+def three_sites():
+    """The same with lungs and bones, each ranked apart."""
+    (facts,) = [one["facts"] for one in VIGNETTES if one["id"] == "VIG-001"]
+    lung = {"lung_lesion_count": 2, "lung_lesion_largest_diameter_mm": 20, "lung_pattern": "macronodular"}
+    bone = {"bone_lesion_count": 1, "bone_lesion_hypervascular": True, "bone_fracture_status": "impending"}
+    return replace(fullest(), selection=select(observed({**facts, **lung, **bone}), cases.DAY))
+
+
 REQUESTS = {
     "everything": made.request(),
     "nothing": made.request(made.nothing()),
@@ -62,6 +70,7 @@ REQUESTS = {
     "no selection": made.request(cases.assessment(selection=None)),
     "long lists": made.request(LONG),
     "many alternatives": made.request(fullest()),
+    "three sites": made.request(three_sites()),
     "unknown signs": made.request(who=PatientIdentity((Identifier("1"),), "\u5c71\u7530", "\u0645\u062d\u0645\u062f")),
 }
 
@@ -126,6 +135,11 @@ def test_the_text_stands_in_reading_order(drawn):
 def test_a_picture_is_a_figure(drawn, name, pictures):
     # Without a spoken text in its place the compiler refuses PDF/UA; the text itself is specified with the content.
     assert judge.structure(drawn[name]).count("Figure:") == pictures
+
+
+def test_every_site_has_its_heading_however_little_room_is_left(drawn):
+    text = " ".join(judge.pages(drawn["three sites"]))
+    assert [text.count(f"{site}, ranked apart") for site in ("Liver and whole body", "Lung", "Bone")] == [1, 1, 1]
 
 
 def test_no_page_is_empty(drawn, tmp_path):

@@ -1,8 +1,10 @@
 """Which organs a case is about, and the options that answer for each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
+from connector.core.assessment import Option
 from connector.core.catalogue import FACTS
 from connector.core.rules import Values
 from connector.core.selection.registry import RULES
@@ -74,3 +76,28 @@ def whole_body_options(values: Values, fired: Collection[str]) -> tuple[str, ...
     if not SPEAK_OF_RADIOTHERAPY.isdisjoint(fired):
         options.append("EBRT")
     return tuple(options)
+
+
+def by_site(options: Sequence[Option]) -> tuple[tuple[str, tuple[Option, ...]], ...]:
+    """
+    Part the options of a selection where their ranks begin anew, each part under the name of its site.
+
+    What treats the whole body is ranked with the leading site, whose name then says so. A part that is alone has no
+    name: its ranks run through.
+    """
+    organs = [_site_of(option) for option in options]
+    leading = next((site for site in organs if site is not WHOLE_BODY), WHOLE_BODY)
+    pairs = zip((leading if site is WHOLE_BODY else site for site in organs), options, strict=True)
+    parts = [(site, tuple(option for _, option in part)) for site, part in groupby(pairs, key=lambda pair: pair[0])]
+    if len(parts) <= 1:
+        return (("", tuple(options)),)
+    return tuple((_name(site, part), part) for site, part in parts)
+
+
+def _site_of(option: Option) -> Site:
+    return next((site for site in SITES if option.modality in site.options), WHOLE_BODY)
+
+
+def _name(site: Site, options: Collection[Option]) -> str:
+    beyond = any(_site_of(option) is WHOLE_BODY for option in options)
+    return f"{site.name} and {WHOLE_BODY.name}" if beyond else site.name
