@@ -32,6 +32,7 @@ from connector.fhir.write_transaction import TransactionWriter
 from connector.flow import Flow
 from connector.forward import Forwarder
 from connector.hl7v2.listen import MllpListener
+from connector.looks import Look, Looks
 from connector.neighbours import audit_repositories, check_neighbours, ehr_client, pacs_destination, pacs_priors
 from connector.operation import engine_of, ledger_of, tidy_of
 from connector.orders import Orders
@@ -39,7 +40,7 @@ from connector.ports import Destination, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
 from connector.settings.routing import read_routing
-from connector.steps import Look, Priors, Steps
+from connector.steps import Priors, Steps
 from connector.store.cards import CardShelf
 from connector.store.commitments import Commitments
 from connector.store.desk import Desk
@@ -125,18 +126,21 @@ class App:
                 issuers=settings.issuers,
             ),
             destinations=self.destinations,
-            look=self._look(),
-            watch=self._watch(),
             priors=self._priors(),
             orders=Orders(self.ledger, Workitems(self.procedure_steps), retrieve_ae_title=settings.pacs_ae_title),
             retrieve=self._retrieve(),
             quiet_seconds=settings.quiet_seconds,
             routing=read_routing(settings.routing_file, quiet_seconds=settings.quiet_seconds),
             maximum_attempts=settings.maximum_attempts,
-            poll_seconds=settings.ehr_poll_seconds,
-            follow_days=settings.ehr_follow_days,
             withdrawers=(RejectionWriter(), RetractionWriter()),
             tracing=self._tracing,
+        )
+        self.looks = Looks(
+            self.desk,
+            self._look(),
+            watch=self._watch(),
+            poll_seconds=settings.ehr_poll_seconds,
+            follow_days=settings.ehr_follow_days,
         )
 
     def close(self) -> None:
@@ -166,10 +170,11 @@ class App:
         """The HL7 v2 listener, not started; None when no port is set."""
         return hl7_door(self.settings, book=self.messages, cases=self.cases)
 
-    def web(self) -> Starlette:
-        """The HTTP door."""
+    def web(self, *, on_hint: Callable[[], None] = lambda: None) -> Starlette:
+        """The HTTP door; `on_hint` is called once a hint at news of a record is in the ledger."""
         return http_door(
             self.settings,
+            on_hint=on_hint,
             ledger=self.ledger,
             inbox=self.inbox,
             desk=self.desk,

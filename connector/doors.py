@@ -108,6 +108,7 @@ def hl7_door(settings: Settings, *, book: MessageBook, cases: CaseRefs) -> MllpL
 def http_door(
     settings: Settings,
     *,
+    on_hint: Callable[[], None],
     ledger: SqlLedger,
     inbox: SqlInbox,
     desk: Desk,
@@ -123,7 +124,7 @@ def http_door(
     """Everything over HTTP: what has a secret where it is set, public keys, CDS Hooks, health, the console (`key`)."""
     doors: list[BaseRoute] = [
         *_dicomweb(settings, inbox, steps),
-        *_hook(settings, desk, memory),
+        *_hook(settings, desk, memory, on_hint),
         *_fhir(settings, desk, shelf),
         *_keys(settings),
         *_cds(settings, cards, cases),
@@ -200,13 +201,14 @@ def _dicomweb(settings: Settings, inbox: SqlInbox, steps: StepBook) -> list[Base
     return [*offered, *other_routes(offered, authorise=authorise)]
 
 
-def _hook(settings: Settings, desk: Desk, memory: Memory) -> list[BaseRoute]:
+def _hook(settings: Settings, desk: Desk, memory: Memory, on_hint: Callable[[], None]) -> list[BaseRoute]:
     secret = settings.hook_secret.get_secret_value()
     heard = Heard(memory)
 
     def hint(body: bytes) -> None:
         if heard.notice(body):
             desk.look_now()
+            on_hint()
 
     return [hook_route(secret=secret, hint=hint)] if secret else []
 

@@ -15,9 +15,10 @@ from connector.dicom.receive import Listener
 from connector.hl7v2.listen import MllpListener
 from connector.listening import bound, opening
 from connector.logs import get_logger
+from connector.looks import Hints
 from connector.settings import Settings
 from connector.store.pulse import EVERY_SECONDS
-from connector.worker import FORWARD_SECONDS, TIDY_SECONDS, hand_out, make_celery
+from connector.worker import FORWARD_SECONDS, LOOK_SECONDS, TIDY_SECONDS, ask_for_look, hand_out, make_celery
 
 if TYPE_CHECKING:
     import socket
@@ -36,7 +37,7 @@ class Service:
         self.app.more_checks["worker"] = self._worker_is_dead
         self._listener = self.app.listener()
         self._hl7 = self.app.hl7_listener()
-        self._http = _Http(self.app, settings)
+        self._http = _Http(self.app, settings, Hints(self._look))
         self._celery = make_celery(settings, lambda: self.app)
         self._worker: Any = WorkController(
             app=self._celery, pool_cls="solo", concurrency=1, queues="sweep,assess,deliver", loglevel="WARNING",
@@ -64,7 +65,7 @@ class Service:
         self._http.start()
         self._run("worker", self._work)
         self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
-        self._run("look", self._every(min(self._settings.ehr_poll_seconds, 10.0), self._look))
+        self._run("look", self._every(min(self._settings.ehr_poll_seconds, LOOK_SECONDS), self._look))
         self._run("tidy", self._every(TIDY_SECONDS, self._tidy))
         self._run("forward", self._every(FORWARD_SECONDS, self._forward))
         self.app.ledger.trail.note(kind="started", ref="serve")
@@ -124,7 +125,7 @@ class Service:
         self.app.look_after()
 
     def _look(self) -> None:
-        self.app.steps.look_for_observations()
+        self.app.looks.round()
 
 
 def _open(settings: Settings, listener: Listener, hl7: MllpListener | None) -> None:
@@ -136,13 +137,14 @@ def _open(settings: Settings, listener: Listener, hl7: MllpListener | None) -> N
 
 
 class _Http:
-    """uvicorn in a thread."""
+    """uvicorn in a thread, and another one for the hints that it takes."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, settings: Settings, hints: Hints) -> None:
+        self._hints = hints
         self._host, self._port = settings.http_host, settings.http_port
         self._server = uvicorn.Server(
             uvicorn.Config(
-                app.web(),
+                app.web(on_hint=hints.hint),
                 log_config=None,
                 access_log=False,
                 forwarded_allow_ips=settings.trusted_proxies,
@@ -166,6 +168,7 @@ class _Http:
         # uvicorn itself would only log that, and end its thread.
         with opening("HTTP", self._host, self._port):
             self._listening.append(bound(self._host, self._port))
+        self._hints.start()
         self._thread.start()
         while not self._server.started:
             self._thread.join(timeout=0.02)
@@ -177,6 +180,7 @@ class _Http:
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(timeout=15.0)
+        self._hints.stop()
 
 
 def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> None:
@@ -233,7 +237,9 @@ def _beat_while_listening(app: App, stopped: threading.Event) -> None:
 def web(settings: Settings, *, wait: Callable[[], None]) -> None:
     """Run the HTTP door until `wait` returns."""
     app = build(settings)
-    http = _Http(app, settings)
+    # A worker looks; which one, and whose record, only the ledger knows.
+    celery = make_celery(settings, lambda: app)
+    http = _Http(app, settings, Hints(lambda: ask_for_look(celery)))
     http.start()
     log.info("http_open", port=http.port)
     app.ledger.trail.note(kind="started", ref="web")

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from connector.contract.assessment import render
 from connector.contract.earlier import read_earlier
 from connector.contract.reading import dumps
-from connector.core.errors import ConnectorError, ImpossibleInput, Refused, TryLater
+from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.core.matching import TwoPatients
 from connector.flow import (
     RELEASE_HINT,
@@ -39,15 +39,6 @@ from connector.tracing import NO_TRACING, Tracing
 
 log = get_logger("steps")
 
-_AWAY_SECONDS, _AWAY_IN_A_ROW = 60.0, 3  # one record waits for so long; so many, and the EHR is away as a whole
-
-
-class Look(Protocol):
-    """Looks for new Observations of one patient: (record reference, high-water mark) → (changed, new mark)."""
-
-    def __call__(self, record_reference: str, seen_until: str | None) -> tuple[bool, str | None]:
-        """Look once. Raises TryLater or Refused."""
-
 
 class Priors(Protocol):
     """Fetches what the PACS holds of a patient's other studies into the ledger; returns what a person should know."""
@@ -57,7 +48,7 @@ class Priors(Protocol):
 
 
 class Steps:
-    """Assess, deliver, sweep and look, over one ledger."""
+    """Sweep, assess, deliver and withdraw, over one ledger."""
 
     def __init__(
         self,
@@ -66,16 +57,12 @@ class Steps:
         desk: Desk,
         flow: Flow,
         destinations: Mapping[str, Destination],
-        look: Look | None,
         priors: Priors | None = None,
-        watch: Callable[[], None] | None = None,
         quiet_seconds: float,
         routing: Routing | None = None,
         orders: Orders | None = None,
         retrieve: Callable[[str], None] | None = None,
         maximum_attempts: int,
-        poll_seconds: float = 60.0,
-        follow_days: int = 365,
         withdrawers: Sequence[Withdrawer] = (),
         tracing: Tracing = NO_TRACING,
         now: Callable[[], float] = time.time,
@@ -84,15 +71,11 @@ class Steps:
         self._desk = desk
         self._flow = flow
         self._destinations = destinations
-        self._look = look
-        self._watch = watch
         self._priors = priors
         self._completeness = Completeness(ledger, routing or every_study(quiet_seconds))
         self._orders = orders
         self._retrieve = retrieve
         self._maximum_attempts = maximum_attempts
-        self._poll_seconds = poll_seconds
-        self._follow_seconds = follow_days * 86400.0
         self._withdrawers = withdrawers
         self._withdrawals = Withdrawals(ledger)
         self._holds = Holds(ledger)
@@ -141,35 +124,6 @@ class Steps:
             return ()
         log.info("step_done", kind=lease.kind, document_id=lease.ref, seconds=round(time.monotonic() - started, 3))
         return following
-
-    def look_for_observations(self) -> int:
-        """Look once for every followed patient whose turn it is; returns how many changed."""
-        if self._watch is not None:
-            self._watch()
-        if self._look is None:
-            return 0
-        now = self._now()
-        changed_patients = away = 0
-        due = self._desk.followed(not_since=now - self._poll_seconds, studied_after=now - self._follow_seconds)
-        for followed in due:
-            if not self._desk.begin_look(followed):
-                continue  # a round that takes longer than the next one's beginning meets it here
-            try:
-                changed, seen_until = self._look(followed.record_reference, followed.seen_until)
-            except TryLater as fault:
-                log.warning("record_away", case_ref=followed.case_ref, reason=str(fault))
-                pause = max(min(_AWAY_SECONDS, self._poll_seconds), fault.retry_after_seconds or 0.0)
-                self._desk.put_off_look(followed, polled_at=self._now() - self._poll_seconds + pause)
-                away += 1
-                if away == _AWAY_IN_A_ROW:
-                    break
-                continue
-            except ConnectorError as fault:
-                log.warning("record_refused", case_ref=followed.case_ref, reason=str(fault))
-            else:
-                changed_patients += self._desk.looked(followed, seen_until=seen_until, changed=changed)
-            away = 0
-        return changed_patients
 
     def _assess(self, lease: Lease) -> Sequence[str]:
         study = self._ledger.study(lease.ref)

@@ -18,6 +18,7 @@ log = get_logger("worker")
 
 TIDY_SECONDS = 3600.0
 FORWARD_SECONDS = 5.0
+LOOK_SECONDS = 10.0  # between two looks at whose turn it is, or less where records are read more often
 TASK_OF_KIND = {"assess": "connector.assess", "deliver": "connector.deliver", "withdraw": "connector.assess"}
 
 
@@ -58,7 +59,7 @@ def make_celery(settings: Settings, app: Callable[[], "App"]) -> Celery:
             },
             "look": {
                 "task": "connector.look",
-                "schedule": min(settings.ehr_poll_seconds, 10.0),
+                "schedule": min(settings.ehr_poll_seconds, LOOK_SECONDS),
                 "options": {"expires": settings.ehr_poll_seconds},
             },
             "forward": {
@@ -80,9 +81,7 @@ def make_celery(settings: Settings, app: Callable[[], "App"]) -> Celery:
         hand_out(celery, app().steps.sweep())
 
     def look() -> None:
-        changed = app().steps.look_for_observations()
-        if changed:
-            log.info("records_changed", count=changed)
+        app().looks.round()
 
     def tidy() -> None:
         tidied = app().look_after()
@@ -104,6 +103,16 @@ def hand_out(celery: Celery, jobs: Iterable[tuple[str, str]]) -> None:
     try:
         for job_id, kind in jobs:
             celery.send_task(TASK_OF_KIND[kind], args=[job_id], ignore_result=True)
+    except OperationalError as fault:
+        log.warning("broker_away", exception_type=type(fault).__name__)
+
+
+def ask_for_look(celery: Celery) -> None:
+    """Have a worker look for news now; when the broker is away, or none is set, the clock's next look finds them."""
+    if celery.conf.broker_url.startswith("memory:"):
+        return
+    try:
+        celery.send_task("connector.look", ignore_result=True, expires=LOOK_SECONDS)
     except OperationalError as fault:
         log.warning("broker_away", exception_type=type(fault).__name__)
 

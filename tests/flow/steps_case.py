@@ -18,6 +18,7 @@ from connector.core.case import (
 )
 from connector.core.evidence import Observed
 from connector.flow import Flow
+from connector.looks import Looks
 from connector.ports import Delivery, Document, WriteRequest
 from connector.steps import Steps
 from connector.tracing import NO_TRACING, Tracing
@@ -90,6 +91,7 @@ class House:
     record: Record
     door: Door
     steps: Steps
+    looks: Looks
 
     def run_all(self) -> None:
         for job_id, _ in self.steps.sweep():
@@ -102,11 +104,12 @@ class House:
 
 def make_house(bench: Bench, *, tracing: Tracing = NO_TRACING) -> House:
     images, record, door = Images(), Record(), Door()
-    looks = iter([(True, "mark"), (False, "mark")])
     steps = Steps(
         ledger=bench.ledger, desk=bench.desk,
         flow=Flow(imaging=images, record=record, writers=[Words()], issuers={"TEST": "urn:test"}),
-        destinations={"pacs": door, "ehr": door}, look=lambda _reference, _mark: next(looks),
+        destinations={"pacs": door, "ehr": door},
         quiet_seconds=30, maximum_attempts=3, tracing=tracing, now=bench.clock,
     )  # fmt: skip
-    return House(bench, images, record, door, steps)
+    found = iter([(True, "mark"), (False, "mark")])
+    looks = Looks(bench.desk, lambda _reference, _mark: next(found), now=bench.clock)
+    return House(bench, images, record, door, steps, looks)

@@ -14,6 +14,7 @@ from steps_case import Door, House, Images, Record, Words
 from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.workitems import Workitems
 from connector.flow import Flow
+from connector.looks import Looks
 from connector.orders import Orders
 from connector.steps import Steps
 from connector.store import tables as t
@@ -41,11 +42,11 @@ def make(bench: Bench, retrieve: Callable[[str], None] | None = None, *, maximum
     steps = Steps(
         ledger=bench.ledger, desk=bench.desk,
         flow=Flow(imaging=images, record=record, writers=[Words1()], issuers={"TEST": "urn:test"}),
-        destinations={"pacs": door, "ehr": door}, look=None, quiet_seconds=3600,
+        destinations={"pacs": door, "ehr": door}, quiet_seconds=3600,
         maximum_attempts=maximum_attempts, now=bench.clock,
         orders=Orders(bench.ledger, workitems, retrieve_ae_title="PACS"), retrieve=retrieve,
     )  # fmt: skip
-    return House(bench, images, record, door, steps)
+    return House(bench, images, record, door, steps, Looks(bench.desk, None, now=bench.clock))
 
 
 def place(bench: Bench, study: str = "1.2.3") -> Workitems:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, complete_quiet, make_tables, receipt
+from ledger_case import Bench, make_tables, receipt
 from sqlalchemy.exc import OperationalError
 from steps_case import House, make_house
 
@@ -219,79 +219,6 @@ def test_an_older_study_that_comes_late_asks_for_the_newest_again(house: House) 
     assert house.bench.ledger.jobs.claim(asked[0][0]).ref == "1.2.3"
 
 
-def test_new_observations_ask_for_a_new_assessment(house: House) -> None:
-    house.run_all()
-    assert house.steps.look_for_observations() == 1
-    assert house.status()["jobs"]["assess.due"] == 1
-    assert house.steps.look_for_observations() == 0, "not before its turn"
-    house.bench.clock.seconds += 61
-    assert house.steps.look_for_observations() == 0, "nothing changed"
-
-
-def test_a_round_that_meets_the_one_before_asks_for_no_second_assessment(house: House) -> None:
-    """A round over many patients takes longer than the time between two: the next one begins meanwhile."""
-    house.run_all()
-    rounds = []
-
-    def slow(_reference: str, _mark: str | None) -> tuple[bool, str | None]:
-        rounds.append(house.steps.look_for_observations() if not rounds else None)
-        return True, "mark"
-
-    house.steps._look = slow
-    assert house.steps.look_for_observations() == 1
-    assert rounds == [0], "the second round leaves the patient to the first"
-
-
-def test_a_look_that_was_overtaken_counts_for_nothing(house: House) -> None:
-    """The record took longer to read than a round may take, so another worker has read it since."""
-    house.run_all()
-    (followed,) = house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)
-    assert house.bench.desk.looked(followed, seen_until="newer", changed=True)
-    house.run_all()
-    assert not house.bench.desk.looked(followed, seen_until="older", changed=True)
-    assert "assess.due" not in house.status()["jobs"]
-    (followed,) = house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)
-    assert followed.seen_until == "newer"
-
-
-def test_a_hint_while_the_record_is_read_has_it_read_again_at_once(house: House) -> None:
-    house.run_all()
-    looks = []
-
-    def look(_reference: str, _mark: str | None) -> tuple[bool, str | None]:
-        looks.append(1)
-        if len(looks) == 1:
-            house.bench.desk.look_now()  # of what came after the server had answered
-        return False, "mark"
-
-    house.steps._look = look
-    house.steps.look_for_observations()
-    house.steps.look_for_observations()
-    assert len(looks) == 2
-    house.steps.look_for_observations()
-    assert len(looks) == 2, "and no third time"
-
-
-@pytest.mark.parametrize("state", ["prior", "kept_out", "rejected"])
-def test_news_ask_for_the_newest_study_that_is_assessed_at_all(house: House, state: str) -> None:
-    house.run_all()
-    house.bench.inbox.receive(receipt("1.2.4.1", study="1.2.4", date="20990101"))
-    with house.bench.engine.begin() as connection:
-        connection.execute(sa.update(t.study).where(t.study.c.study_instance_uid == "1.2.4").values(state=state))
-    (followed,) = house.bench.desk.followed(not_since=house.bench.clock(), studied_after=0)
-    assert followed.latest_study_instance_uid == "1.2.3"
-
-
-@pytest.mark.parametrize("state", ["tidying", "tidied"])
-def test_news_of_a_patient_whose_newest_study_was_tidied_away_fetch_and_park_nothing(house: House, state: str) -> None:
-    house.run_all()
-    house.bench.inbox.receive(receipt("1.2.4.1", study="1.2.4", date="20990101"))
-    with house.bench.engine.begin() as connection:
-        connection.execute(sa.update(t.study).where(t.study.c.study_instance_uid == "1.2.4").values(state=state))
-    assert house.steps.look_for_observations() == 0
-    assert "assess.due" not in house.status()["jobs"], "what was told of it stands; only an order has it fetched"
-
-
 @pytest.mark.parametrize("state", ["receiving", "incomplete", "kept_out"])
 def test_news_of_the_record_do_not_assess_a_study_that_is_not_to_be_assessed_yet(house: House, state: str) -> None:
     house.run_all()
@@ -304,86 +231,3 @@ def test_news_of_the_record_do_not_assess_a_study_that_is_not_to_be_assessed_yet
     house.run_all()
     assert len(house.door.arrived) == arrived
     assert house.status()["jobs"]["assess.done"] == 1
-
-
-def test_a_record_that_is_away_is_looked_at_again(house: House) -> None:
-    house.run_all()
-
-    def away(_reference: str, _mark: str | None) -> tuple[bool, str | None]:
-        raise TryLater("503")
-
-    house.steps._look = away
-    assert house.steps.look_for_observations() == 0
-    house.bench.clock.seconds += 60
-    house.steps._look = lambda _reference, _mark: (True, "mark")
-    assert house.steps.look_for_observations() == 1
-
-
-def followed_patients(house: House, count: int) -> None:
-    """Patients 1 to `count` with one study each, whose records are looked at in this order."""
-    desk, clock = house.bench.desk, house.bench.clock
-    for number in range(1, count + 1):
-        house.bench.inbox.receive(receipt(f"1.2.80.{number}.1", study=f"1.2.80.{number}", patient=f"P{number}"))
-        case_ref = house.bench.ledger.study(f"1.2.80.{number}").case_ref
-        with house.bench.engine.begin() as connection:
-            desk.follow(connection, case_ref=case_ref, record_reference=f"Patient/{number}")
-        (followed,) = (one for one in desk.followed(not_since=0.0, studied_after=0) if one.case_ref == case_ref)
-        desk.put_off_look(followed, polled_at=float(number))
-    complete_quiet(house.bench, 0)
-    clock.seconds += 1000
-
-
-def looks_of(house: House, failing: dict[str, Exception]) -> list[str]:
-    """The records that one round looks at, of which some fail."""
-    seen = []
-
-    def look(reference: str, _mark: str | None) -> tuple[bool, str | None]:
-        seen.append(reference.removeprefix("Patient/"))
-        if reference in failing:
-            raise failing[reference]
-        return False, None
-
-    house.steps._look = look
-    house.steps.look_for_observations()
-    return seen
-
-
-def test_one_record_that_always_fails_keeps_no_news_of_others_back(house: House) -> None:
-    """It stood at the head of each round, and ended it: nobody's news came any more, and nothing said so."""
-    followed_patients(house, 3)
-    failing = {"Patient/1": TryLater("504")}
-    assert looks_of(house, failing) == ["1", "2", "3"]
-    house.bench.clock.seconds += 59
-    assert looks_of(house, failing) == [], "it waits for its turn like the others"
-    house.bench.clock.seconds += 1
-    assert looks_of(house, failing) == ["1", "2", "3"]
-
-
-def test_three_records_away_in_a_row_end_the_round_and_head_not_the_next(house: House) -> None:
-    followed_patients(house, 5)
-    away = {f"Patient/{number}": TryLater("503") for number in range(1, 6)}
-    assert looks_of(house, away) == ["1", "2", "3"], "the EHR is away as a whole"
-    assert looks_of(house, {}) == ["4", "5"], "the next round begins with who was not asked for"
-
-
-@pytest.mark.parametrize("between", [None, Refused("403")], ids=["answered", "refused"])
-def test_an_ehr_that_answers_in_between_is_not_away(house: House, between: Exception | None) -> None:
-    followed_patients(house, 5)
-    failing = {f"Patient/{number}": TryLater("503") for number in (1, 2, 4, 5)}
-    assert looks_of(house, {**failing, **({"Patient/3": between} if between else {})}) == ["1", "2", "3", "4", "5"]
-
-
-def test_a_record_is_left_alone_for_as_long_as_the_ehr_asks(house: House) -> None:
-    followed_patients(house, 1)
-    assert looks_of(house, {"Patient/1": TryLater("429", 120.0)}) == ["1"]
-    house.bench.clock.seconds += 119
-    assert looks_of(house, {}) == []
-    house.bench.clock.seconds += 1
-    assert looks_of(house, {}) == ["1"]
-
-
-def test_news_told_of_a_record_that_was_away_have_it_read_in_the_next_round(house: House) -> None:
-    followed_patients(house, 1)
-    looks_of(house, {"Patient/1": TryLater("503")})
-    house.bench.desk.look_now()
-    assert looks_of(house, {}) == ["1"]

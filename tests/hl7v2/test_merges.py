@@ -36,7 +36,7 @@ def steps(door: Door, sent: Sent) -> Steps:
     return Steps(
         ledger=door.bench.ledger, desk=door.bench.desk,
         flow=Flow(imaging=Images(), record=None, writers=[], issuers={}),
-        destinations={"pacs": sent, "ehr": sent}, look=None, quiet_seconds=30, maximum_attempts=3, now=door.bench.clock,
+        destinations={"pacs": sent, "ehr": sent}, quiet_seconds=30, maximum_attempts=3, now=door.bench.clock,
     )  # fmt: skip
 
 

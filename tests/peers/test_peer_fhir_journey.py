@@ -211,7 +211,7 @@ def test_sixteen_workers_on_a_server_that_forgets_conditions_leave_one_of_each(s
         client = EhrClient(proxy.base_url, timeout_seconds=25)
         destination = EhrDestination(client, SqlMemory(bench.engine), within_seconds=30)
         steps = Steps(
-            ledger=bench.ledger, desk=bench.desk, flow=None, destinations={"ehr": destination}, look=None,
+            ledger=bench.ledger, desk=bench.desk, flow=None, destinations={"ehr": destination},
             quiet_seconds=1, maximum_attempts=100, now=bench.clock,
         )  # fmt: skip
         while not done.is_set():
