@@ -1,6 +1,7 @@
 """What is different from the last assessment of a patient, and why, in sentences for the tumour board."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from connector.core.assessment import Earlier, ResponseReport, Selection
 from connector.core.catalogue import in_words
@@ -9,6 +10,12 @@ from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULE
 
 MOST_REASONS = 3
+STATUS = {
+    "recommend": "decided",
+    "cannot_decide": "cannot decide: facts are missing",
+    "excluded_all": "every locoregional treatment is excluded",
+    "contradictory_data": "facts contradict each other",
+}
 
 
 def what_changed(earlier: Earlier, selection: Selection | None, response: ResponseReport | None) -> tuple[str, ...]:
@@ -38,40 +45,96 @@ def _selection(found: Comparison) -> Iterator[str]:
     if found.is_same:
         return
     if found.status_before != found.status_now:
-        yield f"The answer was “{_words(found.status_before)}”, is now “{_words(found.status_now)}”."
+        yield f"The answer was “{_status(found.status_before)}”, is now “{_status(found.status_now)}”."
     if found.contradictions_added:
         yield f"Now in contradiction: {_facts(found.contradictions_added)}."
     if found.contradictions_gone:
         yield f"No longer in contradiction: {_facts(found.contradictions_gone)}."
-    moved = False
-    for change in found.options:
-        if change.verdict_before != change.verdict_now:
-            yield _option(change)
-        else:
-            moved = True
-    if moved:
-        yield "The order of other options changed with it."
+    yield from _options([change for change in found.options if change.verdict_before != change.verdict_now])
+    if any(change.verdict_before == change.verdict_now for change in found.options):
+        yield "The order of other options changed."
 
 
-def _option(change: OptionChange) -> str:
-    before = "was not listed" if change.verdict_before is None else f"was {_words(change.verdict_before)}"
-    now = "is no longer listed" if change.verdict_now is None else f"is now {_words(change.verdict_now)}"
-    why = [
-        *_reasons("because", change.rules_added),
-        *_reasons("no longer because", change.rules_gone),
-        *([f"now known: {_facts(change.needs_met)}"] if change.needs_met else []),
-        *([f"now needed: {_facts(change.needs_added)}"] if change.needs_added else []),
-    ]
-    return "; ".join((f"{_words(change.modality)} {before}, {now}", *why)) + "."
+class _Why(NamedTuple):
+    """Why an option stands otherwise: only what weighs, so that options of one reason are found together."""
+
+    rules_added: tuple[str, ...]
+    rules_gone: tuple[str, ...]
+    needs_met: tuple[str, ...]
+    needs_added: tuple[str, ...]
+
+    @classmethod
+    def of(cls, change: OptionChange) -> "_Why":
+        return cls(_weighing(change.rules_added), _weighing(change.rules_gone), change.needs_met, change.needs_added)
 
 
-def _reasons(lead: str, rules: Sequence[str]) -> Iterator[str]:
-    """The rules that weigh, with their words and source; a rule that a newer rule set dropped by its id alone."""
-    weighing = [rule for rule in rules if rule not in RULE or RULE[rule].verdict in WEIGHED]
-    shown = [f"{RULE[rule].text} ({rule}; {RULE[rule].cite})" if rule in RULE else rule for rule in weighing]
-    if shown:
-        more = len(shown) - MOST_REASONS
-        yield f"{lead} " + ", ".join((*shown[:MOST_REASONS], *([f"and {more} more"] if more > 0 else [])))
+def _options(changes: Iterable[OptionChange]) -> Iterator[str]:
+    """A sentence for each reason with all options that it moved; what a rule says is told once."""
+    by_why: dict[_Why, list[OptionChange]] = {}
+    for change in changes:
+        by_why.setdefault(_Why.of(change), []).append(change)
+    told: set[str] = set()
+    for why, moved in by_why.items():
+        said = "; ".join(_moves(moved))
+        reasons = "; ".join(_reasons(why, told))
+        for_all = "for all of these, " if reasons and len(moved) > 1 else ""
+        yield f"{said}{'; ' if reasons else ''}{for_all}{reasons}."
+
+
+def _moves(changes: Sequence[OptionChange]) -> Iterator[str]:
+    """Options that were and are the same, together."""
+    names: dict[tuple[str | None, str | None], list[str]] = {}
+    for change in changes:
+        names.setdefault((change.verdict_before, change.verdict_now), []).append(_words(change.modality))
+    for (before, now), together in names.items():
+        was, now_is = ("were", "are") if len(together) > 1 else ("was", "is")
+        yield f"{_listed(together)} {_was(was, before)}, {_is_now(now_is, now)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _was(verb: str, verdict: str | None) -> str:
+    if verdict == "cannot_decide":
+        return "could not be decided"
+    return f"{verb} not listed" if verdict is None else f"{verb} {_verdict(verdict)}"
+
+
+def _is_now(verb: str, verdict: str | None) -> str:
+    if verdict == "cannot_decide":
+        return "now cannot be decided"
+    return f"{verb} no longer listed" if verdict is None else f"{verb} now {_verdict(verdict)}"
+
+
+def _verdict(code: str) -> str:
+    return "relatively contraindicated" if code == "relative_contraindication" else _words(code)
+
+
+def _weighing(rules: Sequence[str]) -> tuple[str, ...]:
+    return tuple(rule for rule in rules if rule not in RULE or RULE[rule].verdict in WEIGHED)
+
+
+def _reasons(why: _Why, told: set[str]) -> Iterator[str]:
+    for lead, rules in (("because", why.rules_added), ("no longer because", why.rules_gone)):
+        if rules:
+            more = len(rules) - MOST_REASONS
+            shown = [_rule(rule, told) for rule in rules[:MOST_REASONS]]
+            yield f"{lead} " + ", ".join((*shown, *([f"and {more} more"] if more > 0 else [])))
+    if why.needs_met:
+        yield f"now known: {_facts(why.needs_met)}"
+    if why.needs_added:
+        yield f"now needed: {_facts(why.needs_added)}"
+
+
+def _rule(rule: str, told: set[str]) -> str:
+    """The rule's words with its source, by its id alone when they stand above or a newer rule set dropped them."""
+    if rule not in RULE:
+        return rule
+    if rule in told:
+        return f"{rule} as above"
+    told.add(rule)
+    return f"“{RULE[rule].text}” ({rule}; {RULE[rule].cite})"
 
 
 def _facts(names: Iterable[str]) -> str:
@@ -80,3 +143,7 @@ def _facts(names: Iterable[str]) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _status(code: str) -> str:
+    return STATUS.get(code, _words(code))

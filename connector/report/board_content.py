@@ -79,8 +79,8 @@ def _summary(assessment: Assessment, room: Room) -> list[list[str]]:
 def _changed(changes: Sequence[str], most: int) -> str:
     """What it is compared with, then the first few changes: the answer itself stands before the single options."""
     lead = [line for line in changes if line.endswith(":")]
-    rest = [marks_in_words(line).rstrip(".") for line in changes if not line.endswith(":")]
-    return " ".join([*lead, f"{'; '.join(words.cut(rest, most, 'changes')).rstrip('.')}."])
+    rest = [f"{words.sentence(marks_in_words(line)).rstrip('.')}." for line in changes if not line.endswith(":")]
+    return " ".join([*lead, *words.cut(rest, most, "changes")])
 
 
 def _versions(request: WriteRequest, room: Room) -> Content:

@@ -43,7 +43,7 @@ def in_short(selection: Selection | None) -> str:
     undecided = _undecided(selection).rstrip(".").replace("Cannot decide: ", "cannot decide, ")
     said = [f"{leading}: {f'preferred {preferred}' if preferred else undecided}"]
     said += [f"{site}: preferred {_preferred(own)}" if _preferred(own) else f"{site}: {NONE}" for site, own in others]
-    return _sentence("; ".join(said))
+    return words.sentence("; ".join(said))
 
 
 def _preferred(options: Iterable[Option]) -> str:
@@ -89,23 +89,19 @@ def site_heading(site: str, options: Iterable[Option]) -> str:
     if not site:
         return ""
     is_open = not _preferred(options)
-    return f"{_sentence(site)}, ranked apart from the other sites{f': {NONE}' if is_open else ''}"
+    return f"{words.sentence(site)}, ranked apart from the other sites{f': {NONE}' if is_open else ''}"
 
 
 def _worth_knowing(assessment: Assessment, most: int) -> list[str]:
     """What is worth getting first; the page's own label stands before it."""
-    said = [_sentence(words.without_label(one)) for one in assessment.worth_knowing]
+    said = [words.sentence(words.without_label(one)) for one in assessment.worth_knowing]
     return words.cut(said, most, "facts")
 
 
 def _needs(assessment: Assessment) -> list[str]:
     """What the selection needs; the needs of response and dose stand in their own parts."""
     said = ("response cannot be decided: ", "absorbed dose cannot be decided: ")
-    return [_sentence(need) for need in assessment.needs if not need.startswith(said)]
-
-
-def _sentence(said: str) -> str:
-    return f"{said[:1].upper()}{said[1:]}"
+    return [words.sentence(need) for need in assessment.needs if not need.startswith(said)]
 
 
 def _sources(names: Iterable[str]) -> str:
@@ -136,7 +132,9 @@ def _option(option: Option, room: Room) -> Content:
         "verdict_in_words": words.VERDICTS.get(option.verdict, option.verdict),
         "because": [_reason(reason) for reason in shown],
         "more": more,
-        "why_not_first": "" if against or option.rank != NEXT else _sentence(option.why_not_first.replace("_", " ")),
+        "why_not_first": ""
+        if against or option.rank != NEXT
+        else words.sentence(option.why_not_first.replace("_", " ")),
         "needs": words.listed(map(in_words, option.needs), MOST_NEEDS, words.ELSEWHERE),
     }
 

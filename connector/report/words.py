@@ -82,6 +82,11 @@ def _value(value: FactValue) -> str:
     return str(value).replace("_", " ")
 
 
+def sentence(said: str) -> str:
+    """With a capital at its beginning."""
+    return f"{said[:1].upper()}{said[1:]}"
+
+
 def full_name(identity: PatientIdentity) -> str:
     """Family name first, as hospitals file it."""
     parts = (" ".join((part or "").split()) for part in (identity.family_name, identity.given_name))

@@ -84,7 +84,7 @@ def test_the_summary_is_the_answer_in_short():
                      "+43.3 % from the smallest sum before")],
         ["Recommendation", "Preferred: Transarterial chemoembolisation (TACE)"],
         ["Absorbed dose", "Y-90: T01 <right & left> mean 120.5 Gy, liver | all, $ mean 31.0 Gy"],
-        ["Changed", "the response is PD now, and was PR."],
+        ["Changed", "The response is PD now, and was PR."],
         ["Alerts", "test for pregnancy"],
     ]  # fmt: skip
 
@@ -93,8 +93,8 @@ def test_of_many_changes_the_first_five_are_told_after_what_they_are_compared_wi
     changes = ("Compared with the assessment of 2026-01-01:", *(f"Option {number} changed." for number in range(7)))
     (said,) = [text for name, text in content(cases.assessment(changes=changes))["summary"] if name == "Changed"]
     assert said == (
-        "Compared with the assessment of 2026-01-01: Option 0 changed; Option 1 changed; Option 2 changed;"
-        " Option 3 changed; Option 4 changed; 2 more changes are in the structured report."
+        "Compared with the assessment of 2026-01-01: Option 0 changed. Option 1 changed. Option 2 changed."
+        " Option 3 changed. Option 4 changed. 2 more changes are in the structured report."
     )
 
 

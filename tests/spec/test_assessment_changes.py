@@ -60,19 +60,19 @@ TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
         (
             earlier(TACE_FIRST),
             selection("cannot_decide", option("TACE", "cannot_decide", needs=("inr",))),
-            ["“recommend”, is now “cannot decide”", "TACE was preferred, is now cannot decide; now needed: INR."],
+            ["“decided”, is now “cannot decide: facts", "TACE was preferred, now cannot be decided; now needed: INR."],
             "a need",
         ),
         (
             earlier(selection("cannot_decide", option("TACE", "cannot_decide", needs=("inr",)))),
             TACE_FIRST,
-            ["“cannot decide”", "TACE was cannot decide, is now preferred; now known: INR."],
+            ["“cannot decide: facts are", "TACE could not be decided, is now preferred; now known: INR."],
             "a need that is met",
         ),
         (
             earlier(TACE_FIRST),
             selection("recommend", option("TACE", "excluded", rules=(NEW_RULE, "A", "B", "C"))),
-            [f"TACE was preferred, is now excluded; because {RULE[NEW_RULE].text} ({NEW_RULE}; "],
+            [f"TACE was preferred, is now excluded; because “{RULE[NEW_RULE].text}” ({NEW_RULE}; "],
             "with rule and source",
         ),
         (
@@ -90,7 +90,7 @@ TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
         (
             earlier(TACE_FIRST),
             selection("recommend", option("TARE", "preferred", 1)),
-            ["TARE was not listed, is now preferred.", "TACE was preferred, is no longer listed."],
+            ["TARE was not listed, is now preferred; TACE was preferred, is no longer listed."],
             "another list",
         ),
         (
@@ -102,7 +102,7 @@ TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
         (
             earlier(TACE_FIRST),
             selection("contradictory_data", option("TACE", "preferred", 1), contradictions=("rai_avid",)),
-            ["is now “contradictory data”", "Now in contradiction: radioiodine avid."],
+            ["is now “facts contradict each other”", "Now in contradiction: radioiodine avid."],
             "facts began to contradict",
         ),
         (
@@ -121,6 +121,49 @@ def test_what_changed_is_said_with_its_reason(before, now, said, why):
     assert found[0] == "Compared with the assessment of 2026-01-01:"
     assert len(found) == 1 + len(said), why
     assert all(words in sentence for words, sentence in zip(said, found[1:], strict=True))
+
+
+UNKNOWN = ("pheochromocytoma_status",)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said", "why"),
+    [
+        (
+            [option(one, "cannot_decide", needs=UNKNOWN) for one in ("TACE", "TARE", "TAE", "ablation_plus_TACE")],
+            [option("TACE", "preferred", 1), *(option(one, "possible", 2)
+                                               for one in ("TARE", "TAE", "ablation_plus_TACE"))],
+            [("TACE could not be decided, is now preferred; TARE, TAE and ablation plus TACE could not be decided,"
+              " are now possible; for all of these, now known: pheochromocytoma status.")],
+            "one reason, one sentence",
+        ),
+        (
+            [option("TACE", "possible", 1), option("TARE", "possible", 2),
+             option("RFA", "cannot_decide", needs=("inr",))],
+            [option("TACE", "cannot_decide", needs=UNKNOWN), option("TARE", "cannot_decide", needs=UNKNOWN),
+             option("RFA", "relative_contraindication", 1)],
+            [
+                ("TACE and TARE were possible, now cannot be decided; for all of these, now needed:"
+                 " pheochromocytoma status."),
+                "RFA could not be decided, is now relatively contraindicated; now known: INR.",
+            ],
+            "two reasons, two sentences",
+        ),
+        (
+            [option("TACE", "possible", 1), option("TARE", "possible", 2)],
+            [option("TACE", "excluded", rules=(NEW_RULE,)), option("TARE", "excluded", rules=("A", NEW_RULE))],
+            [
+                (f"TACE was possible, is now excluded; because “{RULE[NEW_RULE].text}” ({NEW_RULE}; "
+                 f"{RULE[NEW_RULE].cite})."),
+                f"TARE was possible, is now excluded; because A, {NEW_RULE} as above.",
+            ],
+            "the words of a rule are told once",
+        ),
+    ],
+)  # fmt: skip
+def test_options_that_one_reason_moved_are_told_together(before, now, said, why):
+    found = what_changed(earlier(selection("recommend", *before)), selection("recommend", *now), None)
+    assert list(found[1:]) == said, why
 
 
 @pytest.mark.parametrize(
