@@ -10,6 +10,7 @@ from typing import Any
 import fhir_cases as cases
 import jwt
 import sqlalchemy as sa
+from cds_schema import ANSWER, faults
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
@@ -155,3 +156,19 @@ def asks(patient_id: str = PATIENT_ID, *, hook: str = "patient-view", context: d
 
 def feedback_rows(bench: Bench) -> list[tuple[str, str | None, str | None]]:
     return [(row.outcome, row.reason, row.comment) for row in bench.rows(t.feedback)]
+
+
+def summaries(answer: Any) -> list[str]:
+    """What the cards of an answer say first; the answer is one that the specification allows."""
+    assert answer.status_code == 200, answer.text
+    assert faults(answer.json(), ANSWER) == []
+    return [card["summary"] for card in answer.json()["cards"]]
+
+
+def said(card: dict[str, Any], outcome: str = "accepted", **more: Any) -> dict[str, Any]:
+    """What an EHR tells of one card that was looked at."""
+    return {"card": card["uuid"], "outcome": outcome, "outcomeTimestamp": "2026-04-08T10:05:31Z", **more}
+
+
+def tell(bench: Bench, *entries: dict[str, Any]):
+    return bench.post(f"/cds-services/{VIEW}/feedback", {"feedback": list(entries)})

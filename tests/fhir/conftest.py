@@ -1,8 +1,9 @@
-"""Small builders of R4 resources, so that a test row shows only what it is about."""
+"""Small builders of R4 resources, so that a test row shows only what it is about, and the door of CDS Hooks."""
 
 import json
 from decimal import Decimal
 
+import cds_case
 import pytest
 
 from connector.core.case import Identifier
@@ -63,6 +64,14 @@ def coded(kind, *codes, uid="c1", **more):
 def bundle(*resources, with_patient=True):
     held = [patient(), *resources] if with_patient else list(resources)
     return {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in held]}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """A CDS Hooks door with an EHR that may come in."""
+    made = cds_case.make_bench(tmp_path)
+    yield made
+    made.engine.dispose()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The CDS Hooks door: whom it answers, about which patient, with what, and what it keeps of the answer."""
+"""The CDS Hooks door: whom it answers, about which patient, and with what."""
 
 import json
 import threading
@@ -7,37 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from types import SimpleNamespace
 
-import cds_case
 import fhir_cases as cases
 import httpx
 import pytest
 import sqlalchemy as sa
-from cds_case import ORDER, PUBLIC, SYSTEM, VIEW, asks, make_bench, patient
-from cds_schema import ANSWER, DISCOVERY, faults
+from cds_case import ORDER, PUBLIC, SYSTEM, VIEW, asks, make_bench, patient, said, summaries, tell
+from cds_schema import DISCOVERY, faults
 
 from connector.fhir import cds_hooks
 from connector.fhir.cds_clients import CdsClients
-from connector.fhir.cds_feedback import reasons_in_words
-from connector.fhir.cds_views import Views
 from connector.fhir.used_tokens import UsedInMemory
 from connector.store import tables as t
-from connector.store.tidy import forget_case
 
 SNOMED = "http://snomed.info/sct"
 AWAY = "https://away.test/"
-
-
-@pytest.fixture
-def bench(tmp_path):
-    made = make_bench(tmp_path)
-    yield made
-    made.engine.dispose()
-
-
-def summaries(answer):
-    assert answer.status_code == 200, answer.text
-    assert faults(answer.json(), ANSWER) == []
-    return [card["summary"] for card in answer.json()["cards"]]
 
 
 def test_discovery_names_two_services_and_asks_nobody_who_they_are(bench):
@@ -236,84 +219,6 @@ def test_a_caller_is_told_to_come_again_when_keys_take_too_long(bench, monkeypat
     assert "being fetched" in answer.text
 
 
-def until_noted(bench):
-    """What is written in the background is written."""
-    bench.door._views._writer.submit(int).result(5)
-
-
-def test_an_open_chart_makes_us_look_for_news_once_a_minute(bench):
-    bench.shelve()
-    for polled in (5.0, 6.0):
-        with bench.engine.begin() as connection:
-            connection.execute(t.patient.update().values(polled_at=polled))
-        bench.view(asks())
-        until_noted(bench)
-    assert [row.polled_at for row in bench.rows(t.patient)] == [6.0], "the second look came too soon"
-
-
-def said(card, outcome="accepted", **more):
-    return {"card": card["uuid"], "outcome": outcome, "outcomeTimestamp": "2026-04-08T10:05:31Z", **more}
-
-
-def tell(bench, *entries):
-    return bench.post(f"/cds-services/{VIEW}/feedback", {"feedback": list(entries)})
-
-
-def test_feedback_is_kept_once_and_shown_with_its_reason(bench):
-    card = bench.shelve()["plan"]
-    took = said(card, acceptedSuggestions=[{"id": card["suggestions"][0]["uuid"]}])
-    coding = {"code": "data-outdated", "system": card["overrideReasons"][0]["system"]}
-    left = said(card, "overridden", overrideReason={"reason": coding, "userComment": "new CT last week"})
-    for _ in range(2):
-        assert tell(bench, took, left).status_code == 200
-    shown = {one["outcome"]: one for one in bench.shelf.feedback()}
-    assert shown["accepted"]["suggestions"] == ["Put the draft care plan into the chart"]
-    assert (shown["overridden"]["reason"], shown["overridden"]["comment"]) == ("data-outdated", "new CT last week")
-    told = {one["reason"] for one in reasons_in_words(bench.shelf.feedback())}
-    assert told == {None, "The data it stands on are outdated"}
-    assert len(bench.rows(t.feedback)) == 2, "told twice, kept once"
-    events = [row for row in bench.rows(t.event) if row.kind.startswith("card_")]
-    assert {row.kind for row in events} == {"card_accepted", "card_overridden"}
-    assert "new CT" not in "".join(row.detail for row in events), "free text stays where people read it"
-
-
-def test_feedback_about_an_older_card_is_still_feedback(bench):
-    older = bench.shelve()["plan"]
-    bench.shelve(cases.later())
-    assert tell(bench, said(older, "overridden")).status_code == 200
-    assert cds_case.feedback_rows(bench) == [("overridden", None, None)]
-
-
-@pytest.mark.parametrize(
-    ("entries", "status", "why"),
-    [
-        ([], 400, "nothing is told"),
-        ([{}], 400, "no card"),
-        ([{"card": "x", "outcome": "accepted"}], 400, "no UUID"),
-        ([said({"uuid": str(uuid.uuid4())}, "ignored")], 400, "no outcome of the specification"),
-        ([said({"uuid": str(uuid.uuid4())})], 400, "accepted, but not what"),
-        ([said({"uuid": str(uuid.uuid4())}, "overridden", outcomeTimestamp="yesterday")], 400, "no moment"),
-        ([said({"uuid": str(uuid.uuid4())}, "overridden", outcomeTimestamp="2026-04-08T10:05:31")], 400, "no offset"),
-        (
-            [said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"reason": {}})],
-            400,
-            "a reason without code",
-        ),
-        ([said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"userComment": "x" * 2001})], 400, "a novel"),
-        ([said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"userComment": "a\0b"})], 400, "a NUL"),
-        ([said({"uuid": str(uuid.uuid4())}, "overridden", overrideReason={"reason": {"code": "\0"}})], 400, "a NUL"),
-        ([said({"uuid": str(uuid.uuid4())}, "overridden")] * 101, 400, "too much at once"),
-        ([said({"uuid": str(uuid.uuid4())}, "overridden")], 404, "no card of ours"),
-    ],
-)
-def test_feedback_that_is_none_is_refused_as_a_whole(bench, entries, status, why):
-    card = bench.shelve()["plan"]
-    good = [said(card, "overridden")] if status == 400 and 0 < len(entries) < 100 else []
-    answer = tell(bench, *good, *entries)
-    assert answer.status_code == status, why
-    assert bench.rows(t.feedback) == [], why
-
-
 def test_browsers_of_named_origins_may_call_and_others_may_not(tmp_path):
     bench = make_bench(tmp_path, origins=("https://ehr.test",))
     bench.shelve()
@@ -346,25 +251,6 @@ def test_a_card_of_equal_inputs_that_comes_again_is_of_today(bench):
     assert shown == json.loads(json.dumps(first["plan"]))
 
 
-def test_a_card_of_a_wrong_patients_study_is_not_shown_and_the_one_before_it_is(bench):
-    """A person said that the images are another's: the chart must not go on showing what they led to."""
-    earlier = bench.shelve(cases.assessment())["plan"]
-    later = cases.later()
-    bench.shelve(later)
-    study = {
-        "study_instance_uid": later.study_instance_uid, "case_ref": bench.case_ref, "patient_key": "x",
-        "study_date": "20260401", "state": "complete", "first_received_at": 1.0, "last_received_at": 1.0,
-    }  # fmt: skip
-    with bench.engine.begin() as connection:
-        connection.execute(sa.insert(t.study).values(study))
-    (shown,) = bench.view(asks()).json()["cards"]
-    assert shown["uuid"] != earlier["uuid"]
-    with bench.engine.begin() as connection:
-        connection.execute(sa.update(t.study).values(state="rejected"))
-    (shown,) = bench.view(asks()).json()["cards"]
-    assert shown["uuid"] == earlier["uuid"]
-
-
 def study_row(bench, assessed, day):
     row = {
         "study_instance_uid": assessed.study_instance_uid, "case_ref": bench.case_ref, "patient_key": "x",
@@ -372,6 +258,20 @@ def study_row(bench, assessed, day):
     }  # fmt: skip
     with bench.engine.begin() as connection:
         connection.execute(sa.insert(t.study).values(row))
+
+
+def test_a_card_of_a_wrong_patients_study_is_not_shown_and_the_one_before_it_is(bench):
+    """A person said that the images are another's: the chart must not go on showing what they led to."""
+    earlier = bench.shelve(cases.assessment())["plan"]
+    later = cases.later()
+    bench.shelve(later)
+    study_row(bench, later, "20260401")
+    (shown,) = bench.view(asks()).json()["cards"]
+    assert shown["uuid"] != earlier["uuid"]
+    with bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).values(state="rejected"))
+    (shown,) = bench.view(asks()).json()["cards"]
+    assert shown["uuid"] == earlier["uuid"]
 
 
 def test_an_older_study_that_is_assessed_again_hides_no_newer_one(bench):
@@ -383,68 +283,3 @@ def test_an_older_study_that_is_assessed_again_hides_no_newer_one(bench):
     bench.shelve(cases.assessment(input_digest="cd" * 32))
     (shown,) = bench.view(asks()).json()["cards"]
     assert shown["uuid"] == expected["uuid"]
-
-
-def test_a_case_that_is_forgotten_leaves_no_card_and_no_feedback(bench):
-    card = bench.shelve()["plan"]
-    bench.shelve(cases.later(), case_ref="another")
-    tell(bench, said(card, "overridden"))
-    with bench.engine.begin() as connection:
-        forget_case(connection, bench.case_ref)
-    assert bench.rows(t.feedback) == []
-    assert {row.case_ref for row in bench.rows(t.card)} == {"another"}
-
-
-def views(bench):
-    return [(row.actor, row.case_ref, row.detail) for row in bench.rows(t.event) if row.kind == "viewed"]
-
-
-def test_who_saw_a_card_stands_in_the_audit_trail_once_a_while_and_who_saw_none_does_not(bench):
-    bench.shelve()
-    seven, another = (
-        (who, bench.case_ref, "card at patient-view")
-        for who in ("EHR user Practitioner/7", "EHR user (not named by a reference)")
-    )
-    for body, expected in (
-        (asks(), [seven]),
-        (asks(), [seven]),
-        (asks("nobody"), [seven]),
-        (asks(context={"patientId": "p1", "userId": "someone\0else"}), [seven, another]),
-    ):
-        bench.view(body)
-        assert views(bench) == expected, "it stands there when the answer is given, so no crash can lose it"
-
-
-def test_no_card_is_shown_while_it_cannot_be_written_down_who_sees_it(bench, monkeypatch):
-    bench.shelve()
-    real = bench.shelf._engine
-
-    class Away:
-        def begin(self):
-            raise OSError("away")
-
-    monkeypatch.setattr(bench.shelf, "_engine", Away())
-    answer = bench.view(asks())
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
-    assert "cards" not in answer.json()
-    monkeypatch.setattr(bench.shelf, "_engine", real)
-    assert len(summaries(bench.view(asks()))) == 1
-    assert len(views(bench)) == 1, "what was not shown is not told, and the next look is"
-
-
-def test_views_that_wait_for_the_disk_share_the_next_commit():
-    begun, go_on, commits = threading.Event(), threading.Event(), []
-
-    def write(views, opened):
-        commits.append(([user for _, user, _ in views], list(opened)))
-        begun.set()
-        assert go_on.wait(5)
-
-    seen = Views(write)
-    first = seen.note(("patient-view", "a", ("case",)), "Patient/1")
-    assert begun.wait(5)
-    others = [seen.note(("patient-view", who, ("case",)), "Patient/1") for who in ("b", "c", "b")]
-    assert not any(noted.done() for noted in (first, *others)), "nobody is answered before the commit"
-    go_on.set()
-    assert [noted.result(5) for noted in (first, *others)] == [None] * 4
-    assert commits == [(["a"], ["Patient/1"]), (["b", "c"], [])], "one commit for all who waited, each look told once"

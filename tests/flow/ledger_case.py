@@ -49,6 +49,10 @@ class Bench:
     steps: SqlProcedureSteps
     same: set[frozenset[Path]] = field(default_factory=set)
 
+    def rows(self, table: sa.Table) -> list[sa.Row]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.select(table)))
+
 
 def complete_quiet(bench: Bench, quiet_seconds: float) -> int:
     """Complete studies that were quiet for so long and that nobody sends any more; returns how many."""

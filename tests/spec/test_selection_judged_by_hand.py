@@ -339,30 +339,3 @@ def test_a_case_is_answered_as_its_sources_say(base, changes, status, expected):
     assert expected.get("measures", set()) <= {measure.rule for measure in found.measures}
     assert expected.get("fired", set()) | expected.get("measures", set()) <= fired
     assert not expected.get("silent", set()) & fired
-
-
-# facts.md: without one of these the options that need it answer "cannot decide", so nothing of the liver may lead.
-BLOCKING = [
-    *((DIFFUSE, name) for name in ("histology", "pheochromocytoma_status", "performance_status_class",
-                                   "liver_insufficiency_severe", "coagulopathy_status", "renal_failure",
-                                   "contrast_media_allergy", "liver_lesion_count", "liver_lesion_hypervascular",
-                                   "extrahepatic_disease_status")),
-    *((LIMITED, name) for name in ("histology", "pheochromocytoma_status", "performance_status_class",
-                                   "liver_insufficiency_severe", "coagulopathy_status", "liver_lesion_count",
-                                   "liver_lesion_largest_diameter_mm", "liver_lobes_involved", "liver_lesion_at_hilum",
-                                   "liver_lesion_near_bile_duct", "liver_lesion_near_critical_structure",
-                                   "extrahepatic_disease_status", "surgical_candidate", "resection_feasible")),
-    *((OPERABLE, name) for name in ("surgical_candidate", "resection_feasible", "coagulopathy_status")),
-    *((POOR, name) for name in ("pregnancy_status", "life_expectancy_months", "clinical_liver_failure",
-                                "child_pugh_score", "portal_vein_thrombosis", "liver_tumour_burden_percent",
-                                "liver_imaging_age_days", "renal_failure", "contrast_media_allergy")),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("base", "name"), BLOCKING, ids=[row[1] for row in BLOCKING])
-def test_an_unknown_blocking_fact_is_named_and_nothing_leads(base, name):
-    found = answer(base, {name: GONE})
-    assert found.status == "cannot_decide"
-    assert name in found.missing
-    assert name in found.blocking
-    assert not [option for option in found.options if option.rank == 1]

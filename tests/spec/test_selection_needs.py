@@ -1,9 +1,22 @@
-"""Which options an absent fact blocks, option by option, as the catalogue of facts says (BLOCK)."""
+"""Which options an absent fact blocks, option by option, as the catalogue says (BLOCK), and that nothing leads then."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from connector.core.catalogue import read_fact
+from connector.core.evidence import Observed
+from connector.core.selection import select
 from connector.core.selection.needs import CALCULATION, ELIGIBILITY, PRESCRIPTION, lacking
 
+PUBLISHED = Path(__file__).parents[1] / "published" / "vignettes.json"
+VIGNETTES = {case["id"]: case["facts"] for case in json.loads(PUBLISHED.read_text(), parse_float=Decimal)["vignettes"]}
+DIFFUSE, LIMITED = VIGNETTES["VIG-030"], VIGNETTES["VIG-017"]
+POOR = {**DIFFUSE, "performance_status_class": "poor", "tace_contraindicated": True}
+OPERABLE = {**LIMITED, "surgical_candidate": True, "resection_feasible": True}
 ABLATION = {"RFA", "MWA", "laser", "cryoablation", "PEI"}
 LIVER = ABLATION | {"TACE", "TAE", "TARE", "ablation_plus_TACE"}
 BONE = {"cementoplasty", "osteosynthesis", "bone_embolisation", "bone_ablation"}
@@ -126,3 +139,31 @@ def test_a_method_lacks_everything_in_its_formula(method, expected):
     found = blocked_by_fact(CALCULATION, {"activity_method": method})
     assert found == {fact: {"TARE"} for fact in expected | {"microsphere_type"}}
     assert blocked_by_fact(CALCULATION, {}) == {}
+
+
+# facts.md: without one of these the options that need it answer "cannot decide", so nothing of the liver may lead.
+BLOCKING = [
+    *((DIFFUSE, name) for name in ("histology", "pheochromocytoma_status", "performance_status_class",
+                                   "liver_insufficiency_severe", "coagulopathy_status", "renal_failure",
+                                   "contrast_media_allergy", "liver_lesion_count", "liver_lesion_hypervascular",
+                                   "extrahepatic_disease_status")),
+    *((LIMITED, name) for name in ("histology", "pheochromocytoma_status", "performance_status_class",
+                                   "liver_insufficiency_severe", "coagulopathy_status", "liver_lesion_count",
+                                   "liver_lesion_largest_diameter_mm", "liver_lobes_involved", "liver_lesion_at_hilum",
+                                   "liver_lesion_near_bile_duct", "liver_lesion_near_critical_structure",
+                                   "extrahepatic_disease_status", "surgical_candidate", "resection_feasible")),
+    *((OPERABLE, name) for name in ("surgical_candidate", "resection_feasible", "coagulopathy_status")),
+    *((POOR, name) for name in ("pregnancy_status", "life_expectancy_months", "clinical_liver_failure",
+                                "child_pugh_score", "portal_vein_thrombosis", "liver_tumour_burden_percent",
+                                "liver_imaging_age_days", "renal_failure", "contrast_media_allergy")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "name"), BLOCKING, ids=[row[1] for row in BLOCKING])
+def test_an_unknown_blocking_fact_is_named_and_nothing_leads(base, name):
+    known = {fact: Observed(read_fact(fact, raw), "case") for fact, raw in base.items() if fact != name}
+    found = select(known, date(2026, 1, 31))
+    assert found.status == "cannot_decide"
+    assert name in found.missing
+    assert name in found.blocking
+    assert not [option for option in found.options if option.rank == 1]
