@@ -1,5 +1,6 @@
 """What this program answers to the published cases on lungs, radioiodine, lutetium and the clock of an image."""
 
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ from types import SimpleNamespace
 import dosimetry_phantoms as phantoms
 import numpy as np
 import pytest
-from dosimetry_cases import dec
+from dosimetry_cases import dec, plan
 
 from connector.contract import dose_fit
 from connector.core.dosimetry import compartments, limits, shunt, systemic
@@ -66,12 +67,21 @@ def cumulative(i, _e):
 
 
 def shunt_bound(i, _e):
-    return {
-        "lsf_bound": compartments.shunt_where_lung_controls(
-            lung_dose_limit_gy=dec(i.limit_lung), lung_mass_kg=dec(i.m_lung), liver_dose_limit_gy=dec(i.limit_liver),
-            liver_mass_kg=dec(i.m_liver),
-        )
-    }  # fmt: skip
+    """Digit by digit, the largest shunt at which the plan is not yet controlled by the lungs."""
+
+    def lungs_control(fraction):
+        answer = plan(
+            method="mird", prescribed_dose_gy=i.limit_liver, perfused_mass_kg=i.m_liver, lung_shunt_fraction=fraction,
+            lung_mass_kg=i.m_lung, lung_dose_limit_gy=i.limit_lung, energy_per_activity_j_gbq=50,
+        )  # fmt: skip
+        return answer["controlling_constraint"] == "lung_dose"
+
+    bound = Decimal(0)
+    for digit in range(1, 13):
+        step = Decimal(1).scaleb(-digit)
+        while not lungs_control(bound + step):
+            bound += step
+    return {"lsf_bound": bound}
 
 
 def _blood(**case):

@@ -159,12 +159,22 @@ def tumour_dose(i, _e):
 
 
 def counts(i, _e):
-    doses = compartments.doses_from_counts_gy(
-        dec(i.A) * (1 - dec(i.lsf)), energy_per_activity_j_gbq=dec(i.k), counts=[dec(c) for c in i.counts],
-        masses_kg=[dec(m) for m in i.mass_kg],
+    """Several tumours: each has the dose of the normal liver times its own ratio, the normal liver that of all."""
+    (*tumours, of_normal), (*masses, m_normal) = map(dec, i.counts), map(dec, i.mass_kg)
+
+    def ratio(count, mass):
+        return compartments.concentration_ratio(
+            activity_ratio=count / of_normal, tumour_mass_kg=mass, normal_liver_mass_kg=m_normal
+        )
+
+    ratios = [ratio(count, mass) for count, mass in zip(tumours, masses, strict=True)]
+    normal = compartments.normal_liver_dose_gy(
+        dec(i.A) * (1 - dec(i.lsf)), energy_per_activity_j_gbq=dec(i.k), tumour_mass_kg=sum(masses),
+        normal_liver_mass_kg=m_normal, tumour_to_normal_ratio=ratio(sum(tumours), sum(masses)),
     )  # fmt: skip
-    energy = sum(dose * dec(mass) for dose, mass in zip(doses, i.mass_kg, strict=True))
-    return {"D": doses, "sum_Dm": energy, "t_n": [dose / doses[-1] for dose in doses[:-1]]}
+    doses = [*(each * normal for each in ratios), normal]
+    energy = sum(dose * mass for dose, mass in zip(doses, [*masses, m_normal], strict=True))
+    return {"D": doses, "sum_Dm": energy, "t_n": ratios}
 
 
 def two_constraints(i, expected):

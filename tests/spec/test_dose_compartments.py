@@ -24,12 +24,7 @@ def test_the_core_refuses_by_itself():
         plan(PlanRequest(method="empiric", device="resin"), constants_for())
 
 
-def test_compartments_refuse_what_cannot_be():
-    given = {"energy_per_activity_j_gbq": Decimal(50)}
-    with pytest.raises(BadCase, match="counts"):
-        compartments.doses_from_counts_gy(Decimal(1), counts=[Decimal(0)], masses_kg=[Decimal(1)], **given)
-    with pytest.raises(BadCase, match="masses_kg"):
-        compartments.doses_from_counts_gy(Decimal(1), counts=[Decimal(1)], masses_kg=[Decimal(0)], **given)
+def test_a_shunt_in_which_nothing_is_left_for_the_tumour_is_refused():
     with pytest.raises(BadCase, match="tumour_lung_shunt_fraction"):
         compartments.lung_shunt_from_tumour_to_lung(tumour_lung_shunt_fraction=Decimal(1), activity_ratio=Decimal(2))
 

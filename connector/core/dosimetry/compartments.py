@@ -1,6 +1,5 @@
 """Where the energy of an activity goes: dose of each compartment by conservation of energy, k A = sum of D m."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from connector.core.errors import BadCase
@@ -46,29 +45,6 @@ def normal_liver_dose_gy(
     return energy_per_activity_j_gbq * liver_activity_gbq / weighted
 
 
-def doses_from_counts_gy(
-    liver_activity_gbq: Decimal,
-    *,
-    energy_per_activity_j_gbq: Decimal,
-    counts: Sequence[Decimal],
-    masses_kg: Sequence[Decimal],
-) -> list[Decimal]:
-    """
-    Mean dose in Gy of every compartment of one perfused territory, by its share of the counts.
-
-    D_i = k A (1-F) (C_i / sum C) / m_i. Doses of several territories are added. Raises BadCase without counts.
-    """
-    total = sum(counts, Decimal(0))
-    if total <= 0 or any(count < 0 for count in counts):
-        raise BadCase("counts", [str(count) for count in counts], "counts of 0 or more are needed, and some above 0")
-    if any(mass <= 0 for mass in masses_kg):
-        raise BadCase("masses_kg", [str(mass) for mass in masses_kg], "every compartment needs a mass above 0 kg")
-    return [
-        energy_per_activity_j_gbq * liver_activity_gbq * count / total / mass
-        for count, mass in zip(counts, masses_kg, strict=True)
-    ]
-
-
 def concentration_ratio(*, activity_ratio: Decimal, tumour_mass_kg: Decimal, normal_liver_mass_kg: Decimal) -> Decimal:
     """
     T/N of the partition model from a ratio of activities R = A_T / A_N.
@@ -90,15 +66,3 @@ def lung_shunt_from_tumour_to_lung(*, tumour_lung_shunt_fraction: Decimal, activ
         )
     lung = tumour_lung_shunt_fraction / (ONE - tumour_lung_shunt_fraction)
     return lung / (ONE + ONE / activity_ratio + lung)
-
-
-def shunt_where_lung_controls(
-    *, lung_dose_limit_gy: Decimal, lung_mass_kg: Decimal, liver_dose_limit_gy: Decimal, liver_mass_kg: Decimal
-) -> Decimal:
-    """
-    Lung shunt fraction from which on the lung limit bites before the liver's.
-
-    F / (1 - F) = D_L m_L / (D_liver m_liver), from both limits reached at once.
-    """
-    ratio = lung_dose_limit_gy * lung_mass_kg / (liver_dose_limit_gy * liver_mass_kg)
-    return ratio / (ONE + ratio)
