@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TextIO
 
 import structlog
@@ -42,6 +43,8 @@ def configure(*, debug: bool = False, human: bool = False, to: TextIO | None = N
     )
     # Libraries may put names or URLs into their messages: only their warnings pass, and only by logger and level.
     logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
+    # Python writes a warning to stderr as it stands, and pydicom's quote the value that its VR does not allow.
+    logging.captureWarnings(capture=True)
 
 
 # What Celery, kombu and billiard say that an operator must understand: logger, how the text begins before anything is
@@ -77,7 +80,10 @@ class _LibraryHandler(logging.Handler):
             self._tell(record)
 
     def _tell(self, record: logging.LogRecord) -> None:
+        where = f"{record.module}.{record.funcName}:{record.lineno}"
         exception_type = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        if record.name == "py.warnings":
+            where, exception_type = _of_warning(record.getMessage())
         event, reason = next(
             (
                 (event, reason)
@@ -87,10 +93,13 @@ class _LibraryHandler(logging.Handler):
             ("library_message", _UNKNOWN_MESSAGE),
         )
         level = min(record.levelno // 10 * 10, logging.CRITICAL)  # a library's own (35, say) is told as the one below
-        get_logger(record.name).log(
-            level, event, reason=reason, where=f"{record.module}.{record.funcName}:{record.lineno}",
-            exception_type=exception_type,
-        )  # fmt: skip
+        get_logger(record.name).log(level, event, reason=reason, where=where, exception_type=exception_type)
+
+
+def _of_warning(text: str) -> tuple[str, str]:
+    """Where a warning was given and of which kind it is, of `path:line: Kind: what it says`."""
+    place, kind, _ = text.split(": ", 2)
+    return Path(place).name, kind
 
 
 def get_logger(name: str) -> Any:

@@ -1,10 +1,13 @@
 """Celery tasks: one id in, one step of the flow; the ledger holds the work and the broker only wakes us up."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
+from celery.exceptions import CPendingDeprecationWarning
+from celery.signals import celeryd_after_setup
 from kombu.exceptions import OperationalError
 
 from connector.core.errors import BadCase
@@ -40,6 +43,9 @@ def make_celery(settings: Settings, app: Callable[[], "App"]) -> Celery:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
+        # A step goes on while the broker is away: its lease makes the message that comes again harmless, and a step
+        # that was ended for a short loss of the broker would wait until its lease runs out. Celery 6 will end it.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_transport_options={
             # Only the broker in memory polls: a second between two looks would be the largest part of an answer.
             "polling_interval": 0.02 if settings.broker_url.startswith("memory:") else 1.0,
@@ -115,6 +121,14 @@ def ask_for_look(celery: Celery) -> None:
         celery.send_task("connector.look", ignore_result=True, expires=LOOK_SECONDS)
     except OperationalError as fault:
         log.warning("broker_away", exception_type=type(fault).__name__)
+
+
+def _keep_what_was_chosen(**_: Any) -> None:
+    """Celery advises at each lost connection to choose what was chosen above, however it was chosen."""
+    warnings.filterwarnings("ignore", message=r"\s*In Celery 5\.1 we introduced", category=CPendingDeprecationWarning)
+
+
+celeryd_after_setup.connect(_keep_what_was_chosen)
 
 
 @cache

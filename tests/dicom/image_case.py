@@ -8,6 +8,8 @@ from pydicom.pixels.utils import pack_bits
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 
+from connector.dicom.headers import quiet
+
 CT, PET, NM = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.20"
 SEG, LABELMAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
 ENHANCED_PET = "1.2.840.10008.5.1.4.1.1.130"
@@ -23,12 +25,14 @@ def item(**values):
 
 
 def set_all(dataset, values):
+    """Set or take away attributes; a value may be one that its VR does not allow."""
     for keyword, value in values.items():
         if value is ABSENT:
             if keyword in dataset:
                 delattr(dataset, keyword)
         else:
-            setattr(dataset, keyword, Sequence(value) if isinstance(value, list) and _items(value) else value)
+            with quiet():
+                setattr(dataset, keyword, Sequence(value) if isinstance(value, list) and _items(value) else value)
 
 
 def _items(value):

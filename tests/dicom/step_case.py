@@ -12,6 +12,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 from receive_case import AE_TITLE, MemoryInbox, listening
 
+from connector.dicom.headers import quiet
 from connector.dicom.receive import Listener
 
 MPPS, IAN = "1.2.840.10008.3.1.2.3.3", "1.2.840.10008.5.1.4.33"
@@ -52,7 +53,8 @@ def reference(instance: str, **more: str) -> Dataset:
 def begun(study: str, *instances: str) -> Dataset:
     """An N-CREATE of a modality, as it begins."""
     step, scheduled = Dataset(), Dataset()
-    scheduled.StudyInstanceUID, scheduled.AccessionNumber = UID(study), "A-1"
+    with quiet():  # the study may be none
+        scheduled.StudyInstanceUID, scheduled.AccessionNumber = UID(study), "A-1"
     step.ScheduledStepAttributesSequence = [scheduled]
     step.PerformedProcedureStepID, step.PerformedProcedureStepStatus = "STEP-1", "IN PROGRESS"
     step.PerformedStationAETitle, step.Modality = "CT1", "CT"

@@ -16,7 +16,7 @@ from pydicom.uid import (
 )
 
 from connector.core.errors import ImpossibleInput
-from connector.dicom.headers import read_header, read_headers, reading
+from connector.dicom.headers import quiet, read_header, read_headers, reading
 from connector.dicom.read_image import read_volume
 
 CT_SAMPLE = case.DATA / "highdicom" / "ct_image.dcm"
@@ -76,7 +76,8 @@ def broken(folder, name):
     else:
         keyword, value = name
         dataset = pydicom.dcmread(ct(folder)[0])
-        setattr(dataset, keyword, value)
+        with quiet():
+            setattr(dataset, keyword, value)
         dataset.save_as(path)
     return path
 

@@ -95,6 +95,7 @@ def test_unknown_vr_of_undefined_length_holds_implicit_elements() -> None:
     assert read_head(before + private + behind, ExplicitVRLittleEndian).study_instance_uid == image.StudyInstanceUID
 
 
+@pytest.mark.filterwarnings("ignore:Unknown encoding:UserWarning:pydicom")
 @pytest.mark.parametrize(
     ("octets", "character_set", "expected", "why"),
     [
@@ -208,6 +209,7 @@ def test_any_octets_give_a_head_or_its_own_error(octets: bytes, syntax: str) -> 
 IMAGE = encoded(with_sequences(make_image(), undefined=True), ExplicitVRLittleEndian)
 
 
+@pytest.mark.filterwarnings("ignore:Unknown encoding:UserWarning:pydicom")
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, 600), st.binary(min_size=1, max_size=8), st.sampled_from(SYNTAXES))
 def test_a_spoilt_data_set_gives_a_head_or_its_own_error(at: int, octets: bytes, syntax: str) -> None:

@@ -142,6 +142,7 @@ def test_what_is_reported_before_the_images_come_is_kept_over_a_restart(bench: B
     again.engine.dispose()
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI:UserWarning:pydicom")
 @pytest.mark.parametrize(
     ("messages", "statuses", "why"),
     [
@@ -178,6 +179,7 @@ def test_a_step_is_ended_by_who_began_it_alone(bench: Bench, tmp_path: Path) -> 
     assert bench.steps.get("1.2.9").state == "IN PROGRESS"
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR IS:UserWarning:pydicom")
 def test_a_value_that_its_vr_does_not_allow_is_told_as_such(bench: Bench, tmp_path: Path) -> None:
     step = begun("1.2.3")
     step[0x00201209] = RawDataElement(Tag(0x00201209), "IS", 4, b"many", 0, False, True)

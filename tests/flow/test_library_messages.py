@@ -3,13 +3,18 @@
 import io
 import json
 import logging
+import warnings
 from collections.abc import Iterator
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, patch
 
 import pytest
 from celery.beat import Service
+from celery.signals import celeryd_after_setup
 from celery.worker.consumer import consumer
 from kombu.exceptions import OperationalError
+from pydicom import Dataset
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 
 from connector import logs, worker
 from connector.settings import Settings
@@ -21,8 +26,12 @@ URL = "redis://:LESION^TEST@127.0.0.1:9/0"
 def told() -> Iterator[io.StringIO]:
     """The log of one test, and the loggers as they were after it."""
     kept, level, text = logging.root.handlers[:], logging.root.level, io.StringIO()
-    logs.configure(to=text)
-    yield text
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        logging.captureWarnings(capture=False)  # another test's
+        logs.configure(to=text)
+        yield text
+        logging.captureWarnings(capture=False)
     logging.root.handlers[:] = kept
     logging.root.setLevel(level)
     logs.structlog.reset_defaults()
@@ -51,6 +60,35 @@ def test_a_worker_and_a_clock_without_their_broker_say_so_and_name_the_setting(t
     assert "CONNECTOR_BROKER_URL" in away["reason"]
     assert clock_away["part"] == "celery.beat"
     assert all(one["where"] for one in (away, lost, clock_away))
+
+
+def test_a_step_goes_on_when_the_broker_is_lost_and_celery_does_not_advise_against_it(told, monkeypatch):
+    """By Celery's own code: the choice is made in the worker, and its advice would be told at every lost connection."""
+    celery = worker.make_celery(Settings(broker_url=URL), lambda: None)
+    running = MagicMock(acknowledged=False, **{"task.acks_late": True})
+    listening = MagicMock(prefetch_multiplier=1, max_prefetch_count=1, app=celery)
+    monkeypatch.setattr(celery.log, "setup_logging_subsystem", lambda *_, **__: True)  # the test has its own
+    for name in ("CELERY_LOG_LEVEL", "CELERY_LOG_FILE"):
+        monkeypatch.setenv(name, "")
+    celery.log.setup()
+    celeryd_after_setup.send(sender="a worker", instance=None, conf=celery.conf)
+    with patch.object(consumer, "active_requests", {running}):
+        consumer.Consumer.on_connection_error_after_connected(listening, OperationalError("LESION^TEST"))
+    running.cancel.assert_not_called()
+    assert [line["event"] for line in lines(told)] == ["broker_lost"]
+
+
+def test_a_warning_is_told_without_its_text(told, capsys):
+    """As a modality's step of work is read: pydicom quotes the value that its VR does not allow."""
+    asked = Dataset()
+    asked._dict[Tag(0x0020000D)] = RawDataElement(Tag(0x0020000D), "UI", 12, b"LESION^TEST ", 0, False, True)
+    for _ in asked.iterall():
+        pass
+    by_pydicom, by_python = lines(told)
+    assert by_pydicom["part"] == "pydicom"
+    assert (by_python["event"], by_python["exception_type"]) == ("library_message", "UserWarning")
+    assert by_python["where"].startswith("valuerep.py:")
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
