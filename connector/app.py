@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from connector.case_refs import CaseRefs, shared_key
 from connector.core.case import Identifier
-from connector.core.errors import BadCase, TryLater
+from connector.core.errors import TryLater
 from connector.dicom.read_study import DicomImaging
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
@@ -39,6 +39,7 @@ from connector.orders import Orders
 from connector.ports import Destination, Writer
 from connector.report.board_report import BoardReport, ReportFile
 from connector.settings import Settings
+from connector.settings.reading import read_settings
 from connector.settings.routing import read_routing
 from connector.steps import Priors, Steps
 from connector.store.cards import CardShelf
@@ -72,14 +73,9 @@ def file_flow(bundle: Any, patient_issuers: str, *, pictures: bool = False) -> F
     """
     Make a flow over files, for `connector process`, with the `pictures` as files when asked for.
 
-    Raises BadCase when the issuers cannot be read.
+    Raises BadCase when the issuers, or another setting, cannot be read.
     """
-    try:
-        settings = Settings(patient_issuers=patient_issuers)
-    except ValueError as fault:
-        raise BadCase(
-            "CONNECTOR_PATIENT_ISSUERS", patient_issuers, "write ISSUER=system, several with commas"
-        ) from fault
+    settings = read_settings(patient_issuers=patient_issuers)
     report = BoardReport()
     more: list[Writer] = [ReportFile(report)]
     if pictures:

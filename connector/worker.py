@@ -13,6 +13,7 @@ from kombu.exceptions import OperationalError
 from connector.core.errors import BadCase
 from connector.logs import get_logger
 from connector.settings import Settings
+from connector.settings.reading import read_settings
 
 if TYPE_CHECKING:
     from connector.app import App
@@ -135,13 +136,13 @@ celeryd_after_setup.connect(_keep_what_was_chosen)
 def _this_process() -> "App":
     from connector.app import build  # noqa: PLC0415 - the clock runs without the parts
 
-    return build(Settings())
+    return build(read_settings())
 
 
 def __getattr__(name: str) -> Any:
     """Offer `celery` to `celery --app connector.worker`, made when asked for."""
     if name == "celery":
-        return make_celery(Settings(), _this_process)
+        return make_celery(read_settings(), _this_process)
     raise AttributeError(name)
 
 

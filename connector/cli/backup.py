@@ -19,10 +19,10 @@ def backup(folder: Path) -> None:
     Example: connector backup /backup/connector-2026-01-31
     """
     from connector.operation import place_of  # noqa: PLC0415 - keeps --help fast
-    from connector.settings import Settings  # noqa: PLC0415
+    from connector.settings.reading import read_settings  # noqa: PLC0415
     from connector.store.backup import back_up  # noqa: PLC0415
 
-    click.echo(dumps(back_up(place_of(Settings()), folder), indent=2))
+    click.echo(dumps(back_up(place_of(read_settings()), folder), indent=2))
 
 
 @click.command()
@@ -37,7 +37,7 @@ def restore(folder: Path) -> None:
     Example: CONNECTOR_DATA_DIR=/var/lib/connector connector restore /backup/connector-2026-01-31
     """
     from connector.operation import place_of  # noqa: PLC0415 - keeps --help fast
-    from connector.settings import Settings  # noqa: PLC0415
+    from connector.settings.reading import read_settings  # noqa: PLC0415
     from connector.store.backup import restore as put_back  # noqa: PLC0415
 
-    click.echo(dumps(put_back(place_of(Settings()), folder), indent=2))
+    click.echo(dumps(put_back(place_of(read_settings()), folder), indent=2))

@@ -50,10 +50,10 @@ def public(files: tuple[Path, ...]) -> None:
     """
     from connector.fhir.signing_keys import jwks, read_key  # noqa: PLC0415 - keeps --help fast
     from connector.neighbours import signing_keys  # noqa: PLC0415
-    from connector.settings import Settings  # noqa: PLC0415
+    from connector.settings.reading import read_settings  # noqa: PLC0415
 
     try:
-        held = tuple(read_key(path, setting="PEM") for path in files) or signing_keys(Settings())
+        held = tuple(read_key(path, setting="PEM") for path in files) or signing_keys(read_settings())
     except BadCase as fault:
         raise CaseError(sentence(fault)) from None
     if not held:

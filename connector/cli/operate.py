@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def opened() -> Iterator["Operation"]:
     """The ledger for one command; wrong input leaves as one sentence."""
     from connector.operation import open_operation  # noqa: PLC0415 - keeps --help fast
-    from connector.settings import Settings  # noqa: PLC0415
+    from connector.settings.reading import read_settings  # noqa: PLC0415
 
     try:
-        with open_operation(Settings()) as operation:
+        with open_operation(read_settings()) as operation:
             yield operation
     except BadCase as fault:
         raise CaseError(sentence(fault)) from None
@@ -168,21 +168,23 @@ def migrate(revision: str) -> None:
     Example: connector migrate
     """
     from connector.operation import migrate_ledger  # noqa: PLC0415 - keeps --help fast
-    from connector.settings import Settings  # noqa: PLC0415
+    from connector.settings.reading import read_settings  # noqa: PLC0415
 
-    click.echo(dumps({"revision": migrate_ledger(Settings(), revision)}))
+    click.echo(dumps({"revision": migrate_ledger(read_settings(), revision)}))
 
 
 @click.command()
 @click.option("--explain", is_flag=True, help="List every setting with its default, unit and meaning; try nothing.")
 def check(*, explain: bool) -> None:
     """
-    Read the settings back and try PACS, EHR, broker, database and disk. Exit 1 when one does not answer.
+    Read the settings back and try PACS, EHR, broker, database and disk.
+
+    Exit 1 when one of them is not well, 2 when a setting cannot be meant.
 
     Example: CONNECTOR_PACS_HOST=pacs CONNECTOR_PACS_PORT=104 connector check
     """
-    from connector.settings import Settings  # noqa: PLC0415 - keeps --help fast
-    from connector.settings import explain as every_setting  # noqa: PLC0415
+    from connector.settings import explain as every_setting  # noqa: PLC0415 - keeps --help fast
+    from connector.settings.reading import read_settings, unknown_names  # noqa: PLC0415
 
     if explain:
         rows = [{"setting": name, "default": default, "meaning": meaning} for name, default, meaning in every_setting()]
@@ -190,7 +192,8 @@ def check(*, explain: bool) -> None:
         return
     from connector.app import check_all  # noqa: PLC0415 - keeps --help fast
 
-    results = check_all(Settings())
+    settings, unknown = read_settings(), unknown_names()
+    results = {"settings": "; ".join(unknown) or None, **check_all(settings)}
     click.echo(dumps({name: reason or "ok" for name, reason in results.items()}, indent=2))
     failed = {name: reason for name, reason in results.items() if reason and not reason.startswith("not set")}
     for name, reason in failed.items():

@@ -27,10 +27,10 @@ def test_rules(folder: Path, *, file: Path | None, calling_ae: str) -> None:
     Example: connector rules test /data/studies --file routing.toml --calling-ae CT1
     """
     from connector.dicom.read_routing import studies_in  # noqa: PLC0415 - keeps --help fast
-    from connector.settings import Settings  # noqa: PLC0415
+    from connector.settings.reading import read_settings  # noqa: PLC0415
     from connector.settings.routing import read_routing  # noqa: PLC0415
 
-    settings = Settings()
+    settings = read_settings()
     try:
         routing = read_routing(file or settings.routing_file, quiet_seconds=settings.quiet_seconds)
     except BadCase as fault:

@@ -14,18 +14,14 @@ if TYPE_CHECKING:
 
 
 def _settings() -> "Settings":
-    from pydantic import ValidationError  # noqa: PLC0415 - keeps --help fast
-
-    from connector.cli.case_io import CaseError  # noqa: PLC0415
-    from connector.settings import Settings as Read  # noqa: PLC0415
+    from connector.settings.reading import read_settings, unknown_names  # noqa: PLC0415 - keeps --help fast
 
     logs.configure(human=sys.stderr.isatty())
-    try:
-        return Read()
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        name = "CONNECTOR_" + str(first["loc"][0]).upper()
-        raise CaseError(f"{name}: {first['msg']}: `connector check --explain` lists every setting") from None
+    settings = read_settings()
+    log = logs.get_logger("settings")
+    for told in unknown_names():
+        log.warning("setting_unknown", reason=told)
+    return settings
 
 
 def until_stopped() -> None:

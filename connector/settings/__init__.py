@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 from connector.settings.console import ConsoleSettings
 from connector.settings.dicom import DicomSettings
 from connector.settings.ehr import EhrSettings
+from connector.settings.forms import well_formed
 from connector.settings.hl7v2 import Hl7Settings
 from connector.settings.http import HttpSettings
 from connector.settings.watch import WatchSettings
@@ -37,6 +38,12 @@ class Settings(WatchSettings, ConsoleSettings, Hl7Settings, EhrSettings, HttpSet
         has_none = about.field_name is not None and cls.model_fields[about.field_name].default is None
         return None if value == "" and has_none else value
 
+    @field_validator("*")
+    @classmethod
+    def _well_formed(cls, value: Any, about: ValidationInfo) -> Any:
+        """Refuse at the start what would else fail, or be passed over, when the first study is there."""
+        return well_formed(about.field_name or "", value)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -47,10 +54,10 @@ class Settings(WatchSettings, ConsoleSettings, Hl7Settings, EhrSettings, HttpSet
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - replaced: the folder is itself a setting
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments first, then variables, then secret files."""
-        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=_secret_folders())
+        return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=secret_folders())
 
 
-def _secret_folders() -> list[Path]:
+def secret_folders() -> list[Path]:
     """The folders there are; one that is named and cannot be read fails loudly, the customary one is passed over."""
     asked = [os.environ.get(name, "") for name in ("CONNECTOR_SECRETS_DIR", "CREDENTIALS_DIRECTORY")]
     if not asked[0] and os.access(_SECRETS_DIR, os.R_OK | os.X_OK):
