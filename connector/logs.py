@@ -5,7 +5,7 @@ import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -29,6 +29,26 @@ def drop_unlisted(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
 
 def configure(*, debug: bool = False, human: bool = False, to: TextIO | None = None) -> None:
     """Send log lines to stderr (or `to`): JSON for machines, coloured text when a person watches a terminal."""
+    _write(debug=debug, human=human, to=to)
+    # Libraries may put names or URLs into their messages: only their warnings pass, and only by logger and level.
+    logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
+    # Python writes a warning to stderr as it stands, and pydicom's quote the value that its VR does not allow.
+    logging.captureWarnings(capture=True)
+
+
+class _Stderr:
+    """Standard error as it is when a line is written: who runs a command in this process may have put another there."""
+
+    def write(self, text: str) -> None:
+        """Write there."""
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Have it out."""
+        sys.stderr.flush()
+
+
+def _write(*, debug: bool = False, human: bool = False, to: TextIO | None = None) -> None:
     renderer: Any = structlog.dev.ConsoleRenderer() if human else structlog.processors.JSONRenderer(sort_keys=True)
     structlog.configure(
         processors=[
@@ -38,13 +58,13 @@ def configure(*, debug: bool = False, human: bool = False, to: TextIO | None = N
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=to or sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=to or cast("TextIO", _Stderr())),
         cache_logger_on_first_use=False,
     )
-    # Libraries may put names or URLs into their messages: only their warnings pass, and only by logger and level.
-    logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
-    # Python writes a warning to stderr as it stands, and pydicom's quote the value that its VR does not allow.
-    logging.captureWarnings(capture=True)
+
+
+# A command that configures nothing has its JSON on stdout, and there nothing else.
+_write(human=sys.stderr is not None and sys.stderr.isatty())
 
 
 # What Celery, kombu and billiard say that an operator must understand: logger, how the text begins before anything is

@@ -1,6 +1,8 @@
 """What leaves the data folder: `tidy` takes away what is done and old, `erase` one case on a person's order."""
 
 import getpass
+import sys
+import time
 
 import click
 
@@ -15,14 +17,23 @@ def tidy(*, dry_run: bool) -> None:
     Take away what is done and old, by the CONNECTOR_RETAIN_* settings; beat does the same once an hour.
 
     A case goes as a whole: never while a study of it is received, a step waits, a document is not delivered or not
-    committed to, an instance is in conflict, or its record is still followed (CONNECTOR_EHR_FOLLOW_DAYS).
+    committed to, an instance is in conflict, or its record is still followed (CONNECTOR_EHR_FOLLOW_DAYS). Files that a
+    crash left without a row are looked for twice, a minute apart: what is being written at that moment stays.
 
     Example: CONNECTOR_RETAIN_INSTANCES_DAYS=30 connector tidy --dry-run
     """
     with opened() as operation:
         if not dry_run:
             operation.eraser.resume()
-        click.echo(dumps({"dry_run": dry_run, **operation.tidy.run(dry_run=dry_run).shown()}, indent=2))
+        click.echo(dumps({"dry_run": dry_run, **operation.tidy.run(dry_run=dry_run, pause=_wait).shown()}, indent=2))
+
+
+def _wait(seconds: float) -> None:
+    label = f"Files that no row names are looked for once more in {seconds:.0f} s, so that none in use goes"
+    with click.progressbar(length=int(seconds), label=label, show_eta=False, file=sys.stderr) as waited:
+        for _ in range(int(seconds)):
+            time.sleep(1.0)
+            waited.update(1)
 
 
 @click.command()

@@ -74,19 +74,17 @@ class Tidy:
         outbox: Path | None = None,
         inbox: Path | None = None,
         now: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine = engine
         self._reading = for_reading(engine)
         self._trail = trail
-        self._pause = pause
         self._policy = policy
         self._outbox = outbox
         self._inbox = inbox
         self._now = now
 
-    def run(self, *, dry_run: bool = False) -> Tidied:
-        """Tidy once."""
+    def run(self, *, dry_run: bool = False, pause: Callable[[float], None] = time.sleep) -> Tidied:
+        """Tidy once; `pause` waits so many seconds before files that no row names are looked for a second time."""
         found = Tidied()
         if not dry_run:
             for case_ref in self._marked():
@@ -101,9 +99,9 @@ class Tidy:
         with self._engine.begin() as connection:
             found.reports = tidy_reports(connection, self._now(), orders_days=self._policy.rows_days, dry_run=dry_run)
         if self._outbox is not None:
-            found.orphans = tidy_orphans(self._reading, self._outbox, self._now(), dry_run=dry_run, pause=self._pause)
+            found.orphans = tidy_orphans(self._reading, self._outbox, self._now(), dry_run=dry_run, pause=pause)
         if self._inbox is not None:
-            gone, unknown = tidy_unrecorded(self._reading, self._inbox, self._now(), dry_run=dry_run, pause=self._pause)
+            gone, unknown = tidy_unrecorded(self._reading, self._inbox, self._now(), dry_run=dry_run, pause=pause)
             found.orphans += gone
             if unknown:
                 found.kept["the ledger does not know this received file: is it this data folder's?"] = unknown

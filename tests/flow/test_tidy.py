@@ -2,6 +2,9 @@
 
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -9,7 +12,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from commands import connector
 from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt
+from state_peers import wait_until
 
 from connector.core.case import PatientIdentity
 from connector.core.errors import BadCase, Refused, TryLater
@@ -322,8 +327,12 @@ def test_a_report_of_a_study_that_is_here_goes_with_its_case(bench, tmp_path) ->
 
 
 def tidying_of(bench, **places: Path) -> Tidy:
-    """Tidying that keeps every case, and looks a second time at once: nothing is committed meanwhile."""
-    return Tidy(bench.engine, bench.ledger.trail, Policy(), now=bench.clock, pause=lambda _: None, **places)
+    """Tidying that keeps every case."""
+    return Tidy(bench.engine, bench.ledger.trail, Policy(), now=bench.clock, **places)
+
+
+def at_once(_seconds: float) -> None:
+    """Nothing is committed meanwhile."""
 
 
 def test_a_document_whose_transaction_was_rolled_back_leaves_no_file(bench, tmp_path) -> None:
@@ -336,7 +345,7 @@ def test_a_document_whose_transaction_was_rolled_back_leaves_no_file(bench, tmp_
     for at, goes in ((young, False), (old, True)):
         for path in (kept, orphan):
             os.utime(path, (at, at))
-        found = tidying_of(bench, outbox=tmp_path / "outbox").run()
+        found = tidying_of(bench, outbox=tmp_path / "outbox").run(pause=at_once)
         assert (found.orphans, orphan.exists()) == (goes, not goes)
     assert list((tmp_path / "outbox").iterdir()) == [kept]
 
@@ -357,7 +366,7 @@ def test_a_received_file_that_no_row_names_goes_and_one_kept_aside_stays(bench, 
             os.utime(path, (at, at))
         tidying = tidying_of(bench, inbox=tmp_path / "inbox")
         assert (tidying.run(dry_run=True).orphans, orphan.exists()) == (goes, True)
-        assert (tidying.run().orphans, orphan.exists()) == (goes, not goes)
+        assert (tidying.run(pause=at_once).orphans, orphan.exists()) == (goes, not goes)
     assert known.exists()
     assert aside.exists()
     assert other.exists()
@@ -384,11 +393,45 @@ def test_a_clock_that_jumps_between_a_file_and_its_commit_loses_nothing(bench, t
             os.utime(written, (1.0, 1.0))
 
     places = {"outbox": outbox, "inbox": received.parent.parent}
-    tidying = Tidy(bench.engine, bench.ledger.trail, Policy(), **places, now=bench.clock, pause=commit_meanwhile)
-    assert tidying.run().orphans == 0
+    tidying = Tidy(bench.engine, bench.ledger.trail, Policy(), **places, now=bench.clock)
+    assert tidying.run(pause=commit_meanwhile).orphans == 0
     assert received.exists()
     assert written.exists()
     assert min(pauses) >= 60
+
+
+def leftover(folder: Path, number: int = 1) -> list[Path]:
+    """Received files of three days ago that no row names."""
+    shard = folder / "inbox" / "a0"
+    shard.mkdir(parents=True)
+    files = [shard / f"{each:032x}-{each:016x}.dcm" for each in range(number)]
+    for path in files:
+        path.write_bytes(b"pixels")
+        os.utime(path, (time.time() - 3 * DAY_SECONDS,) * 2)
+    return files
+
+
+def test_the_command_says_that_it_waits_and_how_long(tmp_path) -> None:
+    (file,) = leftover(tmp_path)
+    said = tmp_path / "said"
+    with said.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "connector", "tidy"],
+            env={**os.environ, "CONNECTOR_DATA_DIR": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=stderr,
+        )  # fmt: skip
+    try:
+        wait_until(lambda: b"looked for once more in 60 s" in said.read_bytes(), seconds=50, what="the word")
+    finally:
+        process.terminate()
+        process.wait(10)
+    assert file.exists(), "stopped while it waits, it has taken nothing away"
+
+
+def test_what_the_ledger_does_not_know_is_a_line_on_stderr_beside_the_json(tmp_path) -> None:
+    leftover(tmp_path, 65)
+    answer = connector("tidy", "--dry-run", data_dir=str(tmp_path))
+    assert list(json.loads(answer.stdout)["kept"].values()) == [65], "stdout is JSON and nothing else"
+    assert json.loads(answer.stderr)["event"] == "files_not_known"
 
 
 @pytest.mark.parametrize(("files", "rows", "goes"), [(64, 0, 64), (65, 0, 0), (130, 65, 65), (131, 65, 0)])
@@ -403,7 +446,7 @@ def test_a_ledger_that_does_not_know_the_folder_takes_nothing_away(bench, tmp_pa
     batch = [(receipt(f"1.2.3.{number}", path=path), Future()) for number, path in enumerate(paths[:rows])]
     if batch:
         bench.inbox._commit(batch)
-    tidied = tidying_of(bench, inbox=shard.parent).run()
+    tidied = tidying_of(bench, inbox=shard.parent).run(pause=at_once)
     assert tidied.orphans == goes == files - sum(path.exists() for path in paths)
     told = sum(number for reason, number in tidied.kept.items() if reason.startswith("the ledger does not know"))
     assert told == files - rows - goes
@@ -425,7 +468,7 @@ def test_a_file_that_goes_while_the_tidying_looks_is_no_fault(bench, tmp_path, m
         return stat(path, **options)
 
     monkeypatch.setattr(Path, "stat", late)
-    assert tidying_of(bench, outbox=outbox, inbox=shard.parent).run().orphans == 4
+    assert tidying_of(bench, outbox=outbox, inbox=shard.parent).run(pause=at_once).orphans == 4
     assert not any(path.exists() for path in paths)
 
 
