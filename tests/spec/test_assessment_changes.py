@@ -237,6 +237,20 @@ def test_the_fact_worth_getting_first_is_named(changes, expected, why):
     assert worth_knowing(changes, now=("RAI",)) == expected, why
 
 
+@pytest.mark.parametrize(
+    ("now", "led_to", "worth", "why"),
+    [
+        (("board_only", "lung_RFA"), ("lung_RFA",), False, "without liver lesions the lung's treatment is the same"),
+        (("lung_RFA",), ("board_only", "lung_RFA"), False, "and the other way round"),
+        (("lung_RFA",), ("board_only",), True, "then nothing is left to treat with"),
+        (("board_only",), ("lung_RFA",), True, "then there is something"),
+        (("board_only", "lung_RFA"), ("systemic_therapy", "lung_RFA"), True, "a drug comes first instead"),
+    ],
+)
+def test_that_the_board_decides_of_one_site_is_no_other_treatment(now, led_to, worth, why):
+    assert bool(worth_knowing([change("liver_lesion_count", 0, *led_to)], now=now)) is worth, why
+
+
 # Every unit, and every abbreviation that a name holds.
 IN_WORDS = """
 bilirubin_total_umol_l|bilirubin total (µmol/L)

@@ -1,6 +1,7 @@
 """Which absent facts a case asks for: what could matter to this patient, and first what keeps the answer open."""
 
 from datetime import date
+from itertools import product
 
 import pytest
 
@@ -154,3 +155,61 @@ AFTER_TARE = {"ascites_grade", "jaundice", "biliary_obstruction"}
 )  # fmt: skip
 def test_what_the_catalogue_marks_to_be_asked_is_asked_of_such_a_patient(values, expected, why):
     assert asked_anyway(values) == expected, why
+
+
+NO_LIVER_TREATMENT = {
+    "patient_declined_modalities": ["RFA", "MWA", "laser", "cryoablation", "PEI", "TACE", "TAE", "TARE",
+                                    "ablation_plus_TACE", "surgery"],
+    "liver_lesion_at_hilum": False,  # so that the liver is in question, and how many lesions it holds is not known
+    "coagulopathy_status": "none",
+}  # fmt: skip
+LUNG = {
+    "lung_lesion_count": 2, "lung_lesion_largest_diameter_mm": 20, "lung_pattern": "macronodular",
+    "disease_tempo": "slow",
+}  # fmt: skip
+BONE = {"bone_lesion_count": 1, "bone_lesion_hypervascular": True}
+STABLE, PROGRESSIVE = ({"extrahepatic_disease_status": one} for one in ("stable", "progressive"))
+LUNG_CASE = NO_LIVER_TREATMENT | LUNG | {"histology": "PTC"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "blocked", "why"),
+    [
+        (LUNG_CASE | STABLE, False, "whatever the number, no treatment of the liver is left and lung RFA stays first"),
+        (NO_LIVER_TREATMENT | BONE | STABLE | {"histology": "FTC"}, False, "the same beside bones"),
+        (LUNG_CASE | PROGRESSIVE, True, "with lesions the pathway leads to systemic therapy"),
+        (LUNG_CASE, True, "disease elsewhere may progress, which leads to systemic therapy"),
+        (LUNG_CASE | STABLE | {"rai_refractory": True}, True, "where the figure has no branch, no drug leads"),
+        (LUNG_CASE | STABLE | {"patient_declined_modalities": NO_LIVER_TREATMENT["patient_declined_modalities"][1:]},
+         True, "one treatment of the liver is left"),
+        ({name: value for name, value in (LUNG_CASE | STABLE).items() if name != "lung_pattern"}, True,
+         "with a free liver the lungs decide, and there a fact is missing"),
+    ],
+)  # fmt: skip
+def test_the_number_of_liver_lesions_stops_the_answer_only_where_it_could_change_it(facts, blocked, why):
+    found = answer(facts)
+    assert (found.blocking == ("liver_lesion_count",)) is blocked, why
+    assert (found.status == "cannot_decide") is blocked, why
+
+
+def _first(facts):
+    """The preferred treatments; that the board decides about what cannot be treated is none."""
+    return {option.modality for option in answer(facts).options if option.rank == 1} - {"board_only"}
+
+
+@pytest.mark.parametrize("site", [LUNG, BONE], ids=["lung", "bone"])
+@pytest.mark.parametrize("more", [{"histology": "PTC"}, {"histology": "FTC", "rai_avid": True}, {"histology": "MTC"}])
+def test_a_question_that_does_not_stop_the_answer_would_have_changed_nothing(site, more):
+    facts = NO_LIVER_TREATMENT | site | STABLE | more | {"pheochromocytoma_status": "excluded"}
+    assert answer(facts).status == "recommend"
+    tried = 0
+    for count, lobes, status, insufficient in product(
+        range(7), ("unilobar", "bilobar"), ("good", "poor"), (True, False)
+    ):
+        liver = {"liver_lesion_count": count} | ({"liver_lobes_involved": lobes} if count else {})
+        known = {"performance_status_class": status, "liver_insufficiency_severe": insufficient}
+        case = facts | liver | known
+        if answer(case).status != "contradictory_data":  # one lesion in both lobes
+            assert _first(case) == _first(facts), (count, lobes, status, insufficient)
+            tried += 1
+    assert tried > 40

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import compress
 from typing import NamedTuple, TypeVar
@@ -15,11 +15,10 @@ from connector.core.rules import Rule, Truth, Values, Verdict
 from connector.core.selection import conflicts, contradictions, derived, needs, pooling, sites
 from connector.core.selection.follow_up import follow_up
 from connector.core.selection.freshness import dated
-from connector.core.selection.pathway import Path, walk_figure_2
+from connector.core.selection.pathway import Path, ends_without_options, walk_figure_2
 from connector.core.selection.ranking import Standing, ranks, set_back, standing
 from connector.core.selection.reading_order import (
     ALERTS,
-    ASKING,
     BEFORE,
     FIXED_REASONS,
     MEASURES,
@@ -28,8 +27,8 @@ from connector.core.selection.reading_order import (
     TELLS,
     TO_CONFIRM,
     WEIGHS,
+    asked_by_rules,
     truths,
-    truths_after,
 )
 from connector.core.selection.sites import Site
 from connector.core.selection.values import numbers
@@ -58,32 +57,12 @@ def select_values(given: Values, today: date) -> Selection:
     return _case(given).answer(today)
 
 
-class WhatIf:
-    """Answers for one case with single facts changed; only what depends on the change is judged again."""
-
-    def __init__(self, given: Values) -> None:
-        self._given = given
-        self._values, _ = _completed(given)
-        self._truths = truths(self._values)
-
-    def first_answer(self, name: str, value: FactValue) -> tuple[str, tuple[str, ...]]:
-        """Get the status and the preferred options that `select` would give if this fact had this value."""
-        given = {**self._given, name: value}
-        if name == "child_pugh_score":  # a new one is of today
-            given.pop("child_pugh_score_age_days", None)
-        values, contradicting = _completed(given)
-        changed = [name for name in values if values[name] != self._values.get(name)]
-        changed += [name for name in self._values if name not in values]
-        decision = _Case(values, contradicting, truths_after(self._truths, values, changed)).decide()
-        return decision.status, tuple(standing.modality for standing in decision.standings if standing.rank == 1)
+def _case(given: Values) -> "Case":
+    values, contradicting = completed(given)
+    return Case(values, contradicting, truths(values))
 
 
-def _case(given: Values) -> "_Case":
-    values, contradicting = _completed(given)
-    return _Case(values, contradicting, truths(values))
-
-
-def _completed(given: Values) -> tuple[Values, tuple[str, ...]]:
+def completed(given: Values) -> tuple[Values, tuple[str, ...]]:
     """The values with everything that follows from them, and the facts that contradict each other."""
     completed = derived.complete(given)
     values = dict(completed.values)
@@ -125,7 +104,7 @@ def _by_option(found: Iterable[tuple[Rule, T]]) -> Mapping[str, list[T]]:
     return sorted_out
 
 
-class _Case:
+class Case:
     """One case on its way to a selection; every step reads what the earlier ones found."""
 
     def __init__(self, values: Values, contradicting: tuple[str, ...], answers: Sequence[Truth]) -> None:
@@ -141,23 +120,42 @@ class _Case:
         self.lacking_for_prescription = needs.lacking(needs.PRESCRIPTION, values)
 
     def decide(self) -> _Decision:
+        """Decide everything, and explain nothing yet."""
         questions = sites.in_question(self.values)
         path = walk_figure_2(self.values) if sites.LIVER in questions else Path(())
-        listed = self.listed(questions)
-        verdicts = {option: self.verdict(option) for site_options in listed.values() for option in site_options}
+        if path.undecided and not self.could_matter(questions):
+            path = replace(path, undecided=frozenset())
         all_excluded = self.all_excluded(questions)
-        undecided = {site.name: self.is_undecided(site, path, listed[site.name], verdicts) for site in questions}
-        status = self.status(all_excluded=all_excluded, undecided=undecided[questions[0].name])
-        standings = self.ranked(questions, listed, verdicts, path, undecided)
-        leading = listed[questions[0].name]
+        leading, is_undecided, standings = self.arranged(questions, path)
+        status = self.status(all_excluded=all_excluded, undecided=is_undecided)
         if status in {"recommend", "excluded_all"} and not any(
             one.rank == 1 and one.modality in leading for one in standings
         ):
             standings = (_Ranked("board_only", POSSIBLE, 1), *standings)
-        blocking = self.blocking(questions[0], path, verdicts) if status == "cannot_decide" else ()
+        blocking = self.blocking(questions[0], path) if status == "cannot_decide" else ()
         return _Decision(status, path, standings, blocking)
 
+    def arranged(self, questions: tuple[Site, ...], path: Path) -> tuple[tuple[str, ...], bool, tuple[_Ranked, ...]]:
+        """The options of the leading site, whether that is undecided, and every option where it stands."""
+        listed = self.listed(questions)
+        verdicts = {option: self.verdict(option) for site_options in listed.values() for option in site_options}
+        undecided = {site.name: self.is_undecided(site, path, listed[site.name], verdicts) for site in questions}
+        leading = questions[0].name
+        return listed[leading], undecided[leading], self.ranked(questions, listed, verdicts, path, undecided)
+
+    def could_matter(self, questions: tuple[Site, ...]) -> bool:
+        """Whether an answer that the pathway lacks could change what comes first at any site."""
+        if any(self.verdict(option).word != "excluded" for option in sites.LIVER.options):
+            return True
+        others = tuple(site for site in questions if site is not sites.LIVER) or (sites.WHOLE_BODY,)
+        found = set()
+        for end in ends_without_options(self.values):
+            _, is_undecided, standings = self.arranged(others if end is None else questions, end or Path(()))
+            found.add((is_undecided, frozenset(one.modality for one in standings if one.rank == 1)))
+        return len(found) > 1
+
     def answer(self, today: date) -> Selection:
+        """Decide and explain."""
         decision = self.decide()
         told = _by_option((rule, self.reason(rule)) for rule in self.fired.values() if rule.id in TELLS)
         options = tuple([self.option(one, told) for one in decision.standings])
@@ -195,6 +193,7 @@ class _Case:
         return known
 
     def judged(self, option: str) -> _Verdict:
+        """Weigh the rules that fired for an option against what it lacks."""
         rules = self.weighing.get(option)
         strongest = rules[0].verdict if rules else None
         if strongest is Verdict.EXCLUDES:
@@ -238,14 +237,15 @@ class _Case:
         best = standing(option, (*self.weighing.get(option, ()), *speaking), targets=path.targets)
         return best.may_lead and all(best.key <= leader.key for leader in leaders)
 
-    def blocking(self, site: Site, path: Path, verdicts: Mapping[str, _Verdict]) -> tuple[str, ...]:
+    def blocking(self, site: Site, path: Path) -> tuple[str, ...]:
         """The absent facts that leave the answer open: those that stop the pathway, else what its options need."""
         if path.undecided:
             return tuple(sorted(path.undecided))
         led_to = path.targets if site is sites.LIVER else frozenset(site.own)
-        return tuple(dict.fromkeys(name for option in sorted(led_to) for name in verdicts[option].needs))
+        return tuple(dict.fromkeys(name for option in sorted(led_to) for name in self.verdict(option).needs))
 
     def status(self, *, all_excluded: bool, undecided: bool) -> str:
+        """The answer of the whole case, in a word of the contract."""
         if self.contradicting:
             return "contradictory_data"
         if all_excluded:
@@ -253,6 +253,7 @@ class _Case:
         return "cannot_decide" if undecided else "recommend"
 
     def standing(self, option: str, path: Path) -> Standing:
+        """How an option stands by the rules that fired for it."""
         return standing(option, self.weighing.get(option, ()), targets=path.targets)
 
     def ranked(
@@ -286,6 +287,7 @@ class _Case:
         return Option(ranked.modality, word, ranked.rank, tuple(because), ranked.verdict.needs, ranked.behind)
 
     def reason(self, rule: Rule) -> Reason:
+        """A rule's word, with the facts that decided it."""
         found = FIXED_REASONS.get(rule.id) or self.reasons.get(rule.id)
         if found is None:
             facts = tuple(sorted(rule.when.decided_by(self.values)))
@@ -303,14 +305,8 @@ class _Case:
                     names.update(dict.fromkeys(option.needs))
         if "TARE" in alive:
             names.update(dict.fromkeys(needs.lacking(needs.CALCULATION, self.values).get("TARE", ())))
-        answers, values = self.answers, self.values
-        asked = set(needs.asked_anyway(values))
-        for place, when, about, facts, all_are_absent in ASKING:
-            if answers[place] is None and not (about and alive.isdisjoint(about)):
-                # Without any of its facts a rule asks for all of them.
-                for_all = all_are_absent or facts.isdisjoint(values)
-                asked.update(facts if for_all else when.undecided_by(values))
-        asked.difference_update(values, tuple(needs.pointless(asked, values)))
+        asked = asked_by_rules(self.answers, self.values, alive).union(needs.asked_anyway(self.values))
+        asked.difference_update(self.values, tuple(needs.pointless(asked, self.values)))
         names.update(dict.fromkeys(sorted(asked & ASKED.keys(), key=ASKED.__getitem__)))
         return tuple(names)
 
@@ -330,6 +326,7 @@ class _Case:
         return tuple(found)
 
     def alerts(self, listed: frozenset[str]) -> tuple[Reason, ...]:
+        """What a reader must see first."""
         return tuple(
             [
                 self.reason(rule)

@@ -93,6 +93,21 @@ def walk_figure_2(values: Values) -> Path:
     return walk.ends()
 
 
+def ends_without_options(values: Values) -> tuple[Path | None, ...]:
+    """
+    How the figure may yet end, as far as it matters where every option of the liver is excluded.
+
+    None stands for a liver without lesions, of which the figure has nothing to say.
+    """
+    progresses = EXTRAHEPATIC_PROGRESSES.truth(values)
+    found: list[Path | None] = [None] if HAS_LIVER_LESIONS.truth(values) is None else []
+    if progresses is not False:
+        found.append(Path((), frozenset({"systemic_therapy"}), nothing_else=True))
+    if progresses is not True:
+        found += [Path(()), Path((), nothing_else=True)]
+    return tuple(found)
+
+
 def _limited(walk: _Walk) -> Path:
     declined = _declined(walk.values, "surgery")
     on_record = ALWAYS if declined else BOTH_ON_RECORD

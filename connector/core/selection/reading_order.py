@@ -1,6 +1,7 @@
 """The rules as the engine walks them, with everything about them that no case can change."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from connector.core.assessment import Reason
@@ -97,6 +98,19 @@ ASKING = tuple(
     for place, rule in enumerate(STRONGEST_FIRST)
     if rule.verdict in RANKED_BY and rule.when is not ALWAYS
 )
+
+
+def asked_by_rules(answers: Sequence[Truth], values: Values, options: AbstractSet[str]) -> set[str]:
+    """Facts that rules which weigh, on these options or on the case, hang on while they are unknown."""
+    asked: set[str] = set()
+    for place, when, about, facts, all_are_absent in ASKING:
+        if answers[place] is None and not (about and options.isdisjoint(about)):
+            # Without any of its facts a rule asks for all of them.
+            for_all = all_are_absent or facts.isdisjoint(values)
+            asked.update(facts if for_all else when.undecided_by(values))
+    return asked
+
+
 ALARMING = ("TARE-REL-BURDEN70", "GEN-DER-PHEO", "HOUSE-PHEO", "GEN-DER-PREG")
 ALERTS = tuple(rule for rule in STRONGEST_FIRST if rule.kind == "alert" or rule.id in ALARMING)
 MEASURES = tuple(

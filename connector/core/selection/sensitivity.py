@@ -11,10 +11,10 @@ from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
 from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values
 from connector.core.selection.contradictions import CONTRADICTIONS
 from connector.core.selection.derived import DERIVATIONS
-from connector.core.selection.engine import WhatIf
 from connector.core.selection.needs import ELIGIBILITY, PRESCRIPTION
 from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULES
+from connector.core.selection.what_if import WhatIf
 
 BOARD = ("board_only",)
 
@@ -76,9 +76,14 @@ def worth_knowing(changes: Iterable[Change], *, now: tuple[str, ...]) -> tuple[s
     """
     by_fact: dict[str, list[Change]] = {}
     for change in changes:
-        if change.before is None and change.preferred and change.preferred != now:
+        if change.before is None and _chosen(change.preferred) and _chosen(change.preferred) != _chosen(now):
             by_fact.setdefault(change.fact, []).append(change)
     return tuple(_worth_getting(fact, led_to) for fact, led_to in list(by_fact.items())[:MOST_SENTENCES])
+
+
+def _chosen(preferred: tuple[str, ...]) -> tuple[str, ...]:
+    """The treatments; that the board decides about one site is no other answer while another site has its treatment."""
+    return tuple(option for option in preferred if option not in BOARD) or preferred
 
 
 def _worth_getting(fact: str, changes: Iterable[Change]) -> str:
