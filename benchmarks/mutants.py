@@ -39,7 +39,7 @@ from rule_rows import RuleRows
 ROOT = Path(__file__).parents[1]
 TOPICS = (
     "rules judged_by_hand answers told limits derived freshness facts evidence conflicts numbers changes asking needs "
-    "kleene printed vignettes"
+    "kleene printed drawing vignettes"
 )
 TESTS = ["tests/spec/test_assessment_changes.py", *(f"tests/spec/test_selection_{one}.py" for one in TOPICS.split())]
 SECONDS = 120

@@ -50,7 +50,7 @@ def _facts() -> Iterator[str]:
     yield "| fact | type | allowed | if missing |"
     yield "|---|---|---|---|"
     for name, fact in FACTS.items():
-        yield _row(f"`{name}`", fact.type_name, fact.allowed or "any", fact.if_missing)
+        yield _row(f"`{name}`", fact.type_name, fact.allowed, fact.if_missing)
     yield "\n## Facts an option needs before it is offered\n"
     yield "| fact | options | where |"
     yield "|---|---|---|"
