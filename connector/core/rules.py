@@ -104,6 +104,17 @@ class _Joined(Condition):
     parts: tuple[Condition, ...]
     decisive: ClassVar[bool]  # what one part decides alone
 
+    def truth(self, values: Values) -> Truth:
+        """What decides alone as soon as one part says so; the opposite only when all parts do."""
+        answer: Truth = not self.decisive
+        for part in self.parts:
+            truth = part.truth(values)
+            if truth is self.decisive:
+                return truth
+            if truth is None:
+                answer = None
+        return answer
+
     def decided_by(self, values: Values) -> frozenset[str]:
         """The facts of the parts that answer as the whole does; nothing while it is unknown."""
         answer = self.truth(values)
@@ -128,20 +139,9 @@ class _Joined(Condition):
 
 @dataclass(frozen=True, slots=True)
 class AllOf(_Joined):
-    """Kleene and."""
+    """Kleene and: False as soon as one part is, True only when all are."""
 
     decisive = False
-
-    def truth(self, values: Values) -> Truth:
-        """False as soon as one part is; True only when all are."""
-        answer: Truth = True
-        for part in self.parts:
-            truth = part.truth(values)
-            if truth is False:
-                return False
-            if truth is None:
-                answer = None
-        return answer
 
     def __str__(self) -> str:
         return " and ".join(f"({part})" if isinstance(part, AnyOf) else str(part) for part in self.parts)
@@ -149,20 +149,9 @@ class AllOf(_Joined):
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(_Joined):
-    """Kleene or."""
+    """Kleene or: True as soon as one part is, False only when all are."""
 
     decisive = True
-
-    def truth(self, values: Values) -> Truth:
-        """True as soon as one part is; False only when all are."""
-        answer: Truth = False
-        for part in self.parts:
-            truth = part.truth(values)
-            if truth is True:
-                return True
-            if truth is None:
-                answer = None
-        return answer
 
     def __str__(self) -> str:
         return " or ".join(f"({part})" if isinstance(part, AllOf) else str(part) for part in self.parts)
