@@ -151,7 +151,7 @@ def _plane() -> bytes:
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID = CTImageStorage
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "2.25.2000.0000"
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = "2.25.2000.1000"
     dataset.PatientID, dataset.PatientName, dataset.Modality = "-1", "Large^Study", "CT"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = LARGE_STUDY, "2.25.2000.0"
     dataset.ImagePositionPatient, dataset.ImageOrientationPatient = ["0", "0", "9999"], [1, 0, 0, 0, 1, 0]
@@ -169,7 +169,7 @@ def _instance(folder: Path, number: int) -> dict:
     """One of 2,000 small planes, in an order that their names do not tell."""
     uid = f"2.25.2000.{(number * 7) % PLANES + 1000}"
     path = folder / f"{uid}.dcm"
-    path.write_bytes(_plane().replace(b"2.25.2000.0000", uid.encode()).replace(b"\\9999", f"\\{number:04}".encode(), 1))
+    path.write_bytes(_plane().replace(b"2.25.2000.1000", uid.encode()).replace(b"\\9999", f"\\{number:04}".encode(), 1))
     return {
         "sop_instance_uid": uid, "sop_class_uid": CTImageStorage, "study_instance_uid": LARGE_STUDY,
         "series_instance_uid": "2.25.2000.0", "transfer_syntax_uid": ExplicitVRLittleEndian, "path": str(path),
