@@ -63,6 +63,16 @@ def main() -> None:
     """  # noqa: D301 - click reads the \b
 
 
+def _last_words(fault: Exception) -> str:
+    # Known by its home: the package is not loaded for commands that have no ledger.
+    if type(fault).__module__ == "sqlalchemy.exc":
+        from connector.store.away import why_away  # noqa: PLC0415 - as above
+
+        if hasattr(fault, "orig"):
+            return why_away(fault)  # type: ignore[arg-type] # of that module, and with `orig`, it is one
+    return f"{type(fault).__name__}: {_REPORT}"
+
+
 def run() -> None:
     """Run a command; what nobody foresaw leaves with exit 1 and one sentence, and its traceback under --debug."""
     # numpy's threads would fight the worker processes for the same cores.
@@ -78,10 +88,7 @@ def run() -> None:
     except Exception as fault:  # noqa: BLE001 - the last door before a person
         if "--debug" in sys.argv:
             traceback.print_exc()
-        # Known by its name: the package is not loaded for commands that have no ledger.
-        away = (type(fault).__module__, type(fault).__name__) == ("sqlalchemy.exc", "OperationalError")
-        advice = "the database does not answer: check CONNECTOR_DATABASE_URL" if away else _REPORT
-        click.echo(f"{type(fault).__name__}: {advice}", err=True)
+        click.echo(_last_words(fault), err=True)
         sys.exit(1)
 
 

@@ -42,6 +42,7 @@ from connector.settings import Settings
 from connector.settings.reading import read_settings
 from connector.settings.routing import read_routing
 from connector.steps import Priors, Steps
+from connector.store.away import DatabaseAway, FolderShut, why_away
 from connector.store.cards import CardShelf
 from connector.store.commitments import Commitments
 from connector.store.desk import Desk
@@ -95,7 +96,6 @@ class App:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._engine = engine_of(settings)
         self.cases = CaseRefs(shared_key(settings.data_dir, "case"), settings.issuers)
         self.ledger = ledger_of(settings, self._engine)
@@ -193,7 +193,7 @@ class App:
             with self._engine.connect() as connection:
                 connection.execute(sa.text("SELECT 1"))
         except sa.exc.SQLAlchemyError as fault:
-            return _database_away(fault)
+            return why_away(fault)
         return None
 
     def _check_disk(self) -> str | None:
@@ -277,9 +277,10 @@ def check_all(settings: Settings) -> dict[str, str | None]:
     """Try everything that is needed; None is well, else what was wrong and what to do."""
     try:
         app = build(settings)
-    except sa.exc.OperationalError as fault:
+    except (DatabaseAway, FolderShut) as fault:
         # Nothing can be built over it, and the neighbours are tried all the same.
-        results: dict[str, str | None] = {"database": _database_away(fault)}
+        place = "database" if isinstance(fault, DatabaseAway) else "disk"
+        results: dict[str, str | None] = {place: str(fault)}
     else:
         try:
             results = {name: check() for name, check in app.checks().items()}
@@ -288,7 +289,3 @@ def check_all(settings: Settings) -> dict[str, str | None]:
     # Rules that cannot be read do not come so far: nothing starts with them.
     routing = None if settings.routing_file else "not set: CONNECTOR_ROUTING_FILE, so every study is assessed"
     return {**results, "routing": routing, **check_neighbours(settings)}
-
-
-def _database_away(fault: Exception) -> str:
-    return f"does not answer ({type(fault).__name__}): check CONNECTOR_DATABASE_URL"

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from connector.settings import Settings
 from connector.store.accounts import Accounts
+from connector.store.away import require_folder
 from connector.store.backup import Place
 from connector.store.desk import Desk
 from connector.store.engine import migrate, open_ledger
@@ -45,8 +46,8 @@ def open_operation(settings: Settings) -> Iterator[Operation]:
 
 
 def migrate_ledger(settings: Settings, revision: str) -> str:
-    """Bring the ledger to a revision, and return the one it is at."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    """Bring the ledger to a revision, and return the one it is at. Raises FolderShut, DatabaseAway or BadCase."""
+    require_folder(settings.data_dir)
     return migrate(settings.ledger_url, revision)
 
 

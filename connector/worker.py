@@ -164,14 +164,13 @@ def _build_once(settings: Settings) -> None:
 
     Before the fork, so that the worker processes share what is imported; what was opened is closed again.
     """
-    from sqlalchemy.exc import OperationalError as DatabaseAwayError  # noqa: PLC0415 - the clock runs without them
-
-    from connector.app import build  # noqa: PLC0415 - as above
+    from connector.app import build  # noqa: PLC0415 - the clock runs without them
+    from connector.store.away import DatabaseAway  # noqa: PLC0415 - as above
 
     try:
         build(settings).close()
-    except DatabaseAwayError as fault:
-        log.warning("ledger_away", exception_type=type(fault).__name__, reason="each task tries again")
+    except DatabaseAway as fault:
+        log.warning("ledger_away", reason=f"{fault}; each task tries again")
 
 
 def run_beat(settings: Settings) -> None:

@@ -10,6 +10,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from connector.core.errors import BadCase
+from connector.store.away import DatabaseAway, why_away
+
 
 def open_ledger(url: str) -> sa.Engine:
     """Open the database; SQLite gets write-ahead logging, full sync and a 30 s wait for other writers."""
@@ -111,23 +114,48 @@ def _prepared(
 
 
 def migrate(url: str, revision: str = "head") -> str:
-    """Bring the database to a revision (forwards or back) and return the one it is at."""
+    """
+    Bring the database to a revision (forwards or back) and return the one it is at.
+
+    Raises DatabaseAway when it cannot be used, or is of a newer version; BadCase when there is no such revision.
+    """
     engine = open_ledger(url)
+    try:
+        with engine.begin() as connection:
+            return _migrate(connection, revision)
+    except sa.exc.DBAPIError as fault:
+        raise DatabaseAway(why_away(fault)) from fault
+    finally:
+        engine.dispose()
+
+
+def _migrate(connection: sa.Connection, revision: str) -> str:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            # Several processes may start together: one migrates, the others wait.
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7203)"))
-        config.attributes["connection"] = connection
-        current = revision_of(connection)
-        if revision == "head" or current is None or _is_ahead(config, revision, current):
-            command.upgrade(config, revision)
-        else:
-            command.downgrade(config, revision)
-        at = revision_of(connection)
-    engine.dispose()
-    return at or "empty"
+    if connection.dialect.name == "postgresql":
+        # Several processes may start together: one migrates, the others wait.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(7203)"))
+    config.attributes["connection"] = connection
+    current = revision_of(connection)
+    _require_known(config, revision, current)
+    if revision == "head" or current is None or _is_ahead(config, revision, current):
+        command.upgrade(config, revision)
+    else:
+        command.downgrade(config, revision)
+    return revision_of(connection) or "empty"
+
+
+def _require_known(config: Config, revision: str, current: str | None) -> None:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only needed when migrating
+
+    known = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+    if current is not None and current not in known:
+        raise DatabaseAway(
+            f"the ledger is at revision {current}, and this version knows none after {known[-1]}: it was used by a"
+            f" newer version. Install that one, or take it back with that one: connector migrate --to {known[-1]}"
+        )
+    if revision not in {"head", "base", *known}:
+        raise BadCase("--to", revision, f"is no revision of the ledger: write one of {', '.join(known)}")
 
 
 def revision_of(connection: sa.Connection) -> str | None:
