@@ -15,8 +15,6 @@ from connector.core.evidence import Skipped
 from connector.flow import Flow, Subject, without_path
 from connector.ports import Document
 
-_SUFFIX = {"sr": "dcm", "rtdose": "dcm", "rtplan": "dcm", "rrdsr": "dcm", "pdf": "dcm"}
-
 
 def process(flow: Flow, *, dicom_dir: Path, out: Path, today: date | None) -> dict[str, Any]:
     """
@@ -62,7 +60,7 @@ def _place(document: Document) -> str:
         return "ehr/bundle.json"
     if document.destination == "file":
         return f"pictures/{document.identity}" if document.kind == "picture" else "report.pdf"
-    return f"pacs/{document.kind}-{document.identity}.{_SUFFIX[document.kind]}"
+    return f"pacs/{document.kind}-{document.identity}.dcm"
 
 
 def _resources(document: Document) -> list[tuple[dict[str, Any], str, str]]:

@@ -5,8 +5,18 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from connector import dose_files
+from connector.contract import dose_map
+from connector.core.dosimetry import prescriptions
+from connector.core.dosimetry.request import METHODS
+from connector.core.response.assess import criteria_of
+from connector.core.response.case import CRITERIA, CriteriaName, Policies
+from connector.dicom import codes
+from connector.fhir.write_observations import RESPONSE_CODES
 
 ROOT = Path(__file__).parent.parent
 OURS = sorted(path for path in (ROOT / "connector").rglob("*.py"))
@@ -60,3 +70,18 @@ def test_a_part_that_draws_nothing_loads_no_drawing() -> None:
     loaded = "import sys, connector.app, connector.service; print(sorted({'matplotlib', 'typst'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_signpost_of_the_readme_leads_somewhere() -> None:
+    table = (ROOT / "README.md").read_text().partition("| what is new |")[2].partition("\n\n")[0]
+    named = re.findall(r"`([\w/.]+(?:/|\.py|\.json))`", table)
+    assert len(named) > 20
+    assert [name for name in named if not any((ROOT / base / name).exists() for base in ("connector", "."))] == []
+
+
+def test_what_is_named_in_two_places_is_named_alike() -> None:
+    """Whoever adds a method or criteria is told here which of the README's places was forgotten."""
+    assert prescriptions._PRESCRIBE.keys() == set(METHODS)
+    assert dose_files._DEPOSIT.keys() == dose_map.METHODS.keys()
+    assert set(get_args(CriteriaName)) == CRITERIA.keys() == codes.CRITERIA.keys() == RESPONSE_CODES.keys()
+    assert {criteria_of(name, Policies()).name for name in CRITERIA} == CRITERIA.keys()

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from connector.core.catalogue import in_words
+from connector.core.response.case import CRITERIA
 from connector.core.rules import marks_in_words
 from connector.flow import RELEASE_HINT
 from connector.report import words
@@ -170,7 +171,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "treatment": words.treatment,
     "verdict": lambda code: words.VERDICTS.get(code, code),
     "response": lambda code: words.RESPONSES.get(code, code),
-    "criteria": lambda code: words.CRITERIA.get(code, code),
+    "criteria": lambda code: CRITERIA.get(code, code),
     "change": words.percent,
     "state_name": lambda state: STATES.get(state, (state, "quiet"))[0],
     "state_tone": lambda state: STATES.get(state, (state, "quiet"))[1],

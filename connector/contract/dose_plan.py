@@ -13,14 +13,14 @@ from connector.contract.reading import Exact, parse, versions
 from connector.core.dosimetry.constants import DEFAULT_PROFILE, YTTRIUM_PROFILES, constants_for, with_energy
 from connector.core.dosimetry.plan import plan
 from connector.core.dosimetry.ranges import check
-from connector.core.dosimetry.request import PlanRequest
+from connector.core.dosimetry.request import Device, Method, PlanRequest
 
 
 class PlanCase(AdviceCase, GivenCase):
     """A case of `connector dose plan`; units are in the names, masses and volumes as in the manual."""
 
-    method: Literal["empiric", "bsa", "mird", "partition"]
-    device: Literal["resin", "glass"]
+    method: Method
+    device: Device
     tumour_volume_ml: Annotated[Exact | None, limited("tumour_volume_ml")] = None
     liver_volume_ml: Annotated[Exact | None, limited("liver_volume_ml")] = None
     treated_volume_ml: Annotated[Exact | None, limited("treated_volume_ml")] = None

@@ -9,8 +9,10 @@ from connector.contract.respond_measurement import MEASUREMENT_SCHEMA, measureme
 from connector.core.case import LesionRole
 from connector.core.errors import BadCase
 from connector.core.response.case import (
+    CRITERIA,
     AfterComplete,
     ContinuingResponse,
+    CriteriaName,
     EquivocalConfirmed,
     Lesion,
     NewLesion,
@@ -21,7 +23,7 @@ from connector.core.response.case import (
 from connector.core.response.readers import Adjudication, Readers
 
 _Kind = TypeVar("_Kind")
-_CRITERIA = ("recist-1.1", "mrecist")
+_CRITERIA = tuple(CRITERIA)
 
 
 class PoliciesCase(CaseModel):
@@ -60,7 +62,7 @@ _DEFAULT_POLICIES, _DEFAULT = PoliciesCase(), Policies()
 class FormCase(CaseModel):
     """What all forms share."""
 
-    criteria: Literal["recist-1.1", "mrecist"]
+    criteria: CriteriaName
     policies: PoliciesCase = _DEFAULT_POLICIES
 
 

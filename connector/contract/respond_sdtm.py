@@ -10,7 +10,7 @@ from connector.contract.respond_lesions import read_lesions
 from connector.core.assessment import ResponseReport, VisitResponse
 from connector.core.case import LesionRole, LesionState
 from connector.core.response import ResponseCase, assess_response
-from connector.core.response.case import Lesion, Measurement, NewLesion, Visit
+from connector.core.response.case import CRITERIA, Lesion, Measurement, NewLesion, Visit
 from connector.core.response.lesions import is_disease
 from connector.core.response.readers import assess_readers
 
@@ -33,7 +33,6 @@ _TUMOUR_STATES = {
     LesionState.ABSENT: "ABSENT",
     LesionState.UNEQUIVOCAL_PROGRESSION: "UNEQUIVOCAL PROGRESSION",
 }
-_CRITERIA = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
 
 
 def export(case: Any, *, study: str, subject: str) -> dict[str, str]:
@@ -138,7 +137,7 @@ def _length(code: str, test: str, length_mm: Decimal) -> Row:
 
 
 def _rs(case: ResponseCase, report: ResponseReport) -> Iterator[Row]:
-    category = _CRITERIA[report.criteria]
+    category = CRITERIA[report.criteria]
     for number, (visit, shown) in enumerate(zip(case.visits, report.visits, strict=True)):
         if number > 0:
             for code, test, result in _responses(visit, shown):

@@ -1,12 +1,13 @@
 """Writes what was measured and concluded: lesions, their sizes, the tumour response and the absorbed doses."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from connector.core.assessment import DoseReport, RegionDose, ResponseReport, VisitResponse
 from connector.core.case import LesionMeasurement, LesionState
+from connector.core.response.case import CRITERIA
 from connector.fhir.identity import DICOM_UID_SYSTEM, OUR_NAME
 from connector.fhir.write_resource import (
     Case,
@@ -35,7 +36,11 @@ RESPONSE = Concept("97509-4", "LN", "Cancer Disease Progression")
 MEAN_DOSE = Concept("128533", "DCM", "Mean Absorbed Radiation Dose")
 _MAXIMUM_DOSE = Concept("128531", "DCM", "Maximum Absorbed Radiation Dose")
 _MINIMUM_DOSE = Concept("128532", "DCM", "Minimum Absorbed Radiation Dose")
-_RECIST_1_1 = Concept("126081", "DCM", "RECIST 1.1")
+# By the name of the criteria: how our codes of a response begin, and the code of the method where there is one.
+RESPONSE_CODES: Mapping[str, tuple[str, Sequence[Concept]]] = {
+    "recist-1.1": ("RECIST11", [Concept("126081", "DCM", "RECIST 1.1")]),
+    "mrecist": ("MRECIST", []),
+}
 _METHODS: Mapping[str, Concept] = {
     "CT": Concept("77477000", "SCT", "Computerized axial tomography"),
     "MR": Concept("113091000", "SCT", "Magnetic resonance imaging"),
@@ -133,8 +138,7 @@ def write_response(case: Case, report: ResponseReport | None, sizes: list[Resour
     if report is None or visit is None:
         return None
     trend, words = _TRENDS.get(visit.overall_response, (_UNDETERMINED, "not evaluable"))
-    is_recist = report.criteria == "recist-1.1"
-    prefix, name = ("RECIST11", "RECIST 1.1") if is_recist else ("MRECIST", "mRECIST")
+    name, (begins, methods) = CRITERIA[report.criteria], RESPONSE_CODES[report.criteria]
     liver = case.record.references.get("condition.liver_metastases")
     return observation(
         case,
@@ -143,8 +147,8 @@ def write_response(case: Case, report: ResponseReport | None, sizes: list[Resour
         kind="imaging",
         code=concept(RESPONSE),
         focus=[{"reference": liver}] if liver else None,
-        valueCodeableConcept=concept(trend, text=f"{name}: {words}", local=f"{prefix}-{visit.overall_response}"),
-        method=concept(*([_RECIST_1_1] if is_recist else []), text=name),
+        valueCodeableConcept=concept(trend, text=f"{name}: {words}", local=f"{begins}-{visit.overall_response}"),
+        method=concept(*methods, text=name),
         component=_response_numbers(visit),
         note=[{"text": reason} for reason in (*visit.reasons, *visit.flags)],
         measured=[reference_to(size) for size in sizes],

@@ -5,6 +5,7 @@ from typing import Any
 
 from connector.core.assessment import Assessment, ResponseReport, VisitResponse
 from connector.core.case import LesionMeasurement, LesionState, TimePoint
+from connector.core.response.case import CRITERIA
 from connector.report import words
 from connector.report.room import AMPLE, Room
 
@@ -49,7 +50,7 @@ def in_short(assessment: Assessment) -> str:
     if response is None:
         return _undecided(assessment)
     last = response.visits[-1]
-    overall, criteria = last.overall_response, words.CRITERIA.get(response.criteria, response.criteria)
+    overall, criteria = last.overall_response, CRITERIA.get(response.criteria, response.criteria)
     said = [f"{words.RESPONSES.get(overall, overall).capitalize()} ({overall}) on {words.day(last.on)} by {criteria}"]
     if last.sum_mm is not None:
         said.append(f"sum {last.sum_mm} mm")
@@ -105,7 +106,7 @@ def response(assessment: Assessment, room: Room = AMPLE) -> Content:
     last = report.visits[-1]
     return {
         "absent": "",
-        "criteria": words.CRITERIA.get(report.criteria, report.criteria),
+        "criteria": CRITERIA.get(report.criteria, report.criteria),
         "rows": [_visit(visit, report, room.lesions) for visit in visits],
         "note": f"{hidden} visits after the baseline are {EARLIER}; the picture shows all." if hidden else "",
         "why": [f"Why {last.overall_response}: {'; '.join(last.reasons)}."] if last.reasons else [],

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from connector.core.assessment import ResponseReport
-from connector.core.response.case import Lesion, ResponseCase, Visit
+from connector.core.response.case import CRITERIA, Lesion, ResponseCase, Visit
 from connector.core.response.markers import Kinetics, MarkerValue
 from connector.report.response_axes import (
     QUIET,
@@ -29,7 +29,6 @@ from connector.report.response_axes import (
 
 PNG, SVG = "png", "svg"
 DRAFT = "draft for the tumour board"
-CRITERIA = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
 _ALONE, _IN_SHEET = 8.0, 5.0  # sizes of labels in points
 _SHEET_WIDTH_IN = 3.39  # 86 mm, the column of the report
 

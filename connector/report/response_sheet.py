@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from connector.core.assessment import ResponseReport
 from connector.core.case import LesionMeasurement, RecordReading, TimePoint
 from connector.core.marker_course import NAMED, marker_courses, marker_values
+from connector.core.response.case import CRITERIA
 from connector.ports import Document, WriteRequest
 from connector.report.response_axes import LesionChange, Started
 from connector.report.response_pictures import (
-    CRITERIA,
     PNG,
     SVG,
     MarkerSeries,

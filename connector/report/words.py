@@ -52,7 +52,6 @@ RESPONSES = {
     "NE": "not evaluable",
     "NA": "not applicable",
 }
-CRITERIA = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
 ELSEWHERE = "in the structured report"
 NO_VALUE = "–"  # noqa: RUF001 - an en dash, as tables have it
 SEXES = {"M": "male", "F": "female", "O": "other"}

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal, get_args
 
 from connector.core.dosimetry.ranges import RANGES, check
 from connector.core.errors import BadCase
 
-METHODS = ("empiric", "bsa", "mird", "partition")
-DEVICES = ("resin", "glass")
+Method = Literal["empiric", "bsa", "mird", "partition"]
+Device = Literal["resin", "glass"]
+METHODS, DEVICES = get_args(Method), get_args(Device)
 COMPARTMENTS = ("perfused", "normal_liver", "tumour")
 # A perfused mass and its two parts are measured on one image: they may differ by rounding only.
 MASS_TOLERANCE = Decimal("0.01")

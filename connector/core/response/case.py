@@ -6,9 +6,13 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from connector.core.case import LesionRole, LesionState
+
+CriteriaName = Literal["recist-1.1", "mrecist"]
+# The criteria by their name in a case, as people call them.
+CRITERIA: Mapping[str, str] = {"recist-1.1": "RECIST 1.1", "mrecist": "mRECIST"}
 
 
 class Response(StrEnum):
@@ -180,7 +184,7 @@ class ResponseCase:
     measurements of all visits, each with the number of its visit and the id of its lesion.
     """
 
-    criteria: str  # recist-1.1 or mrecist
+    criteria: str  # a name of CRITERIA
     lesions: tuple[Lesion, ...]
     visits: tuple[Visit, ...]
     treatment_start: date | None = None

@@ -1,4 +1,4 @@
-"""How EHR products differ from plain FHIR: one file each, found by itself; a new quirk is a new file here."""
+"""How EHR products differ from plain FHIR: one file each, found by itself; what may differ is `vendor.py`."""
 
 from connector.fhir.vendors.vendor import Difference, Vendor, vendor_for, vendor_names, vendors
 
