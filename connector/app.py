@@ -55,6 +55,7 @@ from connector.store.procedure_steps import SqlProcedureSteps
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
 from connector.store.tidy import Tidied
+from connector.tls import why_out_of_date
 from connector.tracing import Tracing
 from connector.web.pages import Check
 
@@ -284,8 +285,12 @@ def check_all(settings: Settings) -> dict[str, str | None]:
     else:
         try:
             results = {name: check() for name, check in app.checks().items()}
+            # What they need is read when they are made: a wrong key or code is told here, before they are started.
+            app.listener(), app.hl7_listener(), app.web()
         finally:
             app.close()
+    if settings.tls_certificate_file is not None:
+        results["certificate"] = why_out_of_date(settings.tls_certificate_file)
     # Rules that cannot be read do not come so far: nothing starts with them.
     routing = None if settings.routing_file else "not set: CONNECTOR_ROUTING_FILE, so every study is assessed"
     return {**results, "routing": routing, **check_neighbours(settings)}

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from connector import tls
 from connector.audit import Speaker
 from connector.core.errors import BadCase, ConnectorError
 from connector.dicom.audit_syslog import SyslogRepository
@@ -88,12 +89,8 @@ def audit_repositories(settings: Settings) -> dict[str, AuditRepository]:
     found: dict[str, AuditRepository] = {}
     if settings.audit_syslog:
         host, _, port = settings.audit_syslog.rpartition(":")
-        tls = None
-        if settings.audit_syslog_tls:
-            tls = ssl.create_default_context(cafile=settings.audit_syslog_ca_file)
-            if settings.tls_certificate_file is not None:
-                tls.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-        found["syslog"] = SyslogRepository(host, int(port), speaker=speaker, tls=tls)
+        context = _calling(settings, "audit_syslog_ca_file") if settings.audit_syslog_tls else None
+        found["syslog"] = SyslogRepository(host, int(port), speaker=speaker, tls=context)
     if settings.audit_fhir_url:
         is_ehr = settings.audit_fhir_url.rstrip("/") == settings.ehr_url.rstrip("/")
         client = (ehr_client(settings) if is_ehr else None) or EhrClient(settings.audit_fhir_url)
@@ -138,27 +135,24 @@ def published_keys(settings: Settings) -> dict[str, Any] | None:
 
 
 def server_tls(settings: Settings) -> ssl.SSLContext | None:
-    """TLS for our listener, None when no certificate is set."""
-    if settings.tls_certificate_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195
-    context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-    if settings.tls_client_ca_file is not None:
-        context.load_verify_locations(settings.tls_client_ca_file)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
+    """TLS for our listeners, None when no certificate is set. Raises BadCase."""
+    return tls.listening(settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file)
 
 
 def client_tls(settings: Settings) -> ssl.SSLContext | None:
-    """TLS for the associations that we open, None when no CA is set."""
+    """TLS for the associations that we open, None when no CA is set. Raises BadCase."""
     if settings.pacs_tls_ca_file is None:
         return None
-    context = ssl.create_default_context(cafile=str(settings.pacs_tls_ca_file))
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # BCP 195
-    if settings.tls_certificate_file is not None:
-        context.load_cert_chain(settings.tls_certificate_file, settings.tls_key_file)
-    return context
+    return _calling(settings, "pacs_tls_ca_file")
+
+
+def _calling(settings: Settings, ca: str) -> ssl.SSLContext:
+    return tls.calling(
+        getattr(settings, ca),
+        setting=f"CONNECTOR_{ca.upper()}",
+        certificate=settings.tls_certificate_file,
+        key=settings.tls_key_file,
+    )
 
 
 def check_neighbours(settings: Settings) -> dict[str, str | None]:

@@ -16,6 +16,7 @@ from connector.hl7v2.listen import MllpListener
 from connector.listening import bound, opening
 from connector.logs import get_logger
 from connector.looks import Hints
+from connector.neighbours import server_tls
 from connector.settings import Settings
 from connector.store.pulse import EVERY_SECONDS
 from connector.worker import FORWARD_SECONDS, LOOK_SECONDS, TIDY_SECONDS, ask_for_look, hand_out, make_celery
@@ -142,6 +143,7 @@ class _Http:
     def __init__(self, app: App, settings: Settings, hints: Hints) -> None:
         self._hints = hints
         self._host, self._port = settings.http_host, settings.http_port
+        server_tls(settings)  # uvicorn loads the same files, and of a wrong one it says nothing that helps
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app.web(on_hint=hints.hint),
