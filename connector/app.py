@@ -33,11 +33,19 @@ from connector.flow import Flow
 from connector.forward import Forwarder
 from connector.hl7v2.listen import MllpListener
 from connector.looks import Look, Looks
-from connector.neighbours import audit_repositories, check_neighbours, ehr_client, pacs_destination, pacs_priors
+from connector.neighbours import (
+    audit_repositories,
+    check_neighbours,
+    ehr_client,
+    pacs_destination,
+    pacs_priors,
+    result_sender,
+)
 from connector.operation import engine_of, ledger_of, tidy_of
 from connector.orders import Orders
 from connector.ports import Destination, Writer
 from connector.report.board_report import BoardReport, ReportFile
+from connector.reporting import Reporting
 from connector.settings import Settings
 from connector.settings.reading import read_settings
 from connector.settings.routing import read_routing
@@ -52,6 +60,7 @@ from connector.store.ledger import StudyRow
 from connector.store.memory import SqlMemory
 from connector.store.messages import MessageBook
 from connector.store.procedure_steps import SqlProcedureSteps
+from connector.store.promises import Promises
 from connector.store.pulse import Pulse
 from connector.store.shelf import SqlShelf
 from connector.store.tidy import Tidied
@@ -102,6 +111,7 @@ class App:
         self.ledger = ledger_of(settings, self._engine)
         self.desk = Desk(self.ledger)
         self.commitments = Commitments(self.ledger)
+        self.promises = Promises(self.ledger)
         self.memory = SqlMemory(self._engine)
         self.messages = MessageBook(self.ledger, keep_seconds=settings.hl7_keep_days * 86400.0)
         self.inbox = SqlInbox(self._engine, case_ref=self.cases.of_patient, same_dataset=same_dataset)
@@ -153,12 +163,17 @@ class App:
         self.commitments.ask_overdue()
         return self.tidy.run()
 
+    def reporting(self) -> Reporting:
+        """What tells senders the results of storage commitment; for who listens to them."""
+        return Reporting(self.ledger, self.promises, result_sender(self.settings, self.inbox).send)
+
     def listener(self, *, reuse_port: bool = False) -> Listener:
         """The DICOM listener, not started."""
         return dicom_door(
             self.settings,
             inbox=self.inbox,
             commitments=self.commitments,
+            promises=self.promises,
             steps=self.procedure_steps,
             reuse_port=reuse_port,
         )

@@ -16,6 +16,7 @@ from connector.console.signing import Cookies
 from connector.console.site import Site
 from connector.core.errors import BadCase
 from connector.dicom.receive import Listener
+from connector.dicom.receive_commitment import Request as CommitmentRequest
 from connector.dicom.receive_stow import stow_routes
 from connector.dicom.receive_ups_rs import ups_routes
 from connector.dicom.receive_web_other import other_routes
@@ -32,7 +33,7 @@ from connector.fhir.used_tokens import UsedInMemory, UsedInRedis
 from connector.hl7v2.intake import Intake, Policy
 from connector.hl7v2.listen import MllpListener
 from connector.hl7v2.results import ResultReading, parse_local_codes
-from connector.neighbours import client_tls, published_keys, server_tls
+from connector.neighbours import published_keys, server_tls
 from connector.operation import accounts_of
 from connector.ports import Memory, StepBook
 from connector.settings import Settings, in_force
@@ -48,6 +49,7 @@ from connector.store.ledger import SqlLedger
 from connector.store.logbook import Logbook
 from connector.store.messages import MessageBook
 from connector.store.newest import Newest
+from connector.store.promises import Promise, Promises
 from connector.store.worklist import Worklist
 from connector.web.access import bearer_matches, local_callers
 from connector.web.metrics import Disk, registry
@@ -55,9 +57,19 @@ from connector.web.pages import Check, make_web
 
 
 def dicom_door(
-    settings: Settings, *, inbox: SqlInbox, commitments: Commitments, steps: StepBook, reuse_port: bool = False
+    settings: Settings,
+    *,
+    inbox: SqlInbox,
+    commitments: Commitments,
+    promises: Promises,
+    steps: StepBook,
+    reuse_port: bool = False,
 ) -> Listener:
     """The DICOM listener, not started."""
+
+    def keep(peer: str, request: CommitmentRequest) -> None:
+        promises.keep(Promise(peer, request.transaction_uid, request.references))
+
     return Listener(
         inbox=inbox,
         folder=settings.data_dir / "inbox",
@@ -69,8 +81,8 @@ def dicom_door(
         disk_reserve_bytes=settings.disk_reserve_mb * 2**20,
         tls=server_tls(settings),
         offer_commitment=settings.offer_storage_commitment,
-        commitment_peers=settings.commitment_peers,
-        commitment_tls=client_tls(settings),
+        told_later=settings.commitment_peers,
+        keep_request=keep,
         on_commitment_result=lambda result: commitments.told(result.committed, result.failed),
         reuse_port=reuse_port,
         steps=steps,

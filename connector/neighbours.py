@@ -14,7 +14,7 @@ from connector.dicom.pacs_association import Pacs
 from connector.dicom.pacs_dimse import DimseArchive
 from connector.dicom.pacs_priors import Archive, PacsPriors
 from connector.dicom.pacs_web import WebArchive, WebPacs
-from connector.dicom.receive_commitment import CommitmentResult
+from connector.dicom.receive_commitment import CommitmentResult, ResultSender
 from connector.fhir.ehr import EhrClient
 from connector.fhir.ehr_token import SmartCredentials
 from connector.fhir.signing_keys import SigningKey, jwks, read_jwks, read_key
@@ -34,6 +34,13 @@ def pacs_destination(
         storage_commitment=settings.pacs_storage_commitment,
         commitment_seconds=0.1,
         on_commitment_result=on_commitment_result,
+    )
+
+
+def result_sender(settings: Settings, inbox: Inbox) -> ResultSender:
+    """What calls senders to tell them the results of storage commitment."""
+    return ResultSender(
+        ae_title=settings.ae_title, held=inbox.held, peers=settings.commitment_peers, tls=client_tls(settings)
     )
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = get_logger("service")
 
+REPORT_SECONDS = 1.0  # between two looks at what senders are to be told of their requests for storage commitment
+
 
 class Service:
     """`connector serve`: listener, HTTP door, worker and sweep in one process; a context manager."""
@@ -37,6 +39,7 @@ class Service:
         self.app: App = build(settings)
         self.app.more_checks["worker"] = self._worker_is_dead
         self._listener = self.app.listener()
+        self._reporting = self.app.reporting()
         self._hl7 = self.app.hl7_listener()
         self._http = _Http(self.app, settings, Hints(self._look))
         self._celery = make_celery(settings, lambda: self.app)
@@ -69,6 +72,7 @@ class Service:
         self._run("look", self._every(min(self._settings.ehr_poll_seconds, LOOK_SECONDS), self._look))
         self._run("tidy", self._every(TIDY_SECONDS, self._tidy))
         self._run("forward", self._every(FORWARD_SECONDS, self._forward))
+        self._run("report", self._every(REPORT_SECONDS, self._report))
         self.app.ledger.trail.note(kind="started", ref="serve")
         return self
 
@@ -92,15 +96,8 @@ class Service:
         thread.start()
         self._threads.append(thread)
 
-    def _every(self, seconds: float, step: Callable[[], None]) -> Callable[[], None]:
-        def loop() -> None:
-            while not self._stopping.wait(seconds):
-                try:
-                    step()
-                except Exception as fault:  # noqa: BLE001 - the edge of a thread: the next tick sees the same ledger
-                    log.warning("tick_failed", task=step.__name__, exception_type=type(fault).__name__)
-
-        return loop
+    def _every(self, seconds: float, step: Callable[[], object]) -> Callable[[], None]:
+        return _every(self._stopping, seconds, step)
 
     def _work(self) -> None:
         # Celery looks tasks up in the thread's current application.
@@ -122,11 +119,27 @@ class Service:
     def _forward(self) -> None:
         self.app.forwarder.run()
 
+    def _report(self) -> None:
+        self._reporting.run()
+
     def _tidy(self) -> None:
         self.app.look_after()
 
     def _look(self) -> None:
         self.app.looks.round()
+
+
+def _every(stopping: threading.Event, seconds: float, step: Callable[[], object]) -> Callable[[], None]:
+    """A clock for a thread: whatever one tick ended with, there is a next one."""
+
+    def loop() -> None:
+        while not stopping.wait(seconds):
+            try:
+                step()
+            except Exception as fault:  # noqa: BLE001 - the edge of a thread: the next tick sees the same ledger
+                log.warning("tick_failed", task=step.__name__, exception_type=type(fault).__name__)
+
+    return loop
 
 
 def _open(settings: Settings, listener: Listener, hl7: MllpListener | None) -> None:
@@ -189,7 +202,8 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     """
     Run listener processes until `wait` returns; the first one binds the port, the others share it.
 
-    HL7 v2, where it has a port, is heard by the first one: its messages are few and small.
+    HL7 v2, where it has a port, is heard by the first one: its messages are few and small. It tells senders the results
+    of storage commitment too.
     """
     app = build(settings)
     listener, hl7 = app.listener(reuse_port=processes > 1), app.hl7_listener()
@@ -204,15 +218,19 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     log.info("listening", port=listener.port, count=processes)
     app.ledger.trail.note(kind="started", ref="listen")
     _leave_alone_what_is_here()
-    beating = threading.Event()
-    threading.Thread(target=_beat_while_listening, args=(app, beating), name="pulse", daemon=True).start()
+    stopping = threading.Event()
+    threading.Thread(target=_beat_while_listening, args=(app, stopping), name="pulse", daemon=True).start()
+    tell = _every(stopping, REPORT_SECONDS, app.reporting().run)
+    reporting = threading.Thread(target=tell, name="report", daemon=True)
+    reporting.start()
     wait()
-    beating.set()
+    stopping.set()
     for other in others:
         other.terminate()
     listener.stop()
     if hl7:
         hl7.stop()
+    reporting.join(timeout=10.0)
     app.ledger.trail.note(kind="stopped", ref="listen")
     app.close()
 

@@ -71,7 +71,7 @@ def replay(ref: str) -> None:
 @click.option("--because", required=True, help="What was done, and where; no patient data. It stays in the logbook.")
 def settle(ref: str, *, because: str) -> None:
     """
-    End a parked delivery or withdrawal that a person did in the PACS or the EHR instead, by the id that `status` shows.
+    End a parked delivery, withdrawal or report that a person did elsewhere instead, by the id that `status` shows.
 
     Nothing is sent. It is recorded with your login name and the reason.
 

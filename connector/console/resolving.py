@@ -34,8 +34,8 @@ OFFERS = {
         " The study is assessed at once, and goes on into the PACS and into this record.", is_main=True),
     REPLAY: Offer(REPLAY, "Try again", "The step is tried again from its beginning. Do this after what stopped it was"
         " put right.", is_main=True),
-    BY_HAND: Offer(BY_HAND, "Done by hand", "You say that it was done in the PACS or the EHR itself, and that the step"
-        " is not to be tried again. Nothing is sent."),
+    BY_HAND: Offer(BY_HAND, "Done by hand", "You say that it was done in the PACS, the EHR or at the sender itself, and"
+        " that the step is not to be tried again. Nothing is sent."),
     COMPLETE: Offer(COMPLETE, "Complete now", "The study counts as complete without waiting for more images. An image"
         " that comes later makes a new assessment.", is_main=True),
     REJECT: Offer(REJECT, "Wrong patient", "The study is kept out: it is not assessed, nothing more of it is sent, and"

@@ -38,6 +38,8 @@ GROUPS = {
 EVENTS = {
     "assessed": "Assessed",
     "committed": "Committed by the PACS",
+    "commitment_reported": "Sender told what is kept",
+    "commitment_not_reported": "Sender not told what is kept",
     "commitment_overdue": "No word from the PACS on keeping",
     "delivered": "Delivered",
     "document_opened": "Document opened",

@@ -4,7 +4,7 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pydicom import Dataset
@@ -19,6 +19,7 @@ from connector.dicom.receive_commitment import (
     SUCCESS,
     CommitmentDesk,
     CommitmentResult,
+    Keep,
     read_result,
 )
 from connector.dicom.receive_head import Head
@@ -67,8 +68,8 @@ class Listener:
 
     An empty `allowed_calling_ae_titles` lets every calling AE title in; `port` 0 lets the system choose (see `port`).
     `offer_commitment` lets senders ask for storage commitment: after a promise they may delete their copy, so it is for
-    sites that keep the data folder as an archive. Reports go to `commitment_peers` (AE title to host and port) on a new
-    association (over `commitment_tls` where it is given), to other peers on the association of their request.
+    sites that keep the data folder as an archive. Requests of the AE titles `told_later` are handed to `keep_request`,
+    for a report on another association (see `ResultSender`); others get it on the association of their request.
     `on_commitment_result` is called with what a PACS answers to our own requests; when it raises, the PACS is told to
     report again (0110H). With `reuse_port`, several processes listen on one port (Linux). `steps` keeps what is told by
     MPPS and Instance Availability Notification, and ordered by Unified Procedure Step; without it those are refused.
@@ -87,8 +88,8 @@ class Listener:
         disk_reserve_bytes: int = 0,
         tls: ssl.SSLContext | None = None,
         offer_commitment: bool = False,
-        commitment_peers: Mapping[str, tuple[str, int]] | None = None,
-        commitment_tls: ssl.SSLContext | None = None,
+        told_later: Collection[str] = (),
+        keep_request: Keep | None = None,
         on_commitment_result: Callable[[CommitmentResult], None] | None = None,
         idle_seconds: float = 60.0,
         handshake_seconds: float = 15.0,
@@ -101,9 +102,7 @@ class Listener:
         self._intake = Intake(inbox, FileStore(folder, disk_reserve_bytes=disk_reserve_bytes))
         self._on_commitment_result = on_commitment_result
         self._offer_commitment = offer_commitment
-        self._desk = CommitmentDesk(
-            ae_title=ae_title, held=inbox.held, peers=commitment_peers or {}, tls=commitment_tls
-        )
+        self._desk = CommitmentDesk(held=inbox.held, told_later=told_later, keep=keep_request)
         self._stopping = threading.Event()
         self._server = AssociationServer(
             self,

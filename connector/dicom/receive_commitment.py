@@ -2,23 +2,20 @@
 
 import contextlib
 import ssl
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, build_role
+from pynetdicom.association import Association
 
-from connector.core.errors import ImpossibleInput, TryLater
+from connector.core.errors import ImpossibleInput, Refused, TryLater
 from connector.dicom.receive_association import Answer, Reply, Report, Session
 from connector.dicom.receive_head import is_uid
 from connector.dicom.receive_intake import PROCESSING_FAILURE
 from connector.dicom.receive_negotiation import STORAGE_COMMITMENT
 from connector.dicom.receive_wire import ACTION_TYPE, Command
-from connector.logs import get_logger
-
-log = get_logger("dicom.commitment")
 
 STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
@@ -30,10 +27,12 @@ CLASS_INSTANCE_CONFLICT = 0x0119
 NOT_AUTHORISED = 0x0124
 
 _LARGEST_REQUEST = 100_000
-_RETRY_SECONDS = (1.0, 15.0, 120.0)
+_BUSY = (PROCESSING_FAILURE, 0x0213)  # PS3.7, annex C: processing failure, resource limitation
 
 # Which of the named instances are stored for good, with their SOP classes.
 Held = Callable[[Sequence[str]], Mapping[str, str]]
+# Keeps a request of a calling AE title on disk, to be answered on another association.
+Keep = Callable[[str, "Request"], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,43 @@ def _item(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
 
 
 class CommitmentDesk:
-    """Answers commitment requests: at once that they came, then with a report from the ledger."""
+    """
+    Answers commitment requests: at once that they came, then with a report from the ledger.
+
+    A sender in `told_later` gets it on a new association, and its request is first kept (`keep`): whatever happens to
+    this process, it is told. Others get it on the association of their request; when that breaks they ask again.
+    """
+
+    def __init__(self, *, held: Held, told_later: Collection[str] = (), keep: Keep | None = None) -> None:
+        self._held = held
+        self._told_later = frozenset(told_later)
+        self._keep = keep
+
+    def take(self, session: Session, command: Command, information: Dataset) -> Reply:
+        """Take a request (N-ACTION)."""
+        if command.number(ACTION_TYPE) != 1:
+            return Reply(Answer(NO_SUCH_ACTION))
+        try:
+            request = read_request(information)
+        except ImpossibleInput:
+            return Reply(Answer(INVALID_ARGUMENT, "no transaction or no valid references"))
+        try:
+            if self._keep is not None and session.calling_ae_title in self._told_later:
+                self._keep(session.calling_ae_title, request)
+                return Reply(Answer(SUCCESS))
+            event_type, information = result_information(request, _kept(self._held, request))
+        except TryLater:
+            return Reply(Answer(PROCESSING_FAILURE, "ask again later"))
+        report = Report(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, event_type, information)
+        return Reply(Answer(SUCCESS), report=report)
+
+
+class PeerAway(TryLater):
+    """A sender cannot be called now, whatever it is to be told."""
+
+
+class ResultSender:
+    """Tells senders on a new association what we keep; `peers` are the host and port of each AE title."""
 
     def __init__(
         self,
@@ -132,47 +167,37 @@ class CommitmentDesk:
         self._peers = peers
         self._tls = tls
 
-    def take(self, session: Session, command: Command, information: Dataset) -> Reply:
-        """Take a request (N-ACTION); listed peers get their report on a new association, others on this one."""
-        if command.number(ACTION_TYPE) != 1:
-            return Reply(Answer(NO_SUCH_ACTION))
+    def send(self, peer: str, request: Request) -> str:
+        """
+        Report on a request (N-EVENT-REPORT); returns how much of it is kept, in words.
+
+        Raises PeerAway when the peer cannot be called, TryLater when it cannot take the result now, Refused when it
+        never will.
+        """
+        if peer not in self._peers:
+            raise Refused(f"{peer} is not in CONNECTOR_STORAGE_COMMITMENT_PEERS: add its host and port, then replay")
+        event_type, information = result_information(request, _kept(self._held, request))
+        association = self._called(peer)
         try:
-            request = read_request(information)
-        except ImpossibleInput:
-            return Reply(Answer(INVALID_ARGUMENT, "no transaction or no valid references"))
-        if session.calling_ae_title in self._peers:
-            self._later(session.calling_ae_title, request, 0)
-            return Reply(Answer(SUCCESS))
-        try:
-            report = self._report(request)
-        except TryLater:
-            return Reply(Answer(PROCESSING_FAILURE, "ask again later"))
-        return Reply(Answer(SUCCESS), report=report)
+            status, _ = association.send_n_event_report(
+                information, event_type, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE
+            )
+        finally:
+            with contextlib.suppress(Exception):
+                association.release()
+        code = status.get("Status")
+        if code is None:
+            raise PeerAway(f"{peer} did not answer to a result of storage commitment")
+        if code in _BUSY:
+            raise TryLater(f"{peer} cannot take a result of storage commitment now ({code:04X}H)")
+        if code != SUCCESS:
+            raise Refused(
+                f"{peer} does not take the result of its request for storage commitment ({code:04X}H): have it ask anew"
+            )
+        kept = len(information.get("ReferencedSOPSequence") or [])
+        return f"{kept} of {len(request.references)} instances are kept"
 
-    def _report(self, request: Request) -> Report:
-        held = self._held([instance for _, instance in request.references])
-        event_type, information = result_information(request, held)
-        return Report(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, event_type, information)
-
-    def _later(self, peer: str, request: Request, attempt: int) -> None:
-        timer = threading.Timer(_RETRY_SECONDS[attempt], self._send, (peer, request, attempt))
-        timer.daemon = True
-        timer.start()
-
-    def _send(self, peer: str, request: Request, attempt: int) -> None:
-        try:
-            reason = self._send_once(peer, self._report(request))
-        except Exception as fault:  # noqa: BLE001 - a timer's thread has nobody to tell but the log
-            reason = type(fault).__name__
-        if not reason:
-            log.info("commitment_reported", count=len(request.references))
-        elif attempt + 1 < len(_RETRY_SECONDS):
-            self._later(peer, request, attempt + 1)
-        else:
-            log.error("commitment_not_reported", reason=reason, count=len(request.references))
-
-    def _send_once(self, peer: str, report: Report) -> str:
-        """Report on a new association; returns why it failed, or nothing."""
+    def _called(self, peer: str) -> Association:
         entity = AE(ae_title=self._ae_title)
         entity.add_requested_context(STORAGE_COMMITMENT)
         entity.connection_timeout = 10
@@ -182,13 +207,15 @@ class CommitmentDesk:
             host, port, ae_title=peer, ext_neg=[role], tls_args=(self._tls, host) if self._tls is not None else None
         )
         if not association.is_established:
-            return "association_refused"
-        try:
-            status, _ = association.send_n_event_report(
-                report.information, report.event_type, report.sop_class_uid, report.sop_instance_uid
+            raise PeerAway(
+                f"{peer} opens no association at {host}:{port} to be told the result of storage commitment: see that it"
+                " runs, and takes results there from our AE title"
             )
-        finally:
-            with contextlib.suppress(Exception):
-                association.release()
-        code = status.get("Status")
-        return "" if code == SUCCESS else f"status_{code or 0:04X}"
+        if not association.accepted_contexts:
+            association.release()
+            raise PeerAway(f"{peer} takes no results of storage commitment on a new association")
+        return association
+
+
+def _kept(held: Held, request: Request) -> Mapping[str, str]:
+    return held([instance for _, instance in request.references])

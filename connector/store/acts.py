@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from connector.store import tables as t
 from connector.store.holds import let_go
+from connector.store.jobs import REPORT
 from connector.store.ledger import SqlLedger
 from connector.store.outbox import was_done_by_hand
+from connector.store.promises import forget_promise
 from connector.store.withdrawals import STEP, WITHDRAWING, ask_withdrawal
 
 RELEASE, REPLAY, COMPLETE, REJECT, RESTORE = "release", "replay", "complete", "reject", "restore"
@@ -33,7 +35,7 @@ _DID = {
     "restored": "took it back",
 }
 STOPPED = ("parked", "set_aside")
-OUTSIDE = ("deliver", STEP)  # steps that a person can do in the PACS or the EHR instead of us
+OUTSIDE = ("deliver", STEP, REPORT)  # what a person can do in the PACS, the EHR or at a sender instead of us
 _ON_STEPS = (REPLAY, BY_HAND)
 REJECTED = "rejected"
 _OTHER_FORM = "Nothing was done: this form's key was used for another decision; load the page again and send it anew"
@@ -223,6 +225,8 @@ class Acts:
             connection.execute(
                 sa.update(t.document).where(t.document.c.id == job.ref).values(note=f"done by hand, says {act.by}")
             )
+        if act.kind == BY_HAND and job.kind == REPORT:
+            forget_promise(connection, job.ref)
         self._tell(connection, act, job.ref, case_ref)
         return Done(True, "Done.", case_ref)
 

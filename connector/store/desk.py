@@ -168,7 +168,7 @@ class Desk:
         return len(refs)
 
     def done_by_hand(self, ref: str, *, by: str, because: str) -> int:
-        """End parked deliveries and withdrawals done elsewhere, by job, document or study. Raises BadCase."""
+        """End parked deliveries, withdrawals and reports done elsewhere, by job or what it is of. Raises BadCase."""
         chosen = sa.and_(
             t.job.c.state == "parked", t.job.c.kind.in_(OUTSIDE), sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
         )
@@ -177,7 +177,9 @@ class Desk:
         acts = Acts(self._ledger, now=self._now)
         done = [acts.act(Act(BY_HAND, job_id, by, because, uuid.uuid4().hex)).done for job_id in ids]
         if not any(done):
-            raise BadCase("ID", ref, "no parked delivery or withdrawal has this id: `connector status` lists them")
+            raise BadCase(
+                "ID", ref, "nothing parked that can be done elsewhere has this id: `connector status` lists what waits"
+            )
         return sum(done)
 
     def release(self, study_instance_uid: str, *, by: str) -> None:

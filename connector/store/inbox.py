@@ -27,6 +27,7 @@ log = get_logger("inbox")
 
 ALIVE_SECONDS = 60.0
 _LARGEST_BATCH = 64
+_MOST_NAMED = 1000  # in one question: no database takes any number of them
 
 SameDataset = Callable[[Path, Path], bool]
 CaseRef = Callable[[str], str]
@@ -159,13 +160,14 @@ class SqlInbox:
 
     def held(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
         """Which of these instances we keep, with their SOP classes: what a storage commitment promises."""
+        columns = sa.select(t.instance.c.sop_instance_uid, t.instance.c.sop_class_uid)
+        found: dict[str, str] = {}
         with self._reading.connect() as connection:
-            rows = connection.execute(
-                sa.select(t.instance.c.sop_instance_uid, t.instance.c.sop_class_uid).where(
-                    t.instance.c.sop_instance_uid.in_(sop_instance_uids)
-                )
-            ).all()
-        return {row.sop_instance_uid: row.sop_class_uid for row in rows}
+            for at in range(0, len(sop_instance_uids), _MOST_NAMED):
+                some = t.instance.c.sop_instance_uid.in_(sop_instance_uids[at : at + _MOST_NAMED])
+                rows = connection.execute(columns.where(some)).all()
+                found |= {row.sop_instance_uid: row.sop_class_uid for row in rows}
+        return found
 
     def _write(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from connector.store import tables as t
 from connector.store.inbox import insert_or_ignore
 from connector.traceparent import new_traceparent
 
+REPORT = "report"  # the one kind that no worker does: senders are told by who listens to them
 _REQUEUE_SECONDS = 30.0
 _FIRST_BACK_OFF_SECONDS = 2.0
 _LONGEST_BACK_OFF_SECONDS = 900.0
@@ -86,16 +87,12 @@ class Jobs:
         return str(connection.execute(sa.select(t.job.c.id).where(here)).scalar_one())
 
     def take_due(self, limit: int = 500) -> Sequence[tuple[str, str]]:
-        """Mark due jobs as queued and return (id, kind) of each, oldest first."""
+        """Mark due jobs as queued and return (id, kind) of each, oldest first: those that a worker does."""
         now = self._now()
-        due = sa.or_(
-            (t.job.c.state == "due") & (t.job.c.due_at <= now),
-            (t.job.c.state == "leased") & (t.job.c.lease_until < now),
-        )
         with self._engine.begin() as connection:
             rows = connection.execute(
                 sa.select(t.job.c.id, t.job.c.kind)
-                .where(due, t.job.c.queued_until < now)
+                .where(self.due_now(), t.job.c.queued_until < now, t.job.c.kind != REPORT)
                 .order_by(t.job.c.due_at)
                 .limit(limit)
             ).all()
@@ -106,6 +103,14 @@ class Jobs:
                     .values(queued_until=now + _REQUEUE_SECONDS)
                 )
         return [(row.id, row.kind) for row in rows]
+
+    def due_now(self) -> sa.ColumnElement[bool]:
+        """Jobs that may be taken: due, or of a worker that died."""
+        now = self._now()
+        return sa.or_(
+            (t.job.c.state == "due") & (t.job.c.due_at <= now),
+            (t.job.c.state == "leased") & (t.job.c.lease_until < now),
+        )
 
     def claim(self, job_id: str) -> Lease | None:
         """Take one job if it is due and no other of its serial is running or stands before it; else None."""
@@ -123,13 +128,9 @@ class Jobs:
             lease = Lease(
                 job_id, row.kind, row.ref, str(uuid.uuid4()), row.asked_at, row.attempts, row.caused_at, row.traceparent
             )
-            free = sa.or_(
-                (t.job.c.state == "due") & (t.job.c.due_at <= now),
-                (t.job.c.state == "leased") & (t.job.c.lease_until < now),
-            )
             taken = connection.execute(
                 sa.update(t.job)
-                .where(t.job.c.id == job_id, free, ~blocked)
+                .where(t.job.c.id == job_id, self.due_now(), ~blocked)
                 .values(
                     state="leased", lease_token=lease.token, lease_until=now + self._lease_seconds,
                     attempts=t.job.c.attempts + 1, changed_at=now,

@@ -105,8 +105,8 @@ job = sa.Table(
     "job",
     metadata,
     sa.Column("id", sa.String(36), primary_key=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # assess, deliver
-    sa.Column("ref", sa.String(128), nullable=False),  # Study Instance UID or document id
+    sa.Column("kind", sa.String(16), nullable=False),  # assess, deliver, withdraw, report
+    sa.Column("ref", sa.String(128), nullable=False),  # Study Instance UID, or the id of a document or promise
     sa.Column(
         "serial", sa.String(80), nullable=False, index=True
     ),  # jobs with equal serial run one at a time, in order
@@ -300,4 +300,25 @@ result = sa.Table(
     sa.Column("spoken_at", sa.Float, nullable=False),  # when the laboratory last spoke of it: a later word wins
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("received_at", sa.Float, nullable=False, index=True),
+)
+
+# What a sender asked us to commit to (storage commitment), until it took the result; the step is a job `report`.
+promise = sa.Table(
+    "promise",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("peer", sa.String(16), nullable=False),  # AE title
+    sa.Column("transaction_uid", UID, nullable=False),
+    sa.Column("asked_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("peer", "transaction_uid"),
+)
+
+# The instances that it named, here or not; the case as far as it was known, so that they are erased with it.
+promised_instance = sa.Table(
+    "promised_instance",
+    metadata,
+    sa.Column("promise_id", sa.String(36), primary_key=True),
+    sa.Column("sop_instance_uid", UID, primary_key=True, index=True),
+    sa.Column("sop_class_uid", UID, primary_key=True),
+    sa.Column("case_ref", sa.String(64), index=True),
 )

@@ -14,6 +14,7 @@ from connector.store import contradicting
 from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.leftovers import DAY_SECONDS, tidy_orphans, tidy_reports, tidy_unrecorded
+from connector.store.promises import forget_promises_of
 from connector.store.trail import Trail
 
 _TIDIED = ("tidying", "tidied")
@@ -329,6 +330,7 @@ def files_of_messages(connection: sa.Connection, case_ref: str) -> list[str]:
 def forget_case(connection: sa.Connection, case_ref: str) -> None:
     """Delete every row of a case but its events."""
     contradicting.forget(connection, connection.execute(_studies(case_ref)).scalars().all())
+    forget_promises_of(connection, case_ref)
     for deletion in _deletions(case_ref):
         connection.execute(deletion)
 

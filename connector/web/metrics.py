@@ -21,7 +21,7 @@ TOLD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "connector_last_instance_timestamp_seconds": ((), "when the newest instance came (0: none yet)"),
     "connector_associations": ((), "DICOM associations that are open and have sent something lately"),
     "connector_studies": (("state",), "studies: receiving, complete, prior, kept_out, incomplete, tidied, rejected"),
-    "connector_jobs": (("kind", "state"), "steps (assess, deliver, withdraw): due, leased, done, parked, set_aside"),
+    "connector_jobs": (("kind", "state"), "assess, deliver, withdraw, report: due, leased, done, parked, set_aside"),
     "connector_queue_age_seconds": (("kind",), "age of the oldest step that could run now: add workers when it grows"),
     "connector_failing": (("kind", "reason"), "steps that wait: identity, input, away, refused, unexpected, retrying"),
     "connector_oldest_waiting_seconds": ((), "age of the oldest step that waits with a reason"),

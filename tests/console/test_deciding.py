@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import sqlalchemy as sa
 from console_case import Desk, Files, form_of, set_aside
 from ledger_case import assessment, complete_quiet, document, receipt
 
@@ -13,8 +14,10 @@ from connector.contract.reading import dumps
 from connector.core.case import Identifier, PatientIdentity
 from connector.core.errors import BadCase
 from connector.flow import RELEASE_HINT
+from connector.store import tables as t
 from connector.store.acts import BY_HAND, REJECT, RELEASE, REPLAY, RESTORE, Act
 from connector.store.desk import Desk as LedgersDesk
+from connector.store.promises import Promise, Promises
 
 CONTRADICTS = f"the patient of the images and of the record contradict in sex: {RELEASE_HINT}"
 
@@ -227,7 +230,24 @@ def test_an_assessment_cannot_be_done_by_hand(desk: Desk) -> None:
 def test_the_command_ends_what_is_parked_under_an_id_and_nothing_else(desk: Desk) -> None:
     _, _, document_id = _parked(desk)
     ledgers_desk = LedgersDesk(desk.bench.ledger, now=desk.bench.clock)
-    with pytest.raises(BadCase, match="no parked delivery or withdrawal"):
+    with pytest.raises(BadCase, match="nothing parked that can be done elsewhere"):
         ledgers_desk.done_by_hand("1.2.3", by="otto", because="done")
     assert ledgers_desk.done_by_hand(document_id, by="otto", because="done, ticket 4711") == 1
     assert [one["actor"] for one in desk.events("done_by_hand")] == ["otto"]
+
+
+def test_a_sender_that_was_not_told_what_is_kept_is_a_stopped_step_that_an_operator_ends(desk: Desk) -> None:
+    ledger = desk.bench.ledger
+    Promises(ledger).keep(Promise("CT1", "1.9", (("1.2", "1.3"),)))
+    with desk.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.job).values(state="parked", reason="CT1 does not take the result (0112H)"))
+    client = desk.browser("olga")
+    page = client.get("/steps").text
+    assert "Tell a sender what is kept of its images" in page
+    assert "CT1 does not take the result (0112H)" in page
+    (job,) = [one["id"] for one in desk.site.worklist.stopped()]
+    answer, _ = _send(client, f"/steps/{job}/by_hand", "the scanner asked anew")
+    assert answer.status_code == 303
+    assert [one["actor"] for one in desk.events("done_by_hand")] == ["olga"]
+    with desk.bench.engine.connect() as connection:
+        assert connection.execute(sa.select(t.promise)).all() == []

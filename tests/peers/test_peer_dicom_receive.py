@@ -15,6 +15,8 @@ from receive_case import MemoryInbox, as_file, files_in, listening, make_image, 
 
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
+from connector.service import Service
+from connector.settings import Settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -167,22 +169,22 @@ def test_a_stock_sender_does_not_wait_for_delayed_acknowledgements(
     assert len(inbox.receipts) == 100
 
 
-def test_orthanc_sends_and_we_commit(inbox: MemoryInbox, tmp_path: Path) -> None:
+def test_orthanc_sends_and_we_commit(tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "orthanc").mkdir()
-    with (
-        orthanc(tmp_path / "orthanc", connector_port=port) as peer,
-        listening(
-            inbox, tmp_path / "in", port=port, offer_commitment=True,
-            commitment_peers={"ORTHANC": ("127.0.0.1", peer.dicom_port)},
-        ),
-    ):  # fmt: skip
+    with orthanc(tmp_path / "orthanc", connector_port=port) as peer, Service(
+        Settings(
+            data_dir=tmp_path / "in", dicom_port=port, http_port=0, disk_reserve_mb=0, offer_storage_commitment=True,
+            storage_commitment_peers=f"ORTHANC=127.0.0.1:{peer.dicom_port}",
+        )
+    ) as service:  # fmt: skip
         images = [make_image() for _ in range(3)]
         names = [peer.upload(as_file(image)) for image in images]
         sent = peer.http.post(
             "/modalities/connector/store", json={"Resources": names[:2], "StorageCommitment": True}
         ).raise_for_status()
-        assert set(inbox.receipts) == {image.SOPInstanceUID for image in images[:2]}
+        uids = [image.SOPInstanceUID for image in images]
+        assert set(service.app.inbox.held(uids)) == set(uids[:2])
         transaction = sent.json()["StorageCommitmentTransactionUID"]
         wait_until(
             lambda: peer.http.get(f"/storage-commitment/{transaction}").json()["Status"] != "Pending",
@@ -234,6 +236,8 @@ import signal, sys
 from pathlib import Path
 from connector.dicom.receive import Listener
 from connector.dicom.receive_same import same_dataset
+from connector.service import Service
+from connector.settings import Settings
 from connector.store import open_ledger
 from connector.store.inbox import SqlInbox
 from connector.store.tables import metadata

@@ -17,15 +17,19 @@ from state_peers import postgres_server
 from step_case import order
 
 from connector.core.errors import BadCase, ImpossibleInput
+from connector.dicom.receive_commitment import Request
 from connector.dicom.workitems import Workitems
 from connector.orders import Orders
 from connector.ports import COMMITMENT_ASKED, ProcedureStep, ReceiptOutcome
+from connector.reporting import Reporting
 from connector.store import tables as t
 from connector.store.acts import REJECT, Act, Acts, Done
 from connector.store.backup import Place, back_up, restore
 from connector.store.cards import CardShelf
 from connector.store.commitments import ANSWER_SECONDS, Commitments
 from connector.store.engine import migrate
+from connector.store.erase import Eraser
+from connector.store.promises import Promise, Promises
 from connector.store.worklist import Wanted, Worklist
 
 
@@ -208,3 +212,21 @@ def test_a_backup_of_postgresql_comes_back_into_an_empty_database(url: str, tmp_
     assert restore(Place(tmp_path / "new", fresh), tmp_path / "copy")["moved"] == 2
     assert all(path.exists() for path in paths(fresh))
     assert migrate(fresh) == migrate(url)
+
+
+def test_what_senders_asked_for_is_kept_told_once_and_erased_with_its_case(bench: Bench, tmp_path: Path) -> None:
+    promises, told = Promises(bench.ledger, now=bench.clock), []
+    bench.inbox.receive(receipt("1.2.3.1"))
+    for number in range(2):
+        promises.keep(Promise("CT1", f"1.9.{number}", (("1.2", "1.2.3.1"), ("1.2", f"1.5.{number}"))))
+
+    def send(_peer: str, request: Request) -> str:
+        told.append(request)
+        return ""
+
+    Eraser(bench.engine, bench.ledger.trail, folder=tmp_path, now=bench.clock).erase("1.2.3", because="order", by="me")
+    listeners = [Reporting(bench.ledger, promises, send, now=bench.clock) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda one: one.run(), listeners)) == 2, "each is told by one of the listeners"
+    assert sorted(told, key=str) == [Request(f"1.9.{number}", (("1.2", f"1.5.{number}"),)) for number in range(2)]
+    assert promises.due() == []
