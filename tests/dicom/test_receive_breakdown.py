@@ -108,8 +108,8 @@ def test_a_sender_that_stalls_or_sends_nonsense_is_dropped(
     threads = threading.active_count()
     connection.sendall(octets)
     wait_for(lambda: not listener.open_associations)
-    assert threading.active_count() < threads, why
-    assert not inbox.receipts
+    wait_for(lambda: threading.active_count() < threads)  # the thread ends a little after its association
+    assert not inbox.receipts, why
     assert not files_in(tmp_path)
     assert associate(listener).is_established, "others are served as before"
 
