@@ -140,10 +140,7 @@ HOUSE = Source(
     4,
 )
 
+# Every publication above, by its short name and in this order, which is that of the manual.
 SOURCES: Mapping[str, Source] = {
-    source.short: source
-    for source in (
-        ZHANG_2025, NERVO_2021, CAZZATO_2018, ANBARI_2023, ALVAREZ, ATA_2015_DTC, ATA_2015_MTC, ESMO_2019, ETA_2019,
-        ETA_CIRSE_2021, PUGH_1973, JOHNSON_2015, CKD_EPI_2021, RECIST_1_1, HOUSE,
-    )
-}  # fmt: skip
+    source.short: source for source in tuple(globals().values()) if isinstance(source, Source)
+}

@@ -12,6 +12,7 @@ from typing import get_args
 
 import pytest
 
+from connector.core import sources
 from connector.core.catalogue import FACTS
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
 from connector.core.rules import Kind, marks_in_words
@@ -140,9 +141,15 @@ def given(names, combination):
 
 
 def test_the_catalogue_and_the_rows_name_the_same_rules():
+    reviewed, written = {row["id"] for row in CATALOGUE}, {rule.id for rule in CITED}
+    assert written - reviewed == set(), "each rule needs its reviewed row in tests/published/rules.json"
+    assert reviewed - written == set(), "each row needs its rule in connector/core/selection, in a file of registry.py"
     assert len(CATALOGUE) == len(CITED) == 340
-    assert {row["id"] for row in CATALOGUE} == {rule.id for rule in CITED}
-    assert len(RULE) == len(RULES)
+    assert len(RULE) == len(RULES), "two rules have one id"
+
+
+def test_no_two_publications_have_one_short_name():
+    assert len(SOURCES) == sum(isinstance(one, sources.Source) for one in vars(sources).values())
 
 
 def test_the_rules_of_our_own_are_few_and_marked_as_such():
