@@ -85,7 +85,11 @@ def assess(
         selection=selection if "selection" in parts else None,
         dose=dose if "dose" in parts else None,
         needs=(
-            *(f"response cannot be decided: {need}" for need in response_needs if "response" in parts and not response),
+            *(
+                f"response cannot be decided without {need}"
+                for need in response_needs
+                if "response" in parts and not response
+            ),
             *(f"response needs {need}" for need in response_needs if "response" in parts and response),
             *(dose_needs if "dose" in parts else ()),
             *(_selection_needs(selection) if "selection" in parts else ()),

@@ -221,6 +221,10 @@ class Selection:
     blocking: tuple[str, ...] = ()
 
 
+MARKERS = {"cea": "CEA"}
+TRENDS = {"stable": "no certain trend", "unknown": "trend not known"}
+
+
 @dataclass(frozen=True, slots=True)
 class MarkerReport:
     """
@@ -245,14 +249,19 @@ class MarkerReport:
         """The course as a sentence."""
         values = f"{self.used} value{'' if self.used == 1 else 's'}"
         when = f"on {self.first_on}" if self.first_on == self.last_on else f"from {self.first_on} to {self.last_on}"
-        said = f"{self.marker}: {self.trend} over {values} {when}"
+        said = f"{MARKERS.get(self.marker, self.marker)}: {TRENDS.get(self.trend, self.trend)} over {values} {when}"
         if self.doubling_time_months is not None:
             word = "doubling time" if self.doubling_time_months > 0 else "half-life"
             said += f", {word} {abs(self.doubling_time_months)} months"
             if self.interval_months != (None, None):
-                shortest, longest = (str(end) if end is not None else "no rise" for end in self.interval_months)
-                said += f" (95 % interval {shortest} to {longest})"
+                said += f" (95 % interval {_between(*self.interval_months)})"
         return "; ".join((said, *self.notes))
+
+
+def _between(shortest: Decimal | None, longest: Decimal | None) -> str:
+    if shortest is not None and longest is not None:
+        return f"{shortest} to {longest} months"
+    return " to ".join("no rise" if end is None else f"{end} months" for end in (shortest, longest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def read_procedures(procedures: Sequence[Json], administrations: Sequence[Json],
         elif organ == "liver" and modality in LOCAL_MODALITIES:
             liver.append(treatment)
         else:
-            notes.skip(procedure, f"{modality} of a site that is not used: no fact is taken from it")
+            notes.skip(procedure, f"{modality} of a site that no fact speaks of, so nothing is taken from it")
     _note_liver(liver, notes)
     if lung:
         notes.state("lung_prior_ablation_count", len(lung), [one.procedure for one in lung], _last_day(lung))

@@ -119,7 +119,7 @@ def test_one_tracking_uid_for_two_lesions_gives_no_response_and_no_size(tmp_path
     assert assessment["response"] is None
     (need,) = [need for need in assessment["needs"] if "response" in need]
     assert need == (
-        "response cannot be decided: one lesion for a tracking UID: T01 on 2026-03-02 is there twice "
+        "response cannot be decided without one lesion for a tracking UID: T01 on 2026-03-02 is there twice "
         "(long axis in mm 20 and 12); give each lesion its own, or correct the one that is wrong"
     )
     told = "its tracking UID is there twice: long axis in mm 20 and 12"

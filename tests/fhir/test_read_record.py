@@ -152,7 +152,7 @@ def test_treatments_elsewhere(fhir, read):
 @pytest.mark.parametrize("code", ["13619001", "24443003", "30956003"])
 def test_the_removal_of_the_thyroid_is_known_and_is_no_earlier_treatment_of_a_metastasis(fhir, read, code):
     reading = read(fhir.coded("Procedure", (SCT, code), uid="neck", **DONE))
-    assert "Procedure/neck: surgery of a site that is not used: no fact is taken from it" in reasons(reading)
+    assert "Procedure/neck: surgery of a site that no fact speaks of, so nothing is taken from it" in reasons(reading)
     assert value(reading, "prior_lrt_modalities") is None
 
 

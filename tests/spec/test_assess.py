@@ -67,7 +67,7 @@ def test_a_case_without_images_says_what_response_needs_and_asks_for_facts():
     assessment = judged(case())
     assert assessment.response is None
     assert assessment.dose is None
-    assert assessment.needs[0] == "response cannot be decided: measured lesions: no imaging study holds any"
+    assert assessment.needs[0] == "response cannot be decided without measured lesions: no imaging study holds any"
     assert assessment.selection.status == "cannot_decide"
 
 

@@ -200,12 +200,7 @@ def test_a_changed_response_is_said(before, now, expected):
         ),
         (
             [change("renal_failure", True, "RFA", "MWA"), change("renal_failure", False, "TACE")],
-            (
-                (
-                    "Worth knowing: renal failure; RFA or MWA would be first if it is true, "
-                    "TACE would be first if it is false"
-                ),
-            ),
+            (("Worth knowing: renal failure; RFA or MWA would be first if so, TACE would be first if not"),),
             "each value with its answer",
         ),
         (
@@ -216,8 +211,8 @@ def test_a_changed_response_is_said(before, now, expected):
         (
             [change(name, True, "TACE") for name in ("cirrhosis", "jaundice", "fdg_avid")],
             (
-                "Worth knowing: cirrhosis; TACE would be first if it is true",
-                "Worth knowing: jaundice; TACE would be first if it is true",
+                "Worth knowing: cirrhosis; TACE would be first if so",
+                "Worth knowing: jaundice; TACE would be first if so",
             ),
             "two sentences at most",
         ),

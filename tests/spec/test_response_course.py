@@ -247,6 +247,34 @@ def test_when_the_baseline_was(start, flag):
     assert flagged(assess_response(given).visits[0]) == flag
 
 
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (START + timedelta(29), "the baseline is 29 days before the start of treatment, and at most 28 are allowed"),
+        (START - timedelta(120), "the baseline is 120 days after the start of treatment"),
+        (None, "the start of treatment is not known, so durations are counted from the baseline"),
+    ],
+)
+def test_a_flag_is_a_sentence_without_its_code(start, said):
+    """Pages leave out the code that scripts go by."""
+    given = ResponseCase("recist-1.1", (A,), visits({"A": 20}, {"A": 10}), start)
+    (flag,) = assess_response(given).visits[0].flags
+    assert flag.partition(": ")[2] == said
+
+
+@pytest.mark.parametrize(
+    ("baseline", "current", "said"),
+    [
+        (20, 14, "the sum shrank from the baseline of 20 mm to 14 mm"),
+        (20, 26, "the sum grew from the smallest one of 20 mm to 26 mm"),
+        (20, 21, "the sum of 21 mm is neither PR from the baseline of 20 mm nor PD from the smallest sum of 20 mm"),
+    ],
+)
+def test_a_reason_is_a_sentence(baseline, current, said):
+    report = assess_response(case([A], visits({"A": baseline}, {"A": current})))
+    assert report.visits[1].reasons[0] == said
+
+
 def test_without_a_start_of_treatment_days_count_from_the_baseline():
     report = assess_response(ResponseCase("recist-1.1", (A,), visits({"A": 20}, {"A": 40})))
     assert (report.progression_free_survival.days, report.progression_free_survival.event) == (42, True)

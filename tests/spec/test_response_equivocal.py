@@ -68,7 +68,9 @@ def test_back_dating(new_lesions, confirms, policy, expected, why):
 def test_what_is_shown_at_both_visits():
     shown = assess_response(case("--e-U", {4: 2}, "when_stated")).visits
     assert shown[2].new_lesion == "equivocal"
-    assert shown[2].flags == (f"progression_dated_back: the equivocal new lesion was confirmed on {on(4)}",)
+    assert shown[2].flags == (
+        f"progression_dated_back: progression dates from this visit: its equivocal new lesion was confirmed on {on(4)}",
+    )
     assert shown[2].reasons[-1] == f"the equivocal new lesion was confirmed on {on(4)}, and dates from here"
     assert shown[4].flags == ()
 

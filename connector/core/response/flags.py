@@ -8,20 +8,26 @@ from connector.core.response.case import Lesion, Measurement, NewLesion, Respons
 
 OLDEST_BASELINE_DAYS = 28  # RECIST_1_1, section 3.2: not more than four weeks before treatment
 _EQUIVOCAL, _UNEQUIVOCAL = NewLesion.EQUIVOCAL, NewLesion.UNEQUIVOCAL
-_EQUIVOCAL_FLAG = "equivocal_new_lesion: does not count; if it is confirmed later, progression dates from this visit"
+_EQUIVOCAL_FLAG = (
+    "equivocal_new_lesion: an equivocal new lesion does not count; if it is confirmed later, progression dates from"
+    " this visit"
+)
 UNIT_STEP = 10  # centimetres read as millimetres, or the other way
 
 
 def baseline_date_flags(case: ResponseCase) -> Iterator[str]:
     """Say when the baseline is too old, too late, or the start of treatment is not known."""
     if case.treatment_start is None:
-        yield "treatment_start_unknown: durations are counted from the baseline"
+        yield "treatment_start_unknown: the start of treatment is not known, so durations are counted from the baseline"
         return
     age_days = (case.treatment_start - case.visits[0].on).days
     if age_days > OLDEST_BASELINE_DAYS:
-        yield f"baseline_too_old: {age_days} days before treatment, at most {OLDEST_BASELINE_DAYS}"
+        yield (
+            f"baseline_too_old: the baseline is {age_days} days before the start of treatment, and at most"
+            f" {OLDEST_BASELINE_DAYS} are allowed"
+        )
     if age_days < 0:
-        yield f"baseline_after_treatment_start: by {-age_days} days"
+        yield f"baseline_after_treatment_start: the baseline is {-age_days} days after the start of treatment"
 
 
 def follow_up_flags(
@@ -35,15 +41,19 @@ def follow_up_flags(
     """Say what is odd about a later visit; `equivocal_on`: an equivocal new lesion, not confirmed yet."""
     flags = []
     if confirmed_on is not None:
-        flags.append(f"progression_dated_back: the equivocal new lesion was confirmed on {confirmed_on}")
+        flags.append(
+            f"progression_dated_back: progression dates from this visit: its equivocal new lesion was confirmed on"
+            f" {confirmed_on}"
+        )
     elif visit.new_lesion is _EQUIVOCAL:
         flags.append(_EQUIVOCAL_FLAG)
     if equivocal_on is not None and visit.new_lesion is _UNEQUIVOCAL:
         flags.append(
-            f"progression_may_date_back: if it is the equivocal lesion of {equivocal_on}, progression dates from then"
+            f"progression_may_date_back: if the new lesion is the equivocal one of {equivocal_on}, progression dates"
+            f" from then"
         )
     if baseline_reader is not None and visit.reader not in {None, baseline_reader}:
-        flags.append("other_reader: not the reader of the baseline, so the sums may not compare")
+        flags.append("other_reader: another reader than at the baseline, so the sums may not compare")
     if nadir_mm is not None and not nadir_mm:
         flags.append("zero_nadir: any growth from zero is more than 20 %; look at what came back")
     return flags

@@ -95,7 +95,7 @@ def _why_not_measured(lesion: Lesion, measurement: Measurement, *, left: bool) -
         return f"merged: {lesion.id} has grown into {measurement.merged_into} and is measured with it"
     if measurement.state is _PRESENT:
         return f"target_not_measured: {lesion.id} is present without a diameter, so it is not evaluable"
-    return f"target_not_evaluable: {lesion.id}"
+    return f"target_not_evaluable: {lesion.id} was not evaluable"
 
 
 def non_targets_found(lesions: tuple[Lesion, ...], visit: Visit, treated_on: Mapping[str, date]) -> list[Found]:

@@ -98,9 +98,9 @@ def baseline_flags(targets: Sequence[Lesion], baseline: Visit) -> tuple[str, ...
     """Name what a radiologist should look at in the choice of targets; nothing here changes a response."""
     flags = [flag for lesion in targets for flag in _size_flags(lesion, baseline)]
     if len(targets) > MOST_TARGETS:
-        flags.append(f"too_many_targets: {len(targets)}, at most {MOST_TARGETS}")
+        flags.append(f"too_many_targets: {len(targets)} targets, and at most {MOST_TARGETS} are allowed")
     flags.extend(
-        f"too_many_targets_in_organ: {count} in {place}, at most {MOST_TARGETS_IN_ONE_ORGAN}"
+        f"too_many_targets_in_organ: {count} targets in {place}, and at most {MOST_TARGETS_IN_ONE_ORGAN} are allowed"
         for place, count in Counter(organ(lesion.site, lymph_node=lesion.lymph_node) for lesion in targets).items()
         if count > MOST_TARGETS_IN_ONE_ORGAN
     )

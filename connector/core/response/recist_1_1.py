@@ -100,14 +100,15 @@ def target_response(sums: Sums, criteria: Criteria) -> Call:  # noqa: PLR0911 - 
     if nadir is None or baseline is None:
         return Call(_NE, ("the baseline sum is not complete: there is nothing to compare with",))
     if progressed(current_mm=current, nadir_mm=nadir, criteria=criteria):
-        part = "" if sums.all_targets_measured else "the measured targets alone: "
-        return Call(_PD, (f"{part}{current!s} mm, and the smallest sum was {nadir!s} mm",))
+        grown = "the sum" if sums.all_targets_measured else "the sum of the measured targets alone"
+        return Call(_PD, (f"{grown} grew from the smallest one of {nadir!s} mm to {current!s} mm",))
     if not sums.all_targets_measured:
         return Call(_NE, ("a target was not evaluable, and the others alone are not progression",))
     if responded(current, baseline_mm=baseline):
-        return Call(_PR, (f"{current!s} mm, and the baseline was {baseline!s} mm",))
+        return Call(_PR, (f"the sum shrank from the baseline of {baseline!s} mm to {current!s} mm",))
     neither = (
-        f"{current!s} mm, neither PR from the baseline of {baseline!s} mm nor PD from the smallest sum of {nadir!s} mm"
+        f"the sum of {current!s} mm is neither PR from the baseline of {baseline!s} mm nor PD from the smallest sum of"
+        f" {nadir!s} mm"
     )
     return Call(_SD, (neither,))
 

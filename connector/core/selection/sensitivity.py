@@ -92,13 +92,20 @@ def _worth_getting(fact: str, changes: Iterable[Change]) -> str:
         first = " or ".join(option.replace("_", " ") for option in change.preferred)
         answer = "the board alone would decide" if change.preferred == BOARD else f"{first} would be first"
         values_by_answer.setdefault(answer, []).append(_in_words(change.after))
-    outcomes = [f"{answer} if it is {' or '.join(values)}" for answer, values in values_by_answer.items()]
+    outcomes = [f"{answer} if {_it_is(values)}" for answer, values in values_by_answer.items()]
     return f"Worth knowing: {in_words(fact)}; " + ", ".join(outcomes[:MOST_OUTCOMES])
+
+
+def _it_is(values: list[str]) -> str:
+    """The answers to a question of yes or no, or what the fact would be."""
+    return " or ".join(values) if {"so", "not"}.issuperset(values) else f"it is {' or '.join(values)}"
 
 
 def _in_words(value: FactValue) -> str:
     """A word as a person writes it; of a number, one that gives the answer stands for its neighbours."""
-    is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    if isinstance(value, bool):
+        return "so" if value else "not"
+    is_number = isinstance(value, (int, Decimal))
     return f"for example {value}" if is_number else _shown(value).replace("_", " ")
 
 
