@@ -11,10 +11,12 @@ from connector.contract.assessment import read_back
 from connector.core.assessment import Assessment, Option, PathNode, Risk, Selection
 from connector.core.case import LesionMeasurement, LesionState, TimePoint
 from connector.core.selection import drawing
+from connector.core.selection.conflicts import CONFLICTS
 from connector.core.selection.sites import by_site
 from connector.report import dose_content, response_content, treatment_content, words
 
 Content = dict[str, Any]
+SELECTION = "selection cannot be decided"
 
 
 def case_content(summary: str) -> Content:
@@ -38,6 +40,8 @@ def case_content(summary: str) -> Content:
         "sites": _sites(selection),
         "pathway": Markup(drawing.svg(selection)) if selection and selection.pathway else Markup(),  # noqa: S704 - it escapes what it is given
         "pathway_in_words": [_node(node) for node in selection.pathway] if selection else [],
+        "conflicts": _conflicts(selection),
+        "marks": words.MARKS if selection and treatment_content.is_marked(selection) else "",
         "evidence": _evidence(selection),
         "missing": _missing(assessment),
         "dose": dose_content.dose(assessment),
@@ -87,11 +91,23 @@ def _option(option: Option) -> Content:
         "verdict": option.verdict,
         "rank": option.rank,
         "needs": option.needs,
+        "why_not_first": option.why_not_first.replace("_", " "),
         "because": [
             {"rule": one.rule, "text": one.text, "source": str(one.source), "quote": one.source.quote}
             for one in treatment_content.in_order(option.because)
         ],
     }
+
+
+def _conflicts(selection: Selection | None) -> list[Content]:
+    """What the sources disagree on; of one that this rule set does not know, the id alone."""
+    known = {one.id: one for one in CONFLICTS}
+    return [
+        {"id": name, "disagreement": known[name].disagreement, "resolution": known[name].resolution}
+        if name in known
+        else {"id": "", "disagreement": name, "resolution": ""}
+        for name in (selection.conflicts if selection else ())
+    ]
 
 
 def _node(node: PathNode) -> Content:
@@ -130,7 +146,10 @@ def _missing(assessment: Assessment) -> Content:
         "blocking": selection.blocking if selection else (),
         "facts": selection.missing if selection else (),
         "contradictions": selection.contradictions if selection else (),
-        "needs": assessment.needs,
+        # What blocks the treatment stands fact by fact beside them.
+        "needs": [
+            need for need in assessment.needs if not (selection and selection.blocking and need.startswith(SELECTION))
+        ],
         "worth_knowing": assessment.worth_knowing,
         "changes": assessment.changes,
         "warnings": assessment.warnings,

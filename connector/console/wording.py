@@ -118,11 +118,6 @@ def age(seconds: float) -> str:
     return f"{int(seconds)} s"
 
 
-def sentence(text: str) -> str:
-    """The text with a capital at its beginning."""
-    return text[:1].upper() + text[1:]
-
-
 def on_page(reason: str) -> str:
     """A reason as a page says it, where a button stands for the command."""
     return reason.replace(RELEASE_HINT, "release the study")
@@ -144,25 +139,20 @@ def in_code(text: str) -> Markup:
     return Markup().join(Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts))
 
 
-def flag(text: str) -> str:
-    """A flag without the code before it that scripts go by."""
-    code, colon, said = text.partition(": ")
-    return said if colon and code.replace("_", "").isalnum() and code.islower() and " " not in code else text
-
-
 def event_name(kind: str) -> str:
     """An event in words."""
-    return EVENTS.get(kind, sentence(kind.replace("_", " ")))
+    return EVENTS.get(kind, words.sentence(kind.replace("_", " ")))
 
 
 TESTS: dict[str, Callable[[str], bool]] = {"lead": is_lead}
 FILTERS: dict[str, Callable[..., Any]] = {
     "clock": clock,
     "age": age,
-    "sentence": sentence,
+    "sentence": words.sentence,
+    "asked": words.asked,
     "event_name": event_name,
     "on_page": on_page,
-    "flag": flag,
+    "flag": words.flag,
     "full_stop": full_stop,
     "in_code": in_code,
     "facts_in_words": words.facts_in_words,

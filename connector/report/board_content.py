@@ -80,7 +80,7 @@ def _changed(changes: Sequence[str], most: int) -> str:
     """What it is compared with, then the first few changes: the answer itself stands before the single options."""
     lead = [line for line in changes if line.endswith(":")]
     rest = [f"{words.sentence(marks_in_words(line)).rstrip('.')}." for line in changes if not line.endswith(":")]
-    return " ".join([*lead, *words.cut(rest, most, "changes")])
+    return " ".join([*lead, *words.cut(rest, most, "change")])
 
 
 def _versions(request: WriteRequest, room: Room) -> Content:
@@ -94,11 +94,11 @@ def _versions(request: WriteRequest, room: Room) -> Content:
     if assessment.dose is not None:
         rows.append(["Dose constants", _pairs(assessment.dose.constants)])
     if assessment.response is not None and assessment.response.policies:
-        rows.append(["Response policies", _pairs(assessment.response.policies)])
+        policies = assessment.response.policies
+        rows.append(["Response policies", ", ".join(words.policy(name, value) for name, value in policies.items())])
     warnings = [words.facts_in_words(warning) for warning in assessment.warnings]
-    return {"rows": rows, "warnings": words.cut(warnings, room.warnings, "warnings")}
+    return {"rows": rows, "warnings": words.cut(warnings, room.warnings, "warning")}
 
 
 def _pairs(named: Mapping[str, str]) -> str:
-    answers = {"true": True, "false": False}
-    return ", ".join(words.fact_with_value(name, answers.get(value, value)) for name, value in named.items())
+    return ", ".join(words.fact_with_value(name, value) for name, value in named.items())

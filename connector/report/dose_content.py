@@ -22,7 +22,7 @@ def dose(assessment: Assessment, room: Room = AMPLE) -> Content:
         "absent": "",
         "rows": [_region(region) for region in (*report.regions[: room.regions], *_normal(report))],
         "findings": [f"{finding.text} [{finding.source}]" for finding in report.findings],
-        "note": f"{hidden} more regions are {words.ELSEWHERE}." if hidden > 0 else "",
+        "note": words.left_out(hidden, "region") if hidden > 0 else "",
         "method": _method(report),
         "warnings": list(report.warnings),
         "picture": _in_words(report),

@@ -23,14 +23,14 @@ def studies(assessment: Assessment, room: Room = AMPLE) -> Content:
             _study(point, room.lesions, is_assessed=point.study_instance_uid == assessment.study_instance_uid)
             for point in shown
         ],
-        "note": f"{left_out} earlier studies are {EARLIER}." if left_out else "",
+        "note": f"{left_out} earlier {'studies are' if left_out > 1 else 'study is'} {EARLIER}." if left_out else "",
         "absent": "" if shown else "No imaging study was read.",
     }
 
 
 def _study(point: TimePoint, most_lesions: int, *, is_assessed: bool) -> list[str]:
     lesions = words.listed(map(_lesion, point.lesions), most_lesions, words.ELSEWHERE)
-    liver = f"{point.liver_volume_ml} mL" if point.liver_volume_ml is not None else words.NO_VALUE
+    liver = f"{words.tenths(float(point.liver_volume_ml))} mL" if point.liver_volume_ml is not None else words.NO_VALUE
     kind = f"{point.modality}{' (assessed)' if is_assessed else ''}"
     accession = point.accession_number or words.NO_VALUE
     return [words.day(point.studied_on), kind, accession, lesions or "none measured", liver]
@@ -67,7 +67,7 @@ def beside(assessment: Assessment, room: Room = AMPLE) -> Content:
     """What stands beside RECIST and is never mixed with it: viable tumour, treated lesions, uptake in PET."""
     lines = [*_viable(assessment), *(one.text for one in assessment.treated_lesions)]
     lines += [f"PET, {one.text}" for one in assessment.uptake]
-    return {"lines": words.cut(lines, room.beside, "lines on viable tumour and uptake")}
+    return {"lines": words.cut(lines, room.beside, "line on viable tumour and uptake")}
 
 
 def _viable(assessment: Assessment) -> list[str]:
@@ -90,9 +90,9 @@ def course(assessment: Assessment, room: Room = AMPLE) -> Content:
     shown = assessment.findings[: room.findings]
     more = len(assessment.findings) - len(shown)
     return {
-        "markers": [marker.text for marker in assessment.markers],
-        "findings": [[one.text, f"({one.source})" if one.source else ""] for one in shown],
-        "note": f"{more} more findings are {words.ELSEWHERE}." if more else "",
+        "markers": [words.sentence(marker.text) for marker in assessment.markers],
+        "findings": [[words.sentence(one.text), f"({one.source})" if one.source else ""] for one in shown],
+        "note": words.left_out(more, "finding") if more else "",
     }
 
 
@@ -108,12 +108,16 @@ def response(assessment: Assessment, room: Room = AMPLE) -> Content:
         "absent": "",
         "criteria": CRITERIA.get(report.criteria, report.criteria),
         "rows": [_visit(visit, report, room.lesions) for visit in visits],
-        "note": f"{hidden} visits after the baseline are {EARLIER}; the picture shows all." if hidden else "",
+        "note": f"{_visits_are(hidden)} {EARLIER}; the picture shows all." if hidden else "",
         "why": [f"Why {last.overall_response}: {'; '.join(last.reasons)}."] if last.reasons else [],
         "course": _course(report),
-        "flags": words.cut([*_flags(report), *_lesion_flags(assessment)], room.flags, "remarks"),
+        "flags": words.cut([*_flags(report), *_lesion_flags(assessment)], room.flags, "remark"),
         "picture": _sheet_in_words(report),
     }
+
+
+def _visits_are(hidden: int) -> str:
+    return "1 visit after the baseline is" if hidden == 1 else f"{hidden} visits after the baseline are"
 
 
 def _visit(visit: VisitResponse, report: ResponseReport, most_lesions: int) -> Content:
@@ -147,9 +151,9 @@ def _named(lesions: Sequence[str], most: int) -> str:
 
 
 def _flags(response: ResponseReport) -> list[str]:
-    """Remarks of all visits once each; what stands before the colon is the name of the flag."""
-    flags = dict.fromkeys(flag for visit in response.visits for flag in visit.flags)
-    return [f"{name.replace('_', ' ')}{colon}{text}" for name, colon, text in (flag.partition(":") for flag in flags)]
+    """Remarks of all visits once each, without the codes that scripts go by."""
+    flags = dict.fromkeys(words.flag(flag) for visit in response.visits for flag in visit.flags)
+    return [f"{words.sentence(flag).rstrip('.')}." for flag in flags]
 
 
 def _lesion_flags(assessment: Assessment) -> list[str]:
@@ -167,7 +171,9 @@ def _course(response: ResponseReport) -> str:
     best, confirmed = response.best_overall_response, response.confirmed_best_overall_response
     said = [
         f"Best overall response {best.response}{f' on {best.on}' if best.on else ''}",
-        f"with confirmation {confirmed.response}",
+        "the same with confirmation"
+        if confirmed.response == best.response
+        else f"but {confirmed.response} where confirmation is required",
     ]
     if (free := response.progression_free_survival) is not None:
         said.append(f"progression-free survival {free.days} days{'' if free.event else ' so far'}")

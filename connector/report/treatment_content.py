@@ -37,6 +37,8 @@ def in_short(selection: Selection | None) -> str:
     (leading, options), *others = by_site(selection.options)
     preferred = _preferred(options)
     if not others:
+        if selection.status == "recommend" and _board_alone(options):
+            return words.BOARD_DECIDES
         return f"Preferred: {preferred}" if preferred else _undecided(selection)
     if selection.status not in ("recommend", "cannot_decide"):
         return _undecided(selection)
@@ -46,6 +48,24 @@ def in_short(selection: Selection | None) -> str:
     return words.sentence("; ".join(said))
 
 
+def _board_alone(options: Iterable[Option]) -> bool:
+    return [option.modality for option in options if option.verdict == "preferred"] == ["board_only"]
+
+
+def _status(selection: Selection) -> str:
+    """The answer as a sentence, with why the ranks of a part may begin with 2."""
+    if selection.status == "recommend" and _board_alone(selection.options):
+        return words.BOARD_DECIDES
+    status = words.STATUS.get(selection.status, selection.status)
+    (_, options), *_ = by_site(selection.options)
+    is_ranked = any(option.rank for option in options) and not _preferred(options)
+    return (
+        f"{status} The first rank stays open until they are known."
+        if is_ranked and selection.status == "cannot_decide"
+        else status
+    )
+
+
 def _preferred(options: Iterable[Option]) -> str:
     return " or ".join(words.treatment(option.modality) for option in options if option.verdict == "preferred")
 
@@ -53,7 +73,7 @@ def _preferred(options: Iterable[Option]) -> str:
 def _undecided(selection: Selection) -> str:
     blocking = selection.blocking or tuple(dict.fromkeys(need for option in selection.options for need in option.needs))
     if selection.status == "cannot_decide" and blocking:
-        return f"Cannot decide: needs {words.listed(map(in_words, blocking), MOST_BLOCKING, words.ELSEWHERE)}"
+        return f"Cannot decide: needs {words.listed(map(words.asked, blocking), MOST_BLOCKING, words.ELSEWHERE)}"
     return words.STATUS.get(selection.status, selection.status)
 
 
@@ -66,7 +86,7 @@ def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
     steps = [f"{node.node} {node.answer}" for node in selection.pathway]
     return {
         "absent": "",
-        "status": words.STATUS.get(selection.status, selection.status),
+        "status": _status(selection),
         "alerts": [_reason(alert) for alert in selection.alerts],
         "contradictions": [in_words(name) for name in selection.contradictions],
         "options": [
@@ -77,11 +97,24 @@ def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
         "pathway": " → ".join(steps),
         "pathway_source": _sources(node.source.source for node in selection.pathway),
         "facts": _facts(request, room.facts),
-        "missing": words.listed(map(in_words, selection.missing), room.missing, words.ELSEWHERE),
+        "missing": words.listed(map(in_words, _further(selection)), room.missing, words.ELSEWHERE),
         "needs": _needs(assessment),
         "worth_knowing": _worth_knowing(assessment, room.worth_knowing),
         "conflicts": ", ".join(selection.conflicts),
+        "marks": words.MARKS if is_marked(selection) else "",
     }
+
+
+def is_marked(selection: Selection) -> bool:
+    """Whether a mark of our own reading or grading stands anywhere in what is told."""
+    told = [*selection.alerts, *selection.measures, *(one for option in selection.options for one in option.because)]
+    return any(marks_in_words(reason.text) != reason.text for reason in told)
+
+
+def _further(selection: Selection) -> list[str]:
+    """The facts that are asked for and do not yet stand beside what waits for them."""
+    named = {*selection.blocking, *(need for option in selection.options for need in option.needs[:MOST_NEEDS])}
+    return [fact for fact in selection.missing if fact not in named]
 
 
 def site_heading(site: str, options: Iterable[Option]) -> str:
@@ -95,12 +128,12 @@ def site_heading(site: str, options: Iterable[Option]) -> str:
 def _worth_knowing(assessment: Assessment, most: int) -> list[str]:
     """What is worth getting first; the page's own label stands before it."""
     said = [words.sentence(words.without_label(one)) for one in assessment.worth_knowing]
-    return words.cut(said, most, "facts")
+    return words.cut(said, most, "fact")
 
 
 def _needs(assessment: Assessment) -> list[str]:
     """What the selection needs; the needs of response and dose stand in their own parts."""
-    said = ("response cannot be decided: ", "absorbed dose cannot be decided: ")
+    said = ("response cannot be decided", "absorbed dose cannot be decided")
     return [words.sentence(need) for need in assessment.needs if not need.startswith(said)]
 
 
@@ -161,13 +194,16 @@ def _said(option: Content) -> list[Any]:
 
 
 def _row(group: Sequence[Content]) -> Content:
-    ranks = list(dict.fromkeys(option["rank"] for option in group))
+    by_rank = {rank: [one["name"] for one in same] for rank, same in groupby(group, key=lambda one: one["rank"])}
+    ranks = list(by_rank)
     fewest, most = min(option["more"] for option in group), max(option["more"] for option in group)
     more = f"and {fewest if fewest == most else f'{fewest} to {most}'} more rule{'s' if most > 1 else ''}"
     return {
         **group[0],
         "rank": ranks[0] if len(ranks) == 1 else f"{ranks[0]} to {ranks[-1]}",
-        "name": ", ".join(option["name"] for option in group),
+        "name": "; ".join(
+            ", ".join(names) + (f": rank {rank}" if len(ranks) > 1 else "") for rank, names in by_rank.items()
+        ),
         "more": more if most else "",
     }
 
@@ -199,7 +235,7 @@ def _facts(request: WriteRequest, most: int) -> str:
         if name in known
     )
     said = [f"{words.fact_with_value(name, known[name].value)}{_dated(known[name].observed_on)}" for name in used]
-    return words.listed(said, most, words.ELSEWHERE)
+    return words.listed(said, most, words.ELSEWHERE, between="; ")
 
 
 def _dated(on: date | None) -> str:
@@ -265,8 +301,8 @@ def care(selection: Selection | None, room: Room = AMPLE) -> Content:
     shown = max(room.measures, own)
     follow_up = selection.follow_up if selection else ()
     more = [
-        f"{len(rest)} more {name} are {words.ELSEWHERE}."
-        for name, rest in (("measures", measures[shown:]), ("visits", follow_up[room.follow_ups :]))
+        words.left_out(len(rest), name)
+        for name, rest in (("measure", measures[shown:]), ("visit", follow_up[room.follow_ups :]))
         if rest
     ]
     return {

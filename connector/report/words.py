@@ -8,6 +8,7 @@ from decimal import Decimal
 from connector.core.assessment import Assessment
 from connector.core.case import FactValue, PatientIdentity
 from connector.core.catalogue import FACTS, UNITS, in_words
+from connector.core.fact_types import Choice
 
 TREATMENTS = {
     "surgery": "Surgery",
@@ -53,6 +54,25 @@ RESPONSES = {
     "NA": "not applicable",
 }
 ELSEWHERE = "in the structured report"
+BOARD_DECIDES = "No treatment is proposed: the board alone decides."
+MARKS = (
+    "(our reading, confirm) and (our grading, confirm): a limit, or how strongly it weighs, that the source does not"
+    " state in so many words and that a clinician has to confirm."
+)
+POLICIES = {
+    "confirm": "response must be confirmed",
+    "confirm_days": "days to a confirmation, at least",
+    "min_sd_days": "days of stable disease, at least",
+    "max_ne": "visits not evaluable between the two of a confirmation, at most",
+    "accept_sd": "stable disease between those two accepted",
+    "continuing_response": "a response that goes on",
+    "response_after_complete": "a lesion back after a complete response",
+    "mrecist_5_mm": "mRECIST asks for 5 mm of growth",
+    "equivocal_confirmed": "an equivocal new lesion is confirmed",
+}
+_MOST_CHOICES = 3
+# Short words of facts that are read as abbreviations.
+_SPELT = {"men2a": "MEN2A", "men2b": "MEN2B", "familial_mtc": "familial MTC"}
 NO_VALUE = "–"  # noqa: RUF001 - an en dash, as tables have it
 SEXES = {"M": "male", "F": "female", "O": "other"}
 _UNITS = {"kg_l": "kg/L", "j_gbq": "J/GBq", "h": "h"} | UNITS
@@ -64,12 +84,26 @@ def treatment(modality: str) -> str:
 
 
 def fact_with_value(name: str, value: FactValue) -> str:
-    """A fact or constant and its value with unit: `bilirubin_total_umol_l` is "bilirubin total 11 µmol/L"."""
+    """A fact or constant and its value with unit: `bilirubin_total_umol_l` is "bilirubin total: 11 µmol/L"."""
     if isinstance(value, bool):
-        return f"{in_words(name)} {'yes' if value else 'no'}"
+        return f"{in_words(name)}: {'yes' if value else 'no'}"
     unit = next((unit for unit in _UNITS if name.endswith(f"_{unit}")), "")
     bare = in_words(name.removesuffix(f"_{unit}"))
-    return f"{bare} {_value(value)} {_UNITS.get(unit, '')}".rstrip()
+    return f"{bare}: {_value(value)} {_UNITS.get(unit, '')}".rstrip()
+
+
+def policy(name: str, value: str) -> str:
+    """A choice that a protocol makes in judging response."""
+    said = {"true": "yes", "false": "no"}.get(value, value.replace("_", " "))
+    return f"{POLICIES.get(name, in_words(name))}: {said}"
+
+
+def asked(name: str) -> str:
+    """A fact that is asked for, with the answers to choose from where they are few."""
+    fact = FACTS.get(name)
+    choices = fact.words if isinstance(fact, Choice) and len(fact.words) <= _MOST_CHOICES else ()
+    *first, last = map(_value, choices) if choices else ("",)
+    return f"{in_words(name)} ({', '.join(first)} or {last})" if choices else in_words(name)
 
 
 def _value(value: FactValue) -> str:
@@ -78,7 +112,7 @@ def _value(value: FactValue) -> str:
     if isinstance(value, (tuple, frozenset)):
         members = sorted(map(str, value)) if isinstance(value, frozenset) else map(str, value)
         return ", ".join(members).replace("_", " ") or "none"
-    return str(value).replace("_", " ")
+    return _SPELT.get(str(value), str(value).replace("_", " "))
 
 
 def sentence(said: str) -> str:
@@ -102,6 +136,12 @@ def age_years(born: date, on: date) -> int:
     return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
 
 
+def flag(text: str) -> str:
+    """A flag without the code before it that scripts go by."""
+    code, colon, said = text.partition(": ")
+    return said if colon and code.replace("_", "").isalnum() and code.islower() and " " not in code else text
+
+
 def tenths(value: float | None) -> str:
     """A number with one decimal, for reading only."""
     return NO_VALUE if value is None else f"{value:.1f}"
@@ -116,18 +156,23 @@ def percent(text: str | None) -> str:
     return f"{sign}{abs(value)} %"
 
 
-def listed(items: Iterable[str], most: int, rest: str) -> str:
-    """Items with commas; of more than `most`, how many are left and where they stand."""
+def listed(items: Iterable[str], most: int, rest: str, *, between: str = ", ") -> str:
+    """Items in a row; of more than `most`, how many are left and where they stand."""
     every = list(items)
     if len(every) <= most:
-        return ", ".join(every)
-    return f"{', '.join(every[:most])} and {len(every) - most} more ({rest})"
+        return between.join(every)
+    return f"{between.join(every[:most])} and {len(every) - most} more ({rest})"
 
 
 def cut(lines: Sequence[str], most: int, name: str) -> list[str]:
     """At most so many lines, and how many more there are."""
     more = len(lines) - most
-    return [*lines[:most], *([f"{more} more {name} are {ELSEWHERE}."] if more > 0 else [])]
+    return [*lines[:most], *([left_out(more, name)] if more > 0 else [])]
+
+
+def left_out(more: int, name: str, where: str = ELSEWHERE) -> str:
+    """How many items a list has no room for, and where they stand; `name` is one of them."""
+    return f"{more} more {name}{'s are' if more > 1 else ' is'} {where}."
 
 
 def without_label(worth_knowing: str) -> str:
@@ -146,5 +191,6 @@ def _fact_in_words(name: str) -> str:
 
 def undecided(assessment: Assessment, part: str) -> str:
     """Why a part could not be judged, in the assessment's own words; empty when it gave none."""
-    lead = f"{part} cannot be decided: "
-    return "; ".join(need.removeprefix(lead) for need in assessment.needs if need.startswith(lead))
+    leads = tuple(f"{part} cannot be decided{lead}" for lead in (": ", " without "))
+    needs = [need for need in assessment.needs if need.startswith(leads)]
+    return "; ".join(need.removeprefix(leads[0]).removeprefix(leads[1]) for need in needs)

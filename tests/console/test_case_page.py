@@ -12,7 +12,7 @@ from console_case import Desk, make_desk, set_aside
 
 from connector.contract.assessment import render
 from connector.contract.reading import dumps
-from connector.core.assessment import Assessment, Option
+from connector.core.assessment import Assessment, DatedResponse, Option
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +62,59 @@ def test_one_site_alone_needs_no_heading(desk):
         page_of(desk, with_options(Option("TACE", "preferred", 1), Option("RAI", "excluded", None))), "treatment"
     )
     assert "ranked apart" not in said
+
+
+def with_selection(**changes) -> Assessment:
+    return replace(cases.assessment(), selection=replace(cases.selection(), **changes))
+
+
+def test_what_blocks_the_treatment_stands_once_with_the_answers_to_choose_from(desk):
+    blocked = replace(
+        with_selection(status="cannot_decide", blocking=("lung_pattern", "inr")),
+        needs=(
+            "selection cannot be decided: needs lung pattern, INR (7 further facts would refine it)",
+            "response cannot be decided without measured lesions: no imaging study holds any",
+        ),
+    )
+    said = section(page_of(desk, blocked), "missing")
+    needed = said[said.index("Needed before it can be decided") :]
+    assert "Response cannot be decided without measured lesions: no imaging study holds any." in needed
+    assert "Treatment cannot be decided without: lung pattern (macronodular or miliary) INR" in needed
+    assert needed.count("lung pattern") == 1
+
+
+def test_the_needs_of_a_selection_that_names_no_fact_are_told_in_its_own_words(desk):
+    need = "selection cannot be decided: needs a review by the board"
+    said = section(page_of(desk, replace(with_selection(blocking=()), needs=(need,))), "missing")
+    assert "Selection cannot be decided: needs a review by the board." in said
+
+
+def test_where_sources_disagree_it_says_on_what_and_how_it_was_read(desk):
+    said = section(page_of(desk, with_selection(conflicts=("CON-PS", "CON-OF-A-NEWER-VERSION"))), "treatment")
+    assert "No ECOG cut-off anywhere. Read as: clinician asserts good/poor" in said
+    assert "CON-PS" in said
+    assert "CON-OF-A-NEWER-VERSION" in said, "what this version does not know stands for itself"
+
+
+def test_without_the_liver_in_question_it_says_why_there_is_no_path(desk):
+    said = section(page_of(desk, with_selection(pathway=())), "treatment")
+    assert "The algorithm is for metastases of the liver, which is not in question here." in said
+
+
+def test_an_option_behind_the_first_says_why(desk):
+    behind = Option("lung_RFA", "possible", 2, why_not_first="behind bone_ablation: 1 relative contraindication")
+    said = section(page_of(desk, with_options(Option("TACE", "preferred", 1), behind)), "treatment")
+    assert "Behind bone ablation: 1 relative contraindication." in said
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "expected"), [("PR", "the same with confirmation"), ("SD", "but SD where confirmation is required")]
+)
+def test_the_best_response_with_and_without_confirmation(desk, confirmed, expected):
+    report = replace(
+        cases.response("PR"),
+        best_overall_response=DatedResponse("PR", None),
+        confirmed_best_overall_response=DatedResponse(confirmed, None),
+    )
+    said = section(page_of(desk, cases.assessment(response=report)), "in-short")
+    assert f"Best: PR (partial response), {expected}." in said

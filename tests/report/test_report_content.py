@@ -163,7 +163,7 @@ def test_of_many_studies_the_latest_are_shown_and_the_assessed_one_is_marked():
         for n in range(AMPLE.studies, 0, -1)
     ]
     said = content(cases.assessment(time_points=(*points, point)))["studies"]
-    assert said["note"] == "1 earlier studies are in the reports of the earlier studies."
+    assert said["note"] == "1 earlier study is in the reports of the earlier studies."
     assert [row[1] for row in said["rows"]] == ["CT"] * (AMPLE.studies - 1) + ["CT (assessed)"]
 
 
@@ -226,7 +226,7 @@ def test_measures_and_visits_that_do_not_fit_are_counted():
     selection = cases.selection()
     measures = (made.reason("GEN-MDT-ENDO"),) * (AMPLE.measures + 1)
     said = content(with_selection(measures=measures, follow_up=selection.follow_up * 5))["care"]
-    assert said["note"] == "1 more measures are in the structured report. 4 more visits are in the structured report."
+    assert said["note"] == "1 more measure is in the structured report. 4 more visits are in the structured report."
     assert said["follow_up"][0] == ["CT of the liver", "2026-05-07", "FU-01; SOURCE_000, table 3"]
     assert said["follow_up"][1][1] == "every 3 months"
 
@@ -237,7 +237,7 @@ def test_the_facts_behind_the_reasons_have_value_and_day():
     disputed = replace(assessed, warnings=("record and images differ in ecog_ps: left out until a person decides",))
     known = made.record(histology="MTC", ecog_ps=0)
     assert content(assessed, record=known)["recommendation"]["facts"] == (
-        "histology MTC (2026-04-07), ECOG performance status 0 (2026-04-07)"
+        "histology: MTC (2026-04-07); ECOG performance status: 0 (2026-04-07)"
     )
     assert "ECOG" not in content(disputed, record=known)["recommendation"]["facts"], "disputed facts were not used"
     assert content(assessed)["recommendation"]["facts"] == "", "nothing is known without a record"
@@ -246,7 +246,7 @@ def test_the_facts_behind_the_reasons_have_value_and_day():
 def test_findings_are_cited_and_counted():
     findings = (Finding("adverse_event", "anaemia grade 2", made.SOURCE),) * (AMPLE.findings + 3)
     said = content(cases.assessment(findings=findings))["course"]
-    assert said["findings"][0] == ["anaemia grade 2", "(SOURCE_000, table 3)"]
+    assert said["findings"][0] == ["Anaemia grade 2", "(SOURCE_000, table 3)"]
     assert said["note"] == "3 more findings are in the structured report."
 
 
@@ -263,8 +263,8 @@ def test_versions_and_inputs_are_named():
     said = dict(content(cases.assessment(response=made.course(2)), record=made.record())["versions"]["rows"])
     assert said["Made by"] == "connector 1.0.0, rule set thyroid-metastases-2026.12"
     assert said["Inputs"] == f"5, each named in the record's Provenance; digest {'ab' * 32}"
-    assert said["Response policies"] == "mrecist 5 (mm) no"
-    assert said["Dose constants"] == "profile seed"
+    assert said["Response policies"] == "mRECIST asks for 5 mm of growth: no"
+    assert said["Dose constants"] == "profile: seed"
 
 
 def test_what_is_open_of_a_lesion_stands_among_the_remarks():
@@ -286,7 +286,7 @@ def test_options_of_which_the_same_is_said_share_a_row():
     )
     first, second, third = content(with_selection(options=options))["recommendation"]["options"]
     assert (first["name"], third["name"]) == ("Radioembolisation (TARE)", "Percutaneous ethanol injection (PEI)")
-    assert second["name"] == "Radiofrequency ablation (RFA), Microwave ablation (MWA)"
+    assert second["name"] == "Radiofrequency ablation (RFA): rank 5; Microwave ablation (MWA): rank 6"
     assert (second["rank"], second["more"]) == ("5 to 6", "and 1 to 2 more rules")
 
 
@@ -326,49 +326,3 @@ def test_names_of_facts_are_words_and_a_label_is_said_once():
         "record and images differ in liver lesion count: left out until a person decides"
     ]
     assert said["recommendation"]["worth_knowing"] == ["Cirrhosis; TACE would be first if it is no"]
-
-
-def at(modality, verdict, rank=None):
-    return replace(made.option(verdict, ("A",), modality=modality), rank=rank)
-
-
-LUNG_OPEN = (at("systemic_therapy", "possible", 2), at("lung_RFA", "cannot_decide"))
-LUNG_FIRST = (at("lung_RFA", "preferred", 1), at("systemic_therapy", "possible", 2))
-BONE_FIRST = (at("cementoplasty", "preferred", 1), at("osteosynthesis", "excluded"))
-BONE_OPEN = (at("bone_embolisation", "possible", 2), at("cementoplasty", "cannot_decide"))
-APART = "ranked apart from the other sites"
-
-
-@pytest.mark.parametrize(
-    ("options", "headings", "why"),
-    [
-        ((*LUNG_OPEN, *BONE_FIRST),
-         [f"Lung and whole body, {APART}: none is preferred", "", f"Bone, {APART}", ""],
-         "the ranks begin anew at the bones, where one is preferred"),
-        ((at("TACE", "preferred", 1), at("RAI", "excluded"), *BONE_OPEN),
-         [f"Liver and whole body, {APART}", "", f"Bone, {APART}: none is preferred", ""],
-         "what treats the whole body is ranked with the liver"),
-        ((at("board_only", "preferred", 1), *LUNG_OPEN), ["", "", ""], "one site: its ranks run through"),
-        ((at("RAI", "possible", 2),), [""], "the whole body alone"),
-    ],
-)  # fmt: skip
-def test_a_site_whose_ranks_begin_anew_has_a_heading(options, headings, why):
-    said = content(with_selection(options=options))["recommendation"]["options"]
-    assert [row["site"] for row in said] == headings, why
-
-
-@pytest.mark.parametrize(
-    ("status", "options", "expected"),
-    [
-        ("recommend", (*LUNG_FIRST, *BONE_FIRST),
-         "Lung and whole body: preferred Radiofrequency ablation of lung lesions; bone: preferred Cementoplasty"),
-        ("cannot_decide", (*LUNG_OPEN, *BONE_FIRST),
-         "Lung and whole body: cannot decide, needs lung pattern; bone: preferred Cementoplasty"),
-        ("cannot_decide", (*LUNG_OPEN, *BONE_OPEN),
-         "Lung and whole body: cannot decide, needs lung pattern; bone: none is preferred"),
-        ("contradictory_data", (*LUNG_OPEN, *BONE_OPEN), "Facts contradict each other; nothing is preferred."),
-    ],
-)  # fmt: skip
-def test_the_recommendation_in_short_tells_the_sites_apart(status, options, expected):
-    said = content(with_selection(status=status, options=options, blocking=("lung_pattern",)))
-    assert dict(said["summary"])["Recommendation"] == expected

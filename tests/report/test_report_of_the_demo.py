@@ -48,7 +48,7 @@ def test_two_pages_tell_the_story(made):
         "Best overall response PR on 2026-02-09",
     ):
         assert sentence in first
-    for part in ("Absorbed dose", "Published outcomes", "Measures and follow-up", "profile seed"):
+    for part in ("Absorbed dose", "Published outcomes", "Measures and follow-up", "profile: seed"):
         assert part in second
 
 
