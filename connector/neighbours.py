@@ -5,6 +5,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import httpx
+
 from connector import tls
 from connector.audit import Speaker
 from connector.core.errors import BadCase, ConnectorError
@@ -100,7 +102,9 @@ def audit_repositories(settings: Settings) -> dict[str, AuditRepository]:
         found["syslog"] = SyslogRepository(host, int(port), speaker=speaker, tls=context)
     if settings.audit_fhir_url:
         is_ehr = settings.audit_fhir_url.rstrip("/") == settings.ehr_url.rstrip("/")
-        client = (ehr_client(settings) if is_ehr else None) or EhrClient(settings.audit_fhir_url)
+        client = (ehr_client(settings) if is_ehr else None) or EhrClient(
+            settings.audit_fhir_url, tls=_ehr_tls(settings), proxy=settings.ehr_proxy or None
+        )
         found["fhir"] = AuditEventRepository(client, speaker)
     return found
 
@@ -116,7 +120,22 @@ def ehr_client(settings: Settings) -> EhrClient | None:
             raise BadCase("CONNECTOR_EHR_PRIVATE_KEY_FILE", None, "is needed with CONNECTOR_EHR_CLIENT_ID: name a PEM")
         credentials = SmartCredentials(settings.ehr_client_id, keys, settings.ehr_scope, settings.ehr_token_url or None)
     vendor_for("", settings.ehr_vendor)
-    return EhrClient(settings.ehr_url, credentials=credentials, vendor=settings.ehr_vendor)
+    return EhrClient(
+        settings.ehr_url,
+        credentials=credentials,
+        vendor=settings.ehr_vendor,
+        tls=_ehr_tls(settings),
+        proxy=settings.ehr_proxy or None,
+    )
+
+
+def _ehr_tls(settings: Settings) -> ssl.SSLContext:
+    """Its CA alone where one is named; else the public ones and the system's, where a hospital puts its own."""
+    if settings.ehr_ca_file is None:
+        context = httpx.create_ssl_context(trust_env=False)
+        context.load_default_certs()
+        return context
+    return tls.calling(settings.ehr_ca_file, setting="CONNECTOR_EHR_CA_FILE", certificate=None, key=None)
 
 
 def signing_keys(settings: Settings) -> tuple[SigningKey, ...]:

@@ -1,6 +1,7 @@
 """Speaks FHIR R4 to one EHR: search, read, write; every failure leaves as TryLater, Changed or Refused."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ import httpx
 
 from connector.core.errors import Refused, TryLater
 from connector.fhir.capabilities import Capabilities, fhir_version, read_capabilities
-from connector.fhir.ehr_answers import Changed, NotOffered, TimedOut, again, raise_for_answer, send
+from connector.fhir.ehr_answers import STATEMENT, Changed, NotOffered, TimedOut, again, raise_for_answer, send
 from connector.fhir.ehr_token import SmartCredentials, TokenSource
 from connector.fhir.identity import canonical_json
 from connector.fhir.resource import items, members, reference_of
@@ -41,12 +42,17 @@ class EhrClient:
         credentials: SmartCredentials | None = None,
         vendor: str = "auto",
         timeout_seconds: float = 30.0,
+        tls: ssl.SSLContext | bool = True,
+        proxy: str | None = None,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._base = httpx.URL(base_url.rstrip("/"))
-        self._http = httpx.Client(timeout=timeout_seconds, transport=transport)
+        # No proxy that a shell happens to name: patients' data go where the settings say.
+        self._http = httpx.Client(
+            timeout=timeout_seconds, transport=transport, verify=tls, proxy=proxy, trust_env=False
+        )
         self._tokens = TokenSource(self._http, str(self._base), credentials, clock) if credentials else None
         self._vendor = vendor
         self._clock = clock
@@ -77,7 +83,7 @@ class EhrClient:
         """What the server offers, asked again after an hour. Raises TryLater or Refused."""
         with self._lock:
             if self._offered is None or self._clock() >= self._stated_at + STATEMENT_SECONDS:
-                self._statement = self._json(self._send("GET", "metadata", what="read /metadata"))
+                self._statement = self._json(self._send("GET", "metadata", what=STATEMENT))
                 self._offered = read_capabilities(self._statement)
                 self._stated_at = self._clock()
                 self._batches = True

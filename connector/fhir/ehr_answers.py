@@ -12,6 +12,7 @@ import httpx
 
 from connector.core.errors import Refused, TryLater
 from connector.fhir.resource import items, members
+from connector.unreached import why_unreached
 
 # httpx logs every URL at INFO, and a URL may hold a patient's identifier.
 for _name in ("httpx", "httpcore"):
@@ -60,6 +61,8 @@ _HINTS: Mapping[int, str] = {
     422: "the EHR's own rules do not allow the resource",
 }
 _OK = range(200, 300)
+_ELSEWHERE = range(300, 400)
+STATEMENT = "read /metadata"  # what is asked first
 _GATEWAY_TIMEOUT = 504
 LONGEST_WAIT_SECONDS = 86400.0
 _PAUSES_SECONDS = (0.2, 0.8)  # before a read is asked for the second and the third time
@@ -67,16 +70,26 @@ _SOON_SECONDS = 2.0  # what takes longer, or is asked to, is the ledger's to try
 _NOT_OFFERED = frozenset({404, 405, 410, 501})  # of a type; of one resource, 404 and 410 say that it is gone
 
 
-def send(http: httpx.Client, request: httpx.Request, *, what: str) -> httpx.Response:
-    """Send one request. Raises TryLater when nothing came back: it may have been done all the same."""
+def send(
+    http: httpx.Client, request: httpx.Request, *, what: str, setting: str = "CONNECTOR_EHR_URL"
+) -> httpx.Response:
+    """
+    Send one request; `setting` is where its address comes from.
+
+    Raises TryLater when nothing came back: it may have been done all the same.
+    """
     try:
         return http.send(request)
     except httpx.ReadTimeout:
         raise TimedOut(f"the EHR did not answer ({what}: ReadTimeout)") from None
     except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as fault:
-        raise TryLater(f"the EHR did not answer ({what}: {type(fault).__name__})") from None
+        why = why_unreached(fault, ca_setting="CONNECTOR_EHR_CA_FILE")
+        text = f"the EHR did not answer ({what}: {type(fault).__name__})"
+        raise TryLater(f"{text}: {why}; check {setting}" if why else text) from None
+    except httpx.ProxyError:
+        raise TryLater(f"the proxy does not let us through ({what}): check CONNECTOR_EHR_PROXY") from None
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
-        raise Refused(f"the EHR cannot be asked ({what}: {type(fault).__name__}): check CONNECTOR_EHR_URL") from None
+        raise Refused(f"the EHR cannot be asked ({what}: {type(fault).__name__}): check {setting}") from None
 
 
 def again(ask: Callable[[], httpx.Response], *, pause: Callable[[float], None] = time.sleep) -> httpx.Response:
@@ -133,9 +146,17 @@ def failure(status: int, *, what: str, retry_after: str | None = None) -> TryLat
     if reaction is _Reaction.LATER:
         kind = TimedOut if status == _GATEWAY_TIMEOUT else TryLater
         return kind(f"the EHR is busy ({what}: status {status})", seconds_of(retry_after))
-    hint = _HINTS.get(status, "see the EHR's own log")
+    hint = _elsewhere(what) if status in _ELSEWHERE else _HINTS.get(status, "see the EHR's own log")
+    if what == STATEMENT and status in _NOT_OFFERED:
+        hint = "CONNECTOR_EHR_URL is not the base address of a FHIR server"
     text = f"the EHR refused ({what}: status {status}): {hint}"
     return NotOffered(text, status) if status in _NOT_OFFERED else Refused(text)
+
+
+def _elsewhere(what: str) -> str:
+    """A redirect is not followed: the token would go with it."""
+    asked = "CONNECTOR_EHR_TOKEN_URL" if what == "sign in" else "CONNECTOR_EHR_URL"
+    return f"it sends us to another address, as to a page for people: set {asked} to the one that answers itself"
 
 
 def seconds_of(retry_after: str | None, now: datetime | None = None) -> float | None:

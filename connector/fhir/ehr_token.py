@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -23,6 +24,18 @@ _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_SECONDS = 240
 RENEW_AT_FRACTION = 0.8
 _DEFAULT_LIFETIME_SECONDS = 300.0
+_TURNED_DOWN = frozenset({400, 401, 403, 404})
+_CLOCK_DIFFERENCE_SECONDS = 60.0  # an assertion is good for four minutes; a Date is in whole seconds and a while old
+_OUR_KEY = "check CONNECTOR_EHR_CLIENT_ID, and there the public key (`connector keys public`) and its kid"
+_AT_THE_ADDRESS = f"{_OUR_KEY}; check CONNECTOR_EHR_TOKEN_URL"
+_TO_DO = {
+    "invalid_client": _OUR_KEY,
+    "invalid_grant": _OUR_KEY,
+    "invalid_scope": "CONNECTOR_EHR_SCOPE asks for more than is registered there",
+    "unauthorized_client": "have the client allowed to sign in by itself (client_credentials)",
+    "unsupported_grant_type": "it knows no client_credentials: set CONNECTOR_EHR_TOKEN_URL to one that does",
+    "invalid_request": _AT_THE_ADDRESS,
+}
 _LONGEST_LIFETIME_SECONDS = 86400.0
 
 
@@ -132,11 +145,14 @@ class TokenSource:
                 headers={"Accept": "application/json"},
             ),
             what="sign in",
+            setting="CONNECTOR_EHR_TOKEN_URL",
         )
         if response.status_code == httpx.codes.INTERNAL_SERVER_ERROR:
             raise _FellOver("the EHR's sign-in fell over (status 500): see its log and how our key is registered")
+        if response.status_code in _TURNED_DOWN:
+            raise Refused(_why_turned_down(response, self._clock()))
         raise_for_answer(response, what="sign in")
-        answer = _json_object(response, "the token endpoint")
+        answer = _json_object(response, "the token endpoint", "CONNECTOR_EHR_TOKEN_URL")
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
             raise Refused("the token endpoint gave no access_token: check the client's registration")
@@ -166,19 +182,38 @@ class TokenSource:
         if self._token_url is None:
             request = httpx.Request("GET", f"{self._base_url}/.well-known/smart-configuration")
             response = send(self._http, request, what="read the SMART configuration")
+            if response.status_code == httpx.codes.NOT_FOUND:
+                raise Refused("the EHR publishes no SMART configuration (status 404): set CONNECTOR_EHR_TOKEN_URL")
             raise_for_answer(response, what="read the SMART configuration")
-            found = _json_object(response, "the SMART configuration").get("token_endpoint")
+            found = _json_object(response, "the SMART configuration", "CONNECTOR_EHR_URL").get("token_endpoint")
             if not isinstance(found, str):
                 raise Refused("the SMART configuration names no token_endpoint: set CONNECTOR_EHR_TOKEN_URL")
             self._token_url = found
         return self._token_url
 
 
-def _json_object(response: httpx.Response, what: str) -> dict[str, Any]:
+def _why_turned_down(response: httpx.Response, now: float) -> str:
+    """What the token endpoint's error (RFC 6749, section 5.2) asks for, and by how much our clocks differ."""
+    try:
+        error = response.json().get("error")
+    except (ValueError, AttributeError):
+        error = None
+    code, advice = (error, _TO_DO[error]) if error in _TO_DO else ("no reason told", _AT_THE_ADDRESS)
+    text = f"the EHR refused (sign in: status {response.status_code}, {code}): {advice}"
+    try:
+        ahead = now - parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return text
+    if abs(ahead) <= _CLOCK_DIFFERENCE_SECONDS:
+        return text
+    return f"{text}; our clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the EHR's: set it right"
+
+
+def _json_object(response: httpx.Response, what: str, setting: str) -> dict[str, Any]:
     try:
         answer = response.json()
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        raise Refused(f"{what} did not answer with a JSON object: check its address")
+        raise Refused(f"{what} did not answer with a JSON object: check {setting}")
     return answer

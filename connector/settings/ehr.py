@@ -11,6 +11,16 @@ class EhrSettings(BaseSettings):
     """The FHIR server, and whose identifiers mean what."""
 
     ehr_url: str = Field(default="", description="Base URL of the FHIR R4 server; empty: no EHR, DICOM objects only.")
+    ehr_ca_file: Path | None = Field(
+        default=None,
+        description="PEM CA of the EHR's certificate and of its token endpoint's; empty: the public ones and the"
+        " system's.",
+    )
+    ehr_proxy: str = Field(
+        default="",
+        description="Proxy (http://HOST:PORT) that the EHR is reached through; empty: none, whatever HTTP_PROXY and"
+        " HTTPS_PROXY say.",
+    )
     ehr_token_url: str = Field(
         default="", description="Token endpoint; empty: asked from .well-known/smart-configuration."
     )

@@ -8,7 +8,7 @@ _LONGEST_AE_TITLE = 16  # PS3.5, section 6.2: value representation AE
 # Base addresses, which others may add a path to.
 _ADDRESSES = frozenset({
     "ehr_url", "ehr_token_url", "ehr_hook_url", "pacs_dicomweb_url", "public_url", "console_url", "oidc_issuer",
-    "otlp_endpoint", "audit_fhir_url",
+    "otlp_endpoint", "audit_fhir_url", "ehr_proxy",
 })  # fmt: skip
 _AE_TITLES = frozenset({"ae_title", "pacs_ae_title"})
 

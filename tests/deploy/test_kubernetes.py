@@ -45,7 +45,7 @@ READ_BY: dict[str, set[str]] = {
                      "oidc_client_id", "oidc_client_secret", "oidc_scope", "oidc_name_claim", "oidc_role_claim",
                      "oidc_roles"), WEB),
     **dict.fromkeys(("hook_secret", "ehr_url"), WEB | WORKER),
-    **dict.fromkeys(("ehr_token_url", "ehr_client_id", "ehr_private_key_file", "ehr_key_id",
+    **dict.fromkeys(("ehr_token_url", "ehr_client_id", "ehr_private_key_file", "ehr_key_id", "ehr_ca_file", "ehr_proxy",
                      "ehr_next_private_key_file", "ehr_next_key_id", "ehr_scope", "ehr_vendor", "ehr_write",
                      "ehr_board", "ehr_hook_url", "ehr_subscription_topic", "ehr_follow_days"), WORKER),
     "patient_issuers": APPS,
