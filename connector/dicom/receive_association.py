@@ -315,16 +315,17 @@ class _Message:
     context_id: int
     context: Context
     command: Command
-    data_set: io.BytesIO
+    data_set: io.BytesIO | Incoming
 
     def write(self, octets: memoryview) -> None:
         self.data_set.write(octets)
-        if not isinstance(self.data_set, Incoming) and self.data_set.tell() > _LARGEST_INFORMATION_BYTES:
+        if isinstance(self.data_set, io.BytesIO) and self.data_set.tell() > _LARGEST_INFORMATION_BYTES:
             raise WireFault("a message that is not a C-STORE is larger than it may be", wire.INVALID_PARAMETER)
 
     def information(self) -> Dataset:
         """The decoded data set of an N-ACTION or N-EVENT-REPORT."""
         implicit, little = _encoding(self.context.transfer_syntax)
+        assert isinstance(self.data_set, io.BytesIO)  # noqa: S101 - what is stored is never decoded here
         try:
             return decode(self.data_set, implicit, little)
         except Exception as fault:  # pydicom raises whatever the octets lead it to

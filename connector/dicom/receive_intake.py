@@ -155,7 +155,7 @@ def _head(incoming: "Incoming", transfer_syntax_uid: str) -> Head:
 def octets_of(incoming: "Incoming") -> "Iterator[Octets]":
     """The data set in memory, or in its file when it outgrew memory."""
     if incoming.part is None:
-        with incoming.getbuffer() as octets:
+        with incoming.in_memory() as octets:
             yield octets
         return
     path, offset = incoming.part

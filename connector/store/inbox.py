@@ -1,10 +1,7 @@
 """Receipts into the ledger, many in one commit: associations share one fsync, and none is answered before it."""
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
 from operator import itemgetter
@@ -13,14 +10,15 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from connector.core.errors import ImpossibleInput, TryLater
+from connector.core.errors import TryLater
 from connector.logs import get_logger
 from connector.ports import Receipt, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.engine import for_reading, run_prepared
 from connector.store.expected import Expected
+from connector.store.group_commit import GroupCommit
 from connector.traceparent import new_traceparent
 
 log = get_logger("inbox")
@@ -96,7 +94,7 @@ def patient_key(receipt: Receipt) -> str:
 
 
 class SqlInbox:
-    """The receivers' side of the ledger. One writer thread commits what all associations of this process bring."""
+    """The receivers' side of the ledger; what all associations of this process bring shares its commits."""
 
     def __init__(
         self, engine: sa.Engine, *, case_ref: CaseRef, same_dataset: SameDataset, now: Callable[[], float] = time.time
@@ -108,11 +106,9 @@ class SqlInbox:
         self._now = now
         expected = Expected(engine, now=now)
         self.expecting, self.is_expected = expected.expecting, expected.is_expected
-        self._closing = threading.Lock()
-        self._closed = False
-        self._queue: queue.SimpleQueue[tuple[Receipt, Future[Recorded]] | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._write, name="inbox-writer", daemon=True)
-        self._writer.start()
+        self._commits: GroupCommit[Receipt, Recorded] = GroupCommit(
+            engine, self._record_all, order=lambda one: (one.study_instance_uid, one.sop_instance_uid), name="inbox"
+        )
 
     def receive(self, receipt: Receipt) -> ReceiptOutcome:
         """
@@ -120,12 +116,7 @@ class SqlInbox:
 
         Raises TryLater when the ledger is away or closed, ImpossibleInput when an attribute does not fit it.
         """
-        future: Future[Recorded] = Future()
-        with self._closing:  # nothing is queued behind the writer's last word, where it would be waited for in vain
-            if self._closed:
-                raise TryLater("the service is stopping: send again")
-            self._queue.put((receipt, future))
-        recorded = future.result()
+        recorded = self._commits.commit(receipt)
         if isinstance(recorded, ReceiptOutcome):
             return recorded
         # Compared here, in the sender's own thread: a large object must not hold up the other senders.
@@ -133,10 +124,7 @@ class SqlInbox:
 
     def close(self) -> None:
         """Commit what is queued and stop the writer; what comes later is refused."""
-        with self._closing:
-            self._closed = True
-            self._queue.put(None)
-        self._writer.join()
+        self._commits.close()
 
     def association_opened(self, association_id: str) -> None:
         """Note that an association began."""
@@ -169,67 +157,25 @@ class SqlInbox:
                 found |= {row.sop_instance_uid: row.sop_class_uid for row in rows}
         return found
 
-    def _write(self) -> None:
-        while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            batch, stop = self._drain(first)
-            self._commit(batch)
-            if stop:
-                return
-
-    def _drain(self, first: tuple[Receipt, Future[Recorded]]) -> tuple[list[tuple[Receipt, Future[Recorded]]], bool]:
-        batch = [first]
-        while len(batch) < _LARGEST_BATCH:
-            try:
-                more = self._queue.get_nowait()
-            except queue.Empty:
-                return batch, False
-            if more is None:
-                return batch, True
-            batch.append(more)
-        return batch, False
-
-    def _commit(self, batch: list[tuple[Receipt, Future[Recorded]]]) -> None:
-        """Record a batch and tell everybody who waits. Never raises: the thread that all wait for must go on."""
-        # In one order in every process, as a sweep has it too: else two of them could wait for each other's rows.
-        batch.sort(key=lambda entry: (entry[0].study_instance_uid, entry[0].sop_instance_uid))
-        try:
-            outcomes = self._record_all([receipt for receipt, _ in batch])
-        except Exception as fault:  # noqa: BLE001 - whatever went wrong, each sender must hear that nothing is stored
-            is_away = isinstance(fault, SQLAlchemyError | OSError) and not isinstance(fault, DataError)
-            if len(batch) > 1 and not is_away:  # one that the ledger cannot hold must not keep the others out
-                for entry in batch:
-                    self._commit([entry])
-                return
-            if not isinstance(fault, SQLAlchemyError | OSError):
-                log.warning("receipt_not_recorded", exception_type=type(fault).__name__)
-            for _, future in batch:
-                future.set_exception(_told(fault))
-            return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            future.set_result(outcome)
-
-    def _record_all(self, receipts: Sequence[Receipt]) -> Sequence[Recorded]:
-        """Record receipts in one transaction; when this returns, it is committed."""
-        with self._engine.begin() as connection:
-            outcomes = [self._record(connection, receipt) for receipt in receipts]
-            stored: dict[str, Receipt] = {}
-            for receipt, outcome in zip(receipts, outcomes, strict=True):
-                # One that was sent opens its study, whatever was fetched of it at the same moment.
-                if outcome is ReceiptOutcome.STORED and not (receipt.is_prior and receipt.study_instance_uid in stored):
-                    stored[receipt.study_instance_uid] = receipt
-            sent = {receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}
-            # All rows of studies before any of a series, and each kind in one order: see `_commit`.
-            for uid in sorted(stored.keys() | sent):
-                if uid in stored:
-                    self._touch_study(connection, stored[uid])
-                if uid in sent and (uid not in stored or stored[uid].is_prior):
-                    # What we had fetched as a prior is now sent to be assessed, though nothing of it is new.
-                    connection.execute(_OPEN_PRIOR, {"uid": uid, "at": self._now()})
-            self._touch_series(connection, receipts)
-            self._note_associations(connection, receipts)
+    def _record_all(self, connection: sa.Connection, receipts: Sequence[Receipt]) -> Sequence[Recorded]:
+        """Record receipts, all of them in the transaction of a connection."""
+        outcomes = [self._record(connection, receipt) for receipt in receipts]
+        stored: dict[str, Receipt] = {}
+        for receipt, outcome in zip(receipts, outcomes, strict=True):
+            # One that was sent opens its study, whatever was fetched of it at the same moment.
+            if outcome is ReceiptOutcome.STORED and not (receipt.is_prior and receipt.study_instance_uid in stored):
+                stored[receipt.study_instance_uid] = receipt
+        sent = {receipt.study_instance_uid for receipt in receipts if not receipt.is_prior}
+        # All rows of studies before any of a series, and each kind in one order, as a sweep has it too: else two
+        # processes could wait for each other's rows.
+        for uid in sorted(stored.keys() | sent):
+            if uid in stored:
+                self._touch_study(connection, stored[uid])
+            if uid in sent and (uid not in stored or stored[uid].is_prior):
+                # What we had fetched as a prior is now sent to be assessed, though nothing of it is new.
+                connection.execute(_OPEN_PRIOR, {"uid": uid, "at": self._now()})
+        self._touch_series(connection, receipts)
+        self._note_associations(connection, receipts)
         return outcomes
 
     def _record(self, connection: sa.Connection, receipt: Receipt) -> Recorded:
@@ -314,17 +260,6 @@ class SqlInbox:
                 t.association_study,
                 {"association_id": association_id, "study_instance_uid": study_instance_uid},
             )
-
-
-def _told(fault: Exception) -> Exception:
-    """What a sender hears: of an object that does not fit the ledger, or of a ledger that is away."""
-    told: Exception
-    if isinstance(fault, DataError):
-        told = ImpossibleInput("an attribute does not fit the ledger: the sender must correct the object")
-    else:
-        told = TryLater(f"the ledger did not commit ({type(fault).__name__}): send again")
-    told.__cause__ = fault
-    return told
 
 
 class PriorInbox:

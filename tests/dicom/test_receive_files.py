@@ -2,9 +2,11 @@
 
 import copy
 import errno
+import fcntl
 import os
 from hashlib import sha256
 from io import BytesIO
+from mmap import PAGESIZE
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from connector.dicom.receive_same import same_dataset
 from connector.dicom.store_file import FileStore, StoredFile
 
 META = b"M" * 200
-SMALL, LARGE = b"small" * 100, os.urandom(9 * 2**20)
+SMALL, IMAGE, LARGE = b"small" * 100, os.urandom(2**19 + 700), os.urandom(9 * 2**20)
 UIDS = {"study_instance_uid": "1.2.3", "sop_instance_uid": "1.2.3.4"}
 
 
@@ -36,13 +38,95 @@ def put(store: FileStore, octets: bytes, *, step: int = 128 * 1024) -> StoredFil
     return incoming.commit(**UIDS)
 
 
-@pytest.mark.parametrize("octets", [SMALL, LARGE, b""], ids=["small", "large", "empty"])
+@pytest.mark.parametrize("octets", [SMALL, IMAGE, LARGE, b""], ids=["small", "image", "large", "empty"])
 def test_a_stored_file_is_meta_and_data_set_and_its_digest_is_the_data_sets(tmp_path: Path, octets: bytes) -> None:
     stored = put(FileStore(tmp_path), octets)
     assert stored.path.read_bytes() == META + octets
     assert stored.size_bytes == len(META) + len(octets)
     assert stored.digest == sha256(octets).hexdigest()
     assert files_in(tmp_path) == [stored.path]
+
+
+# Whole pages go past the page cache from 64 KiB on, and what is left of the last one through it; 4 MiB is the most that
+# waits in memory. The file meta information, 200 octets here, stands in front and counts.
+@pytest.mark.parametrize(
+    "size", [2**16 - 1, 2**16, 2**16 + 1, 2**16 + 4096, 2**22 - 1, 2**22, 2**22 + 1, 2**22 + 2**20]
+)
+@pytest.mark.parametrize("step", [1000, 2**17, 2**23], ids=["small PDUs", "our PDUs", "in one piece"])
+def test_a_file_of_any_size_is_whole(tmp_path: Path, size: int, step: int) -> None:
+    octets = LARGE[: size - len(META)]
+    stored = put(FileStore(tmp_path), octets, step=step)
+    assert stored.path.read_bytes() == META + octets
+    assert (stored.size_bytes, stored.digest) == (size, sha256(octets).hexdigest())
+
+
+def past_cache(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
+    """Each write: whether past the page cache, and of how many octets."""
+    written, write = [], os.write
+
+    def note(handle: int, octets: memoryview) -> int:
+        direct = bool(fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_DIRECT)
+        written.append((direct, len(octets)))
+        return write(handle, octets)
+
+    monkeypatch.setattr("connector.dicom.store_file.os.write", note)
+    return written
+
+
+def test_the_whole_pages_of_an_image_go_past_the_page_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = past_cache(monkeypatch)
+    put(FileStore(tmp_path), IMAGE)
+    pages, left = divmod(len(META) + len(IMAGE), PAGESIZE)
+    assert written == [(True, pages * PAGESIZE), (False, left)]
+    written.clear()
+    put(FileStore(tmp_path), SMALL)
+    assert written == [(False, len(META) + len(SMALL))], "less is copied faster"
+
+
+@pytest.mark.parametrize("says_no", ["to the flag", "to the write"])
+def test_a_file_system_without_direct_writes_gets_the_file_as_others_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says_no: str
+) -> None:
+    control, write = fcntl.fcntl, os.write
+
+    def refuse_flag(handle: int, command: int, flags: int = 0) -> int:
+        if says_no == "to the flag" and command == fcntl.F_SETFL and flags & os.O_DIRECT:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return control(handle, command, flags)
+
+    def refuse_write(handle: int, octets: memoryview) -> int:
+        if control(handle, fcntl.F_GETFL) & os.O_DIRECT:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return write(handle, octets)
+
+    monkeypatch.setattr("connector.dicom.store_file.fcntl.fcntl", refuse_flag)
+    if says_no == "to the write":
+        monkeypatch.setattr("connector.dicom.store_file.os.write", refuse_write)
+    assert put(FileStore(tmp_path), IMAGE).path.read_bytes() == META + IMAGE
+
+
+def test_a_write_that_takes_less_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr("connector.dicom.store_file.os.write", lambda handle, octets: write(handle, octets[: 2**16]))
+    assert put(FileStore(tmp_path), IMAGE).path.read_bytes() == META + IMAGE
+
+
+def test_memory_is_used_again_and_what_was_in_it_is_in_no_other_object(tmp_path: Path) -> None:
+    store = FileStore(tmp_path)
+    first = put(store, IMAGE)
+    at_once = [store.begin(META) for _ in range(12)]
+    for number, incoming in enumerate(at_once):
+        incoming.write(bytes([number]) * (1000 + number))
+    with at_once[3].in_memory() as octets:
+        assert bytes(octets) == bytes([3]) * 1003
+    paths = [
+        one.commit(study_instance_uid="1.2.3", sop_instance_uid=f"1.2.3.{n}").path for n, one in enumerate(at_once)
+    ]
+    assert [path.read_bytes() for path in paths] == [META + bytes([n]) * (1000 + n) for n in range(12)]
+    assert first.path.read_bytes() == META + IMAGE
+    assert len(store.buffers._waiting) == 8, "as many as a busy minute needs, and no more"
+    with pytest.raises(ValueError, match="closed"):
+        at_once[0].write(b"late")
 
 
 def test_names_tell_nothing_and_are_never_shared(tmp_path: Path) -> None:
@@ -57,7 +141,8 @@ def test_a_large_object_waits_on_disk_and_not_in_memory(tmp_path: Path) -> None:
     incoming = FileStore(tmp_path).begin(META)
     for at in range(0, len(LARGE), 2**17):
         incoming.write(LARGE[at : at + 2**17])
-        assert incoming.getbuffer().nbytes <= 4 * 2**20
+        with incoming.in_memory() as octets:
+            assert len(octets) <= 4 * 2**20
     assert incoming.part is not None
     assert incoming.size_bytes == len(LARGE)
     incoming.close()
@@ -71,7 +156,7 @@ def test_an_object_that_is_forgotten_leaves_no_file(tmp_path: Path) -> None:
     assert not files_in(tmp_path)
 
 
-@pytest.mark.parametrize("octets", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("octets", [SMALL, IMAGE, LARGE], ids=["small", "image", "large"])
 @pytest.mark.parametrize("call", ["write", "fsync", "open"])
 def test_a_disk_that_fails_means_try_later_and_nothing_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, octets: bytes, call: str

@@ -1,6 +1,7 @@
 """A ledger with a clock that tests move, and receipts to put into it."""
 
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,13 +13,15 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 from connector.core.assessment import Assessment
+from connector.core.errors import ConnectorError
 from connector.core.versions import RULESET
-from connector.ports import Document, Receipt
+from connector.ports import Document, Receipt, ReceiptOutcome
 from connector.routing import every_study
 from connector.store import open_ledger
 from connector.store.completeness import Completeness
 from connector.store.desk import Desk
 from connector.store.engine import migrate
+from connector.store.group_commit import Waiting
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger
 from connector.store.procedure_steps import SqlProcedureSteps
@@ -124,6 +127,36 @@ def receipt(
         study_date=date,
         association_id=association,
     )
+
+
+def received_together(inbox: SqlInbox, receipts: Sequence[Receipt]) -> dict[str, ReceiptOutcome | Exception]:
+    """What each instance's sender is told when the ledger writes them in one batch, as they came while it was busy."""
+    commits, before = inbox._commits, receipt("0.0")
+    begun, go_on, write = threading.Event(), threading.Event(), commits._write
+
+    def held_up(connection: sa.Connection, batch: Sequence[Receipt]) -> Sequence[object]:
+        if batch[0] is not before:
+            return write(connection, batch)
+        begun.set()
+        assert go_on.wait(30)
+        return [ReceiptOutcome.STORED]
+
+    def told(waiting: Waiting) -> ReceiptOutcome | Exception:
+        try:
+            return waiting.result()
+        except ConnectorError as fault:
+            return fault
+
+    commits._write = held_up
+    commits._queue.put(Waiting(before))
+    assert begun.wait(30)
+    batch = [Waiting(one) for one in receipts]
+    for one in batch:
+        commits._queue.put(one)
+    go_on.set()
+    outcomes = {one.brought.sop_instance_uid: told(one) for one in batch}
+    commits._write = write
+    return outcomes
 
 
 def assessment(case_ref: str, study: str, digest: str) -> Assessment:

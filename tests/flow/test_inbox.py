@@ -1,12 +1,13 @@
 """What comes in is kept: once, in one order, with its priors, and never lost by a fault beside it."""
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, complete_quiet, receipt
+from ledger_case import Bench, complete_quiet, receipt, received_together
+from state_peers import wait_until
 
 from connector.core.errors import TryLater
 from connector.ports import ReceiptOutcome
@@ -92,18 +93,17 @@ def test_a_batch_is_written_in_one_order_whatever_comes_first(bench: Bench) -> N
             touched.append(parameters[0])
 
     sa.event.listen(bench.engine, "before_cursor_execute", note)
-    entries = [(receipt(f"{study}.1", study=study), Future()) for study in ("1.2.5", "1.2.3", "1.2.4")]
-    bench.inbox._commit(entries)
+    told = received_together(bench.inbox, [receipt(f"{study}.1", study=study) for study in ("1.2.5", "1.2.3", "1.2.4")])
     sa.event.remove(bench.engine, "before_cursor_execute", note)
     assert touched == ["1.2.3", "1.2.4", "1.2.5"]
-    assert {future.result() for _, future in entries} == {ReceiptOutcome.STORED}
+    assert set(told.values()) == {ReceiptOutcome.STORED}
 
 
 def test_a_late_instance_opens_its_study_though_another_one_is_fetched_at_the_same_moment(bench: Bench) -> None:
     bench.inbox.receive(receipt())
     bench.ledger.complete_study("1.2.3", "test")
     sent, fetched = receipt("1.2.3.2"), replace(receipt("1.2.3.3"), is_prior=True)
-    bench.inbox._commit([(sent, Future()), (fetched, Future())])
+    received_together(bench.inbox, [sent, fetched])
     assert bench.desk.status()["studies"] == {"receiving": 1}, "else nobody would assess what was sent"
 
 
@@ -115,16 +115,25 @@ def test_a_fault_that_nobody_thought_of_keeps_out_one_instance_and_not_those_bes
 
     bench.inbox._case_ref = picky
     good, bad = receipt(), receipt("1.2.4.1", study="1.2.4", patient="BAD")
-    batch = [(one, Future()) for one in (bad, good)]
-    bench.inbox._commit(batch)
-    told = {one.sop_instance_uid: future.exception() for one, future in batch}
-    assert told["1.2.3.1"] is None
+    told = received_together(bench.inbox, [bad, good])
+    assert told["1.2.3.1"] is ReceiptOutcome.STORED
     assert isinstance(told["1.2.4.1"], TryLater), "the sender hears A700 and sends again"
     assert "BAD" not in str(told["1.2.4.1"])
     with pytest.raises(TryLater):
         bench.inbox.receive(bad)
     assert bench.inbox.receive(receipt("1.2.3.2")) is ReceiptOutcome.STORED, "the writer lives"
     assert {row.sop_instance_uid for row in bench.rows(t.instance)} == {"1.2.3.1", "1.2.3.2"}
+
+
+def test_a_connection_is_kept_for_a_burst_and_given_back_when_nobody_sends(bench: Bench) -> None:
+    taken: list[object] = []
+    sa.event.listen(bench.engine, "checkout", lambda *_: taken.append(_))
+    for number in range(20):
+        bench.inbox.receive(receipt(f"1.2.3.{number}"))
+    assert len(taken) == 1, "to take one for each batch costs as much as to write it"
+    wait_until(lambda: bench.inbox._commits._held is None, seconds=10, what="the return of the connection")
+    assert bench.inbox.receive(receipt("1.2.3.99")) is ReceiptOutcome.STORED
+    assert len(taken) == 2, "one that was idle is tried before it is used: the database may have been started anew"
 
 
 def test_an_upload_that_outlives_the_inbox_is_refused_and_does_not_wait(bench: Bench) -> None:
@@ -189,18 +198,18 @@ def test_the_look_at_each_moved_instance_reads_no_table(bench: Bench) -> None:
 
 def test_a_fault_after_the_commit_gives_no_stored_file_away(bench: Bench, monkeypatch) -> None:
     """Each of the batch is tried again, and is there already: taken for a duplicate, its only file would be dropped."""
-    record_all, faults = bench.inbox._record_all, [MemoryError()]
+    commits = bench.inbox._commits
+    write_all, faults = commits._write_all, [MemoryError()]
 
     def committed_and_failed(receipts):
-        outcomes = record_all(receipts)
-        if faults:
+        outcomes = write_all(receipts)
+        if len(receipts) > 1 and faults:
             raise faults.pop()
         return outcomes
 
-    monkeypatch.setattr(bench.inbox, "_record_all", committed_and_failed)
-    batch = [(receipt(one), Future()) for one in ("1.2.3.1", "1.2.3.2")]
-    bench.inbox._commit(batch)
-    assert [future.result() for _, future in batch] == [ReceiptOutcome.STORED] * 2
+    monkeypatch.setattr(commits, "_write_all", committed_and_failed)
+    told = received_together(bench.inbox, [receipt(one) for one in ("1.2.3.1", "1.2.3.2")])
+    assert (list(told.values()), faults) == ([ReceiptOutcome.STORED] * 2, [])
 
 
 def test_studies_are_written_before_series_in_one_order_whatever_came(bench: Bench, tmp_path: Path) -> None:
@@ -214,9 +223,8 @@ def test_studies_are_written_before_series_in_one_order_whatever_came(bench: Ben
 
     sa.event.listen(bench.engine, "before_cursor_execute", note)
     new, again = receipt("1.2.4.1", study="1.2.4"), replace(known, is_prior=False, path=tmp_path / "again.dcm")
-    batch = [(one, Future()) for one in (new, again)]
-    bench.inbox._commit(batch)
-    assert {one.sop_instance_uid: future.result() for one, future in batch}["1.2.3.1"] is ReceiptOutcome.SAME
+    told = received_together(bench.inbox, [new, again])
+    assert told["1.2.3.1"] is ReceiptOutcome.SAME
     assert [name for name in written if name in {"study", "series"}] == ["study", "study", "series", "series"]
     states = {row.study_instance_uid: row.state for row in bench.rows(t.study)}
     assert states == {"1.2.3": "receiving", "1.2.4": "receiving"}, "what was a prior is sent to be assessed"

@@ -6,14 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from commands import connector
-from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt
+from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt, received_together
 from state_peers import wait_until
 
 from connector.core.case import PatientIdentity
@@ -443,9 +442,10 @@ def test_a_ledger_that_does_not_know_the_folder_takes_nothing_away(bench, tmp_pa
     for path in paths:
         path.write_bytes(b"pixels")
         os.utime(path, (1.0, 1.0))
-    batch = [(receipt(f"1.2.3.{number}", path=path), Future()) for number, path in enumerate(paths[:rows])]
-    if batch:
-        bench.inbox._commit(batch)
+    if rows:
+        received_together(
+            bench.inbox, [receipt(f"1.2.3.{number}", path=path) for number, path in enumerate(paths[:rows])]
+        )
     tidied = tidying_of(bench, inbox=shard.parent).run(pause=at_once)
     assert tidied.orphans == goes == files - sum(path.exists() for path in paths)
     told = sum(number for reason, number in tidied.kept.items() if reason.startswith("the ledger does not know"))
