@@ -10,6 +10,7 @@ from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULE
 
 MOST_REASONS = 3
+NAMES = {"board_only": "a decision of the board alone"}
 STATUS = {
     "recommend": "decided",
     "cannot_decide": "cannot decide: facts are missing",
@@ -65,7 +66,9 @@ class _Why(NamedTuple):
 
     @classmethod
     def of(cls, change: OptionChange) -> "_Why":
-        return cls(_weighing(change.rules_added), _weighing(change.rules_gone), change.needs_met, change.needs_added)
+        # What is excluded, or is no option any more, asks for nothing: its needs went without having been met.
+        met = () if change.verdict_now in {"excluded", None} else change.needs_met
+        return cls(_weighing(change.rules_added), _weighing(change.rules_gone), met, change.needs_added)
 
 
 def _options(changes: Iterable[OptionChange]) -> Iterator[str]:
@@ -85,7 +88,9 @@ def _moves(changes: Sequence[OptionChange]) -> Iterator[str]:
     """Options that were and are the same, together."""
     names: dict[tuple[str | None, str | None], list[str]] = {}
     for change in changes:
-        names.setdefault((change.verdict_before, change.verdict_now), []).append(_words(change.modality))
+        names.setdefault((change.verdict_before, change.verdict_now), []).append(
+            NAMES.get(change.modality, _words(change.modality))
+        )
     for (before, now), together in names.items():
         was, now_is = ("were", "are") if len(together) > 1 else ("was", "is")
         yield f"{_listed(together)} {_was(was, before)}, {_is_now(now_is, now)}"
@@ -122,7 +127,7 @@ def _reasons(why: _Why, told: set[str]) -> Iterator[str]:
             shown = [_rule(rule, told) for rule in rules[:MOST_REASONS]]
             yield f"{lead} " + ", ".join((*shown, *([f"and {more} more"] if more > 0 else [])))
     if why.needs_met:
-        yield f"now known: {_facts(why.needs_met)}"
+        yield f"no longer open: {_facts(why.needs_met)}"
     if why.needs_added:
         yield f"now needed: {_facts(why.needs_added)}"
 

@@ -66,7 +66,7 @@ TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
         (
             earlier(selection("cannot_decide", option("TACE", "cannot_decide", needs=("inr",)))),
             TACE_FIRST,
-            ["“cannot decide: facts are", "TACE could not be decided, is now preferred; now known: INR."],
+            ["“cannot decide: facts are", "TACE could not be decided, is now preferred; no longer open: INR."],
             "a need that is met",
         ),
         (
@@ -92,6 +92,12 @@ TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
             selection("recommend", option("TARE", "preferred", 1)),
             ["TARE was not listed, is now preferred; TACE was preferred, is no longer listed."],
             "another list",
+        ),
+        (
+            earlier(TACE_FIRST),
+            selection("recommend", option("TACE", "preferred", 1), option("board_only", "preferred", 1)),
+            ["a decision of the board alone was not listed, is now preferred."],
+            "the board is no treatment",
         ),
         (
             earlier(selection("recommend", option("TACE", "possible", 2))),
@@ -134,8 +140,15 @@ UNKNOWN = ("pheochromocytoma_status",)
             [option("TACE", "preferred", 1), *(option(one, "possible", 2)
                                                for one in ("TARE", "TAE", "ablation_plus_TACE"))],
             [("TACE could not be decided, is now preferred; TARE, TAE and ablation plus TACE could not be decided,"
-              " are now possible; for all of these, now known: pheochromocytoma status.")],
+              " are now possible; for all of these, no longer open: pheochromocytoma status.")],
             "one reason, one sentence",
+        ),
+        (
+            [option("RFA", "cannot_decide", needs=("inr",)), option("TACE", "possible", 1)],
+            [option("RFA", "excluded", rules=("A",)), option("TACE", "excluded", rules=("A",))],
+            [("RFA could not be decided, is now excluded; TACE was possible, is now excluded; for all of these,"
+              " because A.")],
+            "what an excluded option needed is as unknown as it was",
         ),
         (
             [option("TACE", "possible", 1), option("TARE", "possible", 2),
@@ -145,7 +158,7 @@ UNKNOWN = ("pheochromocytoma_status",)
             [
                 ("TACE and TARE were possible, now cannot be decided; for all of these, now needed:"
                  " pheochromocytoma status."),
-                "RFA could not be decided, is now relatively contraindicated; now known: INR.",
+                "RFA could not be decided, is now relatively contraindicated; no longer open: INR.",
             ],
             "two reasons, two sentences",
         ),
