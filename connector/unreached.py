@@ -10,8 +10,8 @@ def why_unreached(fault: BaseException, *, ca_setting: str) -> str:
     for one in _below(fault):
         if isinstance(one, ssl.SSLCertVerificationError):
             return (
-                f"its certificate is refused ({one.verify_message}): name the CA that issued it in {ca_setting}, or have"
-                " it put right there"
+                f"its certificate is refused ({one.verify_message}): name the CA that issued it in {ca_setting}, or"
+                " have it put right there"
             )
         if isinstance(one, ssl.SSLError):
             return f"TLS fails ({one.reason}): it may speak none at that port, or want a certificate of ours"
