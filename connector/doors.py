@@ -50,6 +50,7 @@ from connector.store.logbook import Logbook
 from connector.store.messages import MessageBook
 from connector.store.newest import Newest
 from connector.store.promises import Promise, Promises
+from connector.store.unanswered import Unanswered
 from connector.store.worklist import Worklist
 from connector.web.access import bearer_matches, local_callers
 from connector.web.metrics import Disk, registry
@@ -167,6 +168,7 @@ def _site(settings: Settings, ledger: SqlLedger, checks: Mapping[str, Check], ke
         checks=checks,
         is_local=_local_callers(settings),
         made_up_patients=settings.made_up_patients,
+        unanswered=Unanswered(ledger.engine).look,
         waiting_messages=MessageBook(ledger).waiting,
         card_feedback=lambda: reasons_in_words(feedback()),
         ehr_way=Desk(ledger).ehr_way,

@@ -21,6 +21,7 @@ class Figures:
     failing: Mapping[tuple[str, str], int]  # kind and reason class, of steps that wait with a reason
     oldest_waiting_seconds: float
     documents: Mapping[tuple[str, str, bool], int]  # kind, destination, delivered
+    unanswered: int  # documents of which the PACS did not say for seven days whether it keeps them
     took: Mapping[tuple[str, str], tuple[Sequence[int], float]]  # by kind and destination: up to each bound, all; sum
     events: Mapping[str, int]
     audit_waiting: Mapping[str, tuple[int, float]]  # by repository: number, age of the oldest

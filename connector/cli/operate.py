@@ -52,6 +52,8 @@ def _show(answer: dict[str, Any]) -> None:
     for row in answer["waiting"]:
         shown.add_row(row["kind"], row["state"], row["reason"] or "", row["id"])
     Console(stderr=True).print(shown)
+    if answer["unanswered"]["count"]:
+        click.echo(f"{answer['unanswered']['count']} documents: {answer['unanswered']['what_to_do']}", err=True)
 
 
 @click.command()
@@ -59,6 +61,8 @@ def _show(answer: dict[str, Any]) -> None:
 def replay(ref: str) -> None:
     """
     Make a parked or set-aside step due again, by the id that `status` shows; `all` for every one.
+
+    A document that the PACS never said it keeps is stored and asked for again by its id; `unanswered` for every one.
 
     Example: connector replay all
     """
@@ -73,7 +77,8 @@ def settle(ref: str, *, because: str) -> None:
     """
     End a parked delivery, withdrawal or report that a person did elsewhere instead, by the id that `status` shows.
 
-    Nothing is sent. It is recorded with your login name and the reason.
+    Nothing is sent. It is recorded with your login name and the reason. Of a document that the PACS never said it
+    keeps, or of all with `unanswered`, it says that you found it there.
 
     Example: connector settle 1.2.840.113619.2.1 --because "withdrawn in the PACS, ticket 4711"
     """

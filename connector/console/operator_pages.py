@@ -22,9 +22,11 @@ def routes(site: Site) -> list[Route]:
     async def steps(request: Request) -> Response:
         require(person_of(request).is_operator, _ROLES)
         stopped = await run_in_threadpool(site.worklist.stopped)
+        count, unanswered = await run_in_threadpool(site.unanswered)
         return await run_in_threadpool(
-            site.page, request, "steps.html", stopped=stopped, done=request.query_params.get("done")
-        )
+            site.page, request, "steps.html", stopped=stopped, unanswered=unanswered, unanswered_count=count,
+            done=request.query_params.get("done"),
+        )  # fmt: skip
 
     async def settings(request: Request) -> Response:
         require(person_of(request).is_operator, _ROLES)

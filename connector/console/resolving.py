@@ -14,7 +14,7 @@ from connector.console.people import Person
 from connector.console.site import Site, person_of, require
 from connector.console.wording import short_ref
 from connector.flow import RELEASE_HINT
-from connector.store.acts import BY_HAND, COMPLETE, REJECT, RELEASE, REPLAY, RESTORE, Act, Done, mark_of
+from connector.store.acts import BY_HAND, COMPLETE, KEPT, REJECT, RELEASE, REPLAY, RESTORE, Act, Done, mark_of
 
 SHORTEST_REASON, LONGEST_REASON = 3, 500
 
@@ -36,6 +36,8 @@ OFFERS = {
         " put right.", is_main=True),
     BY_HAND: Offer(BY_HAND, "Done by hand", "You say that it was done in the PACS, the EHR or at the sender itself, and"
         " that the step is not to be tried again. Nothing is sent."),
+    KEPT: Offer(KEPT, "The PACS keeps it", "You say that you looked in the PACS and found the document there. It counts"
+        " as committed: it is not asked for again, and may be tidied away with its case."),
     COMPLETE: Offer(COMPLETE, "Complete now", "The study counts as complete without waiting for more images. An image"
         " that comes later makes a new assessment.", is_main=True),
     REJECT: Offer(REJECT, "Wrong patient", "The study is kept out: it is not assessed, nothing more of it is sent, and"
@@ -48,6 +50,8 @@ _ROLES = (
     "This is decided by an operator. Whose images these are is decided by an operator, clinician or physicist who"
     " signed in by name, because images and record are compared first."
 )
+# What the page of a decision says of a document that arrived and that the PACS never answered for.
+_NO_WORD = {"state": "done", "reason": "the PACS never said whether it keeps it"}
 _ABOUT_IDENTITY = (RELEASE, REJECT, RESTORE)
 
 
@@ -117,12 +121,13 @@ def routes(site: Site) -> list[Route]:
         Route("/cases/{case_ref}/studies/{study}/{act}", _known(of_study), methods=both),
         Route("/steps/{job_id}/replay", of_step, methods=both),
         Route("/steps/{job_id}/by_hand", of_step, methods=both),
+        Route("/steps/{job_id}/kept", of_step, methods=both),
     ]
 
 
 def _known(endpoint: Any) -> Any:
     async def checked(request: Request) -> Response:
-        if request.path_params["act"] not in OFFERS or request.path_params["act"] == BY_HAND:
+        if request.path_params["act"] not in OFFERS or request.path_params["act"] in (BY_HAND, KEPT):
             raise HTTPException(404, "There is no such decision.")
         answer: Response = await endpoint(request)
         return answer
@@ -153,7 +158,8 @@ def _subject(site: Site, request: Request, act: str) -> dict[str, Any]:
     """What is decided about. Raises HTTPException 404."""
     if "job_id" in request.path_params:
         job_id = request.path_params["job_id"]
-        job = next((one for one in site.worklist.stopped() if one["id"] == job_id), None)
+        unanswered = (one | {"id": one["job_id"], **_NO_WORD} for one in site.unanswered()[1])
+        job = next((one for one in (*site.worklist.stopped(), *unanswered) if one["id"] == job_id), None)
         return {
             "ref": job_id, "back": "/steps", "case_ref": job["case_ref"] if job else None, "study": None,
             "reason": job["reason"] if job else None, "state": job["state"] if job else "no longer stopped",

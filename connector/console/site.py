@@ -73,6 +73,8 @@ class Site:
     is_local: Callable[[Request], bool] = is_local
     made_up_patients: bool = False
     openid_name: str = ""  # of the provider, for the sign-in page; empty: none is set up
+    # Documents that the PACS never answered for: how many, and the oldest.
+    unanswered: Callable[[], tuple[int, list[dict[str, Any]]]] = lambda: (0, [])
     waiting_messages: Callable[[], list[dict[str, Any]]] = list  # of HL7 v2
     card_feedback: Callable[[], list[dict[str, Any]]] = list  # on CDS Hooks cards
     ehr_way: Callable[[], dict[str, Any] | None] = lambda: None  # how the EHR is written; None before it was asked

@@ -7,21 +7,24 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
+from connector.ports import COMMITMENT_ASKED
 from connector.store import tables as t
 from connector.store.holds import let_go
 from connector.store.jobs import REPORT
 from connector.store.ledger import SqlLedger
 from connector.store.outbox import was_done_by_hand
 from connector.store.promises import forget_promise
+from connector.store.unanswered import steps_of_unanswered
 from connector.store.withdrawals import STEP, WITHDRAWING, ask_withdrawal
 
 RELEASE, REPLAY, COMPLETE, REJECT, RESTORE = "release", "replay", "complete", "reject", "restore"
-BY_HAND = "by_hand"
+BY_HAND, KEPT = "by_hand", "kept"
 # The event that each act leaves in the logbook.
 EVENTS = {
     RELEASE: "identity_released",
     REPLAY: "replayed",
     BY_HAND: "done_by_hand",
+    KEPT: "committed",
     COMPLETE: "completed",
     REJECT: "identity_rejected",
     RESTORE: "restored",
@@ -30,13 +33,14 @@ _DID = {
     "identity_released": "released it",
     "replayed": "replayed it",
     "done_by_hand": "said that it was done by hand",
+    "committed": "said that the PACS keeps it",
     "completed": "completed it",
     "identity_rejected": "marked it as a wrong patient's",
     "restored": "took it back",
 }
 STOPPED = ("parked", "set_aside")
 OUTSIDE = ("deliver", STEP, REPORT)  # what a person can do in the PACS, the EHR or at a sender instead of us
-_ON_STEPS = (REPLAY, BY_HAND)
+_ON_STEPS = (REPLAY, BY_HAND, KEPT)
 REJECTED = "rejected"
 _OTHER_FORM = "Nothing was done: this form's key was used for another decision; load the page again and send it anew"
 _NO_STEP = "there is no such step or study: it may have been made by another ledger"
@@ -47,8 +51,8 @@ class Act:
     """
     What a person asked for.
 
-    `ref` is a Study Instance UID, for `replay` and `by_hand` the id of a job. `seen` is the mark of what the person
-    looked at (see `mark_of`); `key` is the form's own, so that a form sent twice acts once.
+    `ref` is a Study Instance UID, for `replay`, `by_hand` and `kept` the id of a job. `seen` is the mark of what the
+    person looked at (see `mark_of`); `key` is the form's own, so that a form sent twice acts once.
     """
 
     kind: str
@@ -98,9 +102,12 @@ class Acts:
 
     @staticmethod
     def _told_of(connection: sa.Connection, act: Act) -> str | None:
-        """What the logbook names for this act: the study, or what the job is about."""
+        """What the logbook names for this act: the study, what the job is about, or the instance that is kept."""
         if act.kind not in _ON_STEPS:
             return act.ref
+        if act.kind == KEPT:
+            of_document = sa.select(t.document.c.identity).join(t.job, t.job.c.ref == t.document.c.id)
+            return connection.execute(of_document.where(t.job.c.id == act.ref)).scalar_one_or_none()
         return connection.execute(sa.select(t.job.c.ref).where(t.job.c.id == act.ref)).scalar_one_or_none()
 
     def _on_study(self, connection: sa.Connection, act: Act) -> Done:
@@ -209,7 +216,13 @@ class Acts:
         if job is None:
             return Done(False, _NO_STEP)
         case_ref = self._case_of(connection, job.kind, job.ref)
-        may = job.state in STOPPED if act.kind == REPLAY else job.state == "parked" and job.kind in OUTSIDE
+        no_word = steps_of_unanswered(self._now()).where(t.job.c.id == act.ref)
+        is_unanswered = connection.execute(no_word).first() is not None
+        may = {
+            REPLAY: job.state in STOPPED or is_unanswered,
+            BY_HAND: job.state == "parked" and job.kind in OUTSIDE,
+            KEPT: is_unanswered,
+        }[act.kind]
         if not may or not self._as_seen(act, job.state, job.changed_at):
             return Done(False, self._what_happened(connection, job.ref, job.state), case_ref)
         again = {"state": "due", "due_at": self._now(), "queued_until": 0.0, "attempts": 0, "reason": None,
@@ -218,8 +231,13 @@ class Acts:
         connection.execute(
             sa.update(t.job)
             .where(t.job.c.id == act.ref)
-            .values(changed_at=self._now(), **(again if act.kind == REPLAY else ended))
+            .values(
+                {"changed_at": self._now(), **(again if act.kind == REPLAY else ended if act.kind == BY_HAND else {})}
+            )
         )
+        if act.kind == KEPT:
+            kept = sa.func.replace(t.document.c.note, COMMITMENT_ASKED, f"kept, says {act.by}")
+            connection.execute(sa.update(t.document).where(t.document.c.id == job.ref).values(note=kept))
         if act.kind == BY_HAND and job.kind == "deliver":
             # It did not arrive by us, so it is not counted as delivered; the logbook says who did it, and why.
             connection.execute(
@@ -227,7 +245,7 @@ class Acts:
             )
         if act.kind == BY_HAND and job.kind == REPORT:
             forget_promise(connection, job.ref)
-        self._tell(connection, act, job.ref, case_ref)
+        self._tell(connection, act, self._told_of(connection, act) or job.ref, case_ref)
         return Done(True, "Done.", case_ref)
 
     @staticmethod

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.core.errors import BadCase
 from connector.store import tables as t
-from connector.store.acts import BY_HAND, OUTSIDE, Act, Acts
+from connector.store.acts import BY_HAND, KEPT, OUTSIDE, Act, Acts
 from connector.store.cards import CardShelf
 from connector.store.completeness import not_assessed, route_again
 from connector.store.engine import for_reading
@@ -20,6 +20,7 @@ from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import NEVER_ASSESSED, TIDIED, SqlLedger
 from connector.store.looks import look_again
 from connector.store.messages import MessageBook
+from connector.store.unanswered import ALL, WHAT_TO_DO, count_unanswered, list_unanswered, steps_of_unanswered
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Desk:
             incomplete, kept_out = (
                 not_assessed(connection, state, self._now(), limit) for state in ("incomplete", "kept_out")
             )
+            unanswered = _unanswered(connection, self._now(), limit)
             delivered = connection.execute(
                 sa.select(t.document.c.kind, sa.func.count())
                 .where(t.document.c.delivered_at.is_not(None))
@@ -91,6 +93,7 @@ class Desk:
             ]
             + incomplete,
             "kept_out": kept_out,
+            "unanswered": unanswered,
             "messages": MessageBook(self._ledger).waiting(limit),
             "feedback": CardShelf(self._engine).feedback(limit),
             "events": [
@@ -148,35 +151,53 @@ class Desk:
         return count
 
     def replay(self, ref: str, *, by: str | None = None) -> int:
-        """Make parked or set-aside jobs due again: by job id, document id, Study Instance UID, or `all`."""
-        named = sa.true() if ref == "all" else sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
-        chosen = sa.and_(t.job.c.state.in_(["parked", "set_aside"]), named)
-        now = self._now()
+        """
+        Make parked or set-aside jobs due again: by job id, document id, Study Instance UID, or `all`.
+
+        A document that the PACS never answered for is stored and asked for again: by its id, or all by `unanswered`.
+        """
+        named, now = sa.or_(t.job.c.id == ref, t.job.c.ref == ref), self._now()
+        stopped = sa.and_(t.job.c.state.in_(["parked", "set_aside"]), sa.true() if ref == "all" else named)
+        no_word = sa.and_(t.job.c.id.in_(steps_of_unanswered(now)), sa.true() if ref == ALL else named)
         with self._engine.begin() as connection:
-            refs = list(connection.execute(sa.select(t.job.c.ref).where(chosen)).scalars())
-            connection.execute(
-                sa.update(t.job)
-                .where(chosen)
-                .values(state="due", due_at=now, queued_until=0.0, asked_at=now, attempts=0, changed_at=now)
-            )
+            rows = connection.execute(sa.select(t.job.c.id, t.job.c.ref).where(sa.or_(stopped, no_word))).all()
+            refs = [row.ref for row in rows]
+            due = {
+                "state": "due",
+                "due_at": now,
+                "queued_until": 0.0,
+                "asked_at": now,
+                "attempts": 0,
+                "changed_at": now,
+            }
+            if rows:
+                again = sa.update(t.job).where(t.job.c.id == sa.bindparam("job_id")).values(**due)
+                connection.execute(again, [{"job_id": row.id} for row in rows])
             for each in refs:
                 self._ledger.tell(
                     connection, kind="replayed", ref=each, detail="made due again by an operator", actor=by
                 )
-        if not refs and ref != "all":
+        if not refs and ref not in ("all", ALL):
             raise BadCase("ID", ref, "nothing parked or set aside has this id: `connector status` lists what waits")
         return len(refs)
 
     def done_by_hand(self, ref: str, *, by: str, because: str) -> int:
-        """End parked deliveries, withdrawals and reports done elsewhere, by job or what it is of. Raises BadCase."""
+        """
+        End parked deliveries, withdrawals and reports done elsewhere, by job or what it is of. Raises BadCase.
+
+        Of a document that the PACS never answered for, by its id, or of all by `unanswered`, it says that it is kept.
+        """
         chosen = sa.and_(
             t.job.c.state == "parked", t.job.c.kind.in_(OUTSIDE), sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
         )
+        named = sa.true() if ref == ALL else sa.or_(t.job.c.id == ref, t.job.c.ref == ref)
         with self._reading.connect() as connection:
-            ids = list(connection.execute(sa.select(t.job.c.id).where(chosen)).scalars())
+            asked = [(BY_HAND, job_id) for job_id in connection.execute(sa.select(t.job.c.id).where(chosen)).scalars()]
+            no_word = connection.execute(steps_of_unanswered(self._now()).where(named)).scalars()
+            asked += [(KEPT, job_id) for job_id in no_word]
         acts = Acts(self._ledger, now=self._now)
-        done = [acts.act(Act(BY_HAND, job_id, by, because, uuid.uuid4().hex)).done for job_id in ids]
-        if not any(done):
+        done = [acts.act(Act(kind, job_id, by, because, uuid.uuid4().hex)).done for kind, job_id in asked]
+        if not any(done) and ref != ALL:
             raise BadCase(
                 "ID", ref, "nothing parked that can be done elsewhere has this id: `connector status` lists what waits"
             )
@@ -284,6 +305,19 @@ class Desk:
                 return False
             self._ledger.ask_assessment(connection, followed.latest_study_instance_uid, followed.case_ref)
             return True
+
+
+def _unanswered(connection: sa.Connection, now: float, limit: int) -> dict[str, Any]:
+    count = count_unanswered(connection, now)
+    return {
+        "count": count,
+        "what_to_do": WHAT_TO_DO if count else None,
+        "documents": [
+            {"id": row["id"], "kind": row["kind"], "identity": row["identity"], "case_ref": row["case_ref"],
+             "study_instance_uid": row["study_instance_uid"], "delivered_at": row["delivered_at"]}
+            for row in (list_unanswered(connection, now, limit) if count else [])
+        ],
+    }  # fmt: skip
 
 
 def _ehr_way(connection: sa.Connection) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from connector.store import tables as t
 from connector.store.engine import for_reading
 from connector.store.inbox import ALIVE_SECONDS
 from connector.store.trail import Trail
+from connector.store.unanswered import count_unanswered
 
 LIVING_SECONDS = 120.0
 
@@ -64,6 +65,7 @@ class LedgerFigures:
                 failing=_failing(waiting),
                 oldest_waiting_seconds=max((now - changed_at for *_, changed_at in waiting), default=0.0),
                 documents=_documents(connection),
+                unanswered=count_unanswered(connection, now),
                 took=_took(connection),
                 events=_counts(connection, t.event.c.kind),
                 parts=_parts(connection, now),

@@ -21,12 +21,16 @@ TOLD: Mapping[str, tuple[tuple[str, ...], str]] = {
     "connector_last_instance_timestamp_seconds": ((), "when the newest instance came (0: none yet)"),
     "connector_associations": ((), "DICOM associations that are open and have sent something lately"),
     "connector_studies": (("state",), "studies: receiving, complete, prior, kept_out, incomplete, tidied, rejected"),
-    "connector_jobs": (("kind", "state"), "assess, deliver, withdraw, report: due, leased, done, parked, set_aside"),
+    "connector_jobs": (
+        ("kind", "state"),
+        "steps (assess, deliver, withdraw, report): due, leased, done, parked, set_aside",
+    ),
     "connector_queue_age_seconds": (("kind",), "age of the oldest step that could run now: add workers when it grows"),
     "connector_failing": (("kind", "reason"), "steps that wait: identity, input, away, refused, unexpected, retrying"),
     "connector_oldest_waiting_seconds": ((), "age of the oldest step that waits with a reason"),
     "connector_documents_delivered": (("kind", "destination"), "documents that reached the PACS or the EHR"),
     "connector_documents_waiting": (("kind", "destination"), "documents that have not reached it"),
+    "connector_documents_unanswered": ((), "documents that the PACS never said it keeps, for more than seven days"),
     "connector_delivery_seconds": (("kind", "destination"), "histogram: from the last instance (or news) to delivery"),
     "connector_events": (("kind",), "entries of the logbook by kind, such as instance_conflict"),
     "connector_processes": (("part",), "processes seen in the last two minutes: listen, worker, sweep"),
@@ -98,6 +102,7 @@ class _Collector:
             yield _gauge(
                 name, {(kind, to): count for (kind, to, arrived), count in seen.documents.items() if arrived is wanted}
             )
+        yield _gauge("connector_documents_unanswered", seen.unanswered)
         yield self._took(seen)
         yield _gauge("connector_events", {(kind,): count for kind, count in seen.events.items()})
         yield _gauge("connector_processes", {(part,): count for part, (count, _) in seen.parts.items()})

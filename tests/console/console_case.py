@@ -23,6 +23,7 @@ from connector.store.contradicting import Contradicting
 from connector.store.desk import Desk as DeskOfLedger
 from connector.store.logbook import Asked, Logbook
 from connector.store.newest import Newest
+from connector.store.unanswered import Unanswered
 from connector.store.worklist import Worklist
 
 PASSWORD = "a long sentence for tests"  # noqa: S105 - of these tests
@@ -99,6 +100,7 @@ def make_desk(
         acts=Acts(bench.ledger, now=clock), accounts=accounts, cookies=Cookies(b"k" * 32), studies=Files(),
         settings=[("CONNECTOR_STOW_TOKEN", "set (hidden)", "Bearer token")], checks={"disk": lambda: None},
         made_up_patients=made_up_patients, ehr_way=DeskOfLedger(bench.ledger, now=clock).ehr_way,
+        unanswered=Unanswered(bench.engine, now=clock).look,
     )  # fmt: skip
     return Desk(bench, site, token, users)
 

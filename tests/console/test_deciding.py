@@ -14,8 +14,9 @@ from connector.contract.reading import dumps
 from connector.core.case import Identifier, PatientIdentity
 from connector.core.errors import BadCase
 from connector.flow import RELEASE_HINT
+from connector.ports import COMMITMENT_ASKED
 from connector.store import tables as t
-from connector.store.acts import BY_HAND, REJECT, RELEASE, REPLAY, RESTORE, Act
+from connector.store.acts import BY_HAND, KEPT, REJECT, RELEASE, REPLAY, RESTORE, Act
 from connector.store.desk import Desk as LedgersDesk
 from connector.store.promises import Promise, Promises
 
@@ -251,3 +252,44 @@ def test_a_sender_that_was_not_told_what_is_kept_is_a_stopped_step_that_an_opera
     assert [one["actor"] for one in desk.events("done_by_hand")] == ["olga"]
     with desk.bench.engine.connect() as connection:
         assert connection.execute(sa.select(t.promise)).all() == []
+
+
+def _unanswered(desk: Desk) -> tuple[str, str]:
+    """A report that the PACS took eight days ago and never answered for; its case and step."""
+    case_ref, job, _ = _parked(desk)
+    with desk.bench.engine.begin() as connection:
+        connection.execute(sa.update(t.job).where(t.job.c.id == job).values(state="done", reason=None))
+        taken = {"note": COMMITMENT_ASKED, "delivered_at": desk.bench.clock() - 8 * 86400, "destination": "pacs"}
+        connection.execute(sa.update(t.document).values(taken))
+    return case_ref, job
+
+
+@pytest.mark.parametrize(
+    ("act", "event", "left"), [("kept", "committed", "done"), ("replay", "replayed", "due")], ids=["kept", "again"]
+)
+def test_what_the_pacs_never_answered_for_is_listed_and_decided_about(
+    desk: Desk, act: str, event: str, left: str
+) -> None:
+    _, job = _unanswered(desk)
+    client = desk.browser("olga")
+    page = client.get("/steps").text
+    assert "the PACS never said that it keeps them: 1" in page
+    assert f'href="/steps/{job}/{act}"' in page
+    assert "The PACS never said whether it keeps it" in client.get(f"/steps/{job}/{act}").text
+    answer, fields = _send(client, f"/steps/{job}/{act}", "looked with the PACS desk, ticket 4711")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/steps?done={act}")
+    (told,) = desk.events(event)
+    assert (told["actor"], told["detail"]) == ("olga", "looked with the PACS desk, ticket 4711")
+    assert client.post(f"/steps/{job}/{act}", data=fields).status_code == 303, "sent twice, done once"
+    assert len(desk.events(event)) == 1
+    assert "never said" not in client.get("/steps").text
+    with desk.bench.engine.connect() as connection:
+        assert connection.execute(sa.select(t.job.c.state).where(t.job.c.id == job)).scalar_one() == left
+
+
+def test_that_the_pacs_keeps_something_is_said_by_an_operator_and_of_nothing_that_it_answered_for(desk: Desk) -> None:
+    _, job, _ = _parked(desk)
+    assert not desk.site.acts.act(Act(KEPT, job, "olga", "seen", "k1")).done, "it never arrived"
+    with desk.bench.engine.begin() as connection:
+        connection.execute(sa.delete(t.document))
+    assert desk.browser("clara").get(f"/steps/{job}/kept").status_code == 403

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from ledger_case import Bench, assessment, document, make_bench, receipt
+from prometheus_client import generate_latest
 from steps_case import House, make_house
 
 from connector.app import App
@@ -15,6 +16,9 @@ from connector.service import Service
 from connector.settings import Settings
 from connector.store import tables as t
 from connector.store.commitments import ANSWER_SECONDS, BATCH, OLDEST_SECONDS, Commitments
+from connector.store.figures import LedgerFigures
+from connector.store.tidy import why_open
+from connector.web.metrics import Disk, registry
 from connector.worker import make_celery
 
 
@@ -244,3 +248,64 @@ def test_what_is_overdue_is_asked_for_by_whatever_runs(tmp_path: Path, monkeypat
         make_celery(settings, lambda: app).tasks["connector.tidy"]()
         app.close()
     assert asked == [1]
+
+
+def never_answered(house: House, monkeypatch: pytest.MonkeyPatch, seconds: float = OLDEST_SECONDS + 1) -> dict:
+    """A report that the PACS took so long ago and never spoke of; what `connector status` says of such."""
+    only_asked(house, monkeypatch)
+    house.run_all()
+    house.bench.clock.seconds += seconds
+    return house.status()["unanswered"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "why"),
+    [
+        (OLDEST_SECONDS, 0, "it is asked for by itself"),
+        (OLDEST_SECONDS + 1, 1, "nothing asks any more: a person looks"),
+    ],
+)
+def test_what_nobody_answered_for_seven_days_is_listed_with_what_to_do(
+    house: House, monkeypatch, tmp_path: Path, seconds: float, count: int, why: str
+) -> None:
+    told = never_answered(house, monkeypatch, seconds)
+    assert (told["count"], [one["identity"] for one in told["documents"]]) == (count, [sr(house)] * count), why
+    assert bool(told["what_to_do"]) == bool(count)
+    figures = LedgerFigures(house.bench.engine, house.bench.ledger.trail, now=house.bench.clock)
+    metrics = generate_latest(registry(figures, Disk(tmp_path, 0))).decode()
+    assert f"connector_documents_unanswered {count}.0" in metrics
+    assert house.status()["waiting"] == [], "a backlog is a list of its own and hides no step that stopped"
+
+
+@pytest.mark.parametrize("ref", ["its id", "unanswered"])
+def test_an_operator_has_it_asked_for_again(house: House, monkeypatch, ref: str) -> None:
+    (one,) = never_answered(house, monkeypatch)["documents"]
+    assert house.bench.desk.replay("all") == 0, "a whole backlog is stored again only when that is asked for"
+    assert house.bench.desk.replay(one["id"] if ref == "its id" else ref, by="olga") == 1
+    house.run_all()
+    assert house.door.arrived.count(sr(house)) == 2
+    assert house.status()["unanswered"]["count"] == 0
+    house.bench.clock.seconds += ANSWER_SECONDS + 1
+    assert commitments(house).ask_overdue() == 1, "and it is followed up like any other"
+
+
+@pytest.mark.parametrize("ref", ["its id", "unanswered"])
+def test_an_operator_who_found_it_in_the_pacs_says_so(house: House, monkeypatch, ref: str) -> None:
+    (one,) = never_answered(house, monkeypatch)["documents"]
+    with house.bench.engine.connect() as connection:
+        assert why_open(connection, one["case_ref"]) == "the PACS has not committed to keep a document"
+    settled = house.bench.desk.done_by_hand(one["id"] if ref == "its id" else ref, by="olga", because="seen there")
+    assert settled == 1
+    assert note(house) == "kept, says olga"
+    event = next(event for event in house.status()["events"] if event["kind"] == "committed")
+    assert (event["ref"], event["actor"], event["detail"]) == (sr(house), "olga", "seen there")
+    assert house.status()["unanswered"] == {"count": 0, "what_to_do": None, "documents": []}
+    with house.bench.engine.connect() as connection:
+        assert why_open(connection, one["case_ref"]) == "", "now it may be tidied away with its case"
+    house.run_all()
+    assert house.door.arrived.count(sr(house)) == 1, "nothing is sent"
+
+
+def test_nothing_unanswered_is_no_wrong_input(house: House) -> None:
+    assert house.bench.desk.replay("unanswered") == 0
+    assert house.bench.desk.done_by_hand("unanswered", by="olga", because="none") == 0

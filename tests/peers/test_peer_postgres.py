@@ -26,7 +26,8 @@ from connector.store import tables as t
 from connector.store.acts import REJECT, Act, Acts, Done
 from connector.store.backup import Place, back_up, restore
 from connector.store.cards import CardShelf
-from connector.store.commitments import ANSWER_SECONDS, Commitments
+from connector.store.commitments import ANSWER_SECONDS, OLDEST_SECONDS, Commitments
+from connector.store.desk import Desk
 from connector.store.engine import migrate
 from connector.store.erase import Eraser
 from connector.store.promises import Promise, Promises
@@ -230,3 +231,17 @@ def test_what_senders_asked_for_is_kept_told_once_and_erased_with_its_case(bench
         assert sum(pool.map(lambda one: one.run(), listeners)) == 2, "each is told by one of the listeners"
     assert sorted(told, key=str) == [Request(f"1.9.{number}", (("1.2", f"1.5.{number}"),)) for number in range(2)]
     assert promises.due() == []
+
+
+def test_what_the_pacs_never_answered_for_is_listed_and_asked_for_again(bench: Bench) -> None:
+    desk = Desk(bench.ledger, now=bench.clock)
+    with bench.ledger.transaction() as connection:
+        bench.ledger.save(connection, assessment("c", "1.2.3", "d"), {}, [document("2.25.1"), document("2.25.2")])
+        connection.execute(sa.update(t.job).values(state="done"))
+        connection.execute(sa.update(t.document).values(note=COMMITMENT_ASKED, delivered_at=bench.clock()))
+    bench.clock.seconds += OLDEST_SECONDS + 1
+    listed = desk.status()["unanswered"]["documents"]
+    assert sorted(one["identity"] for one in listed) == ["2.25.1", "2.25.2"]
+    assert desk.done_by_hand(listed[0]["id"], by="olga", because="seen in the PACS") == 1
+    assert desk.replay("unanswered", by="olga") == 1
+    assert desk.status()["unanswered"]["count"] == 0
