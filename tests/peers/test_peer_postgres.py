@@ -4,7 +4,7 @@ import copy
 import json
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from connector.store.commitments import ANSWER_SECONDS, OLDEST_SECONDS, Commitme
 from connector.store.desk import Desk
 from connector.store.engine import migrate
 from connector.store.erase import Eraser
+from connector.store.group_commit import Waiting
 from connector.store.promises import Promise, Promises
 from connector.store.worklist import Wanted, Worklist
 
@@ -73,11 +74,11 @@ def test_receipts_of_one_uid_from_two_listeners_are_one_instance(bench: Bench, t
 
 def test_one_instance_that_the_ledger_cannot_hold_keeps_no_other_out(bench: Bench) -> None:
     good, bad = receipt("1.2.3.1"), replace(receipt("1.2.3.2"), modality="M" * 17)
-    batch = [(one, Future()) for one in (good, bad)]
-    bench.inbox._commit(batch)
-    assert batch[0][1].result() is ReceiptOutcome.STORED
+    batch = [Waiting(one) for one in (good, bad)]
+    bench.inbox._commits._commit(batch)
+    assert batch[0].result() is ReceiptOutcome.STORED
     with pytest.raises(ImpossibleInput, match="does not fit the ledger"):
-        batch[1][1].result()
+        batch[1].result()
 
 
 def test_a_nul_from_outside_is_written_out(bench: Bench) -> None:
