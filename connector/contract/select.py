@@ -14,6 +14,7 @@ from connector.core.selection.drawing import svg
 from connector.core.selection.printed import manual
 from connector.core.selection.registry import RULE
 from connector.core.selection.sensitivity import Change, what_would_change
+from connector.core.selection.sites import by_site
 from connector.core.sources import SOURCES
 
 
@@ -99,7 +100,7 @@ def answer(selection: Selection) -> dict[str, Any]:
     """A selection in the contract's names."""
     return {
         "status": selection.status,
-        "options": [_option(option) for option in selection.options],
+        "options": [_option(option, site) for site, options in by_site(selection.options) for option in options],
         "rules_fired": list(selection.rules_fired),
         "missing": list(selection.missing),
         "contradictions": list(selection.contradictions),
@@ -115,11 +116,13 @@ def answer(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _option(option: Option) -> dict[str, Any]:
+def _option(option: Option, site: str) -> dict[str, Any]:
+    """An option; `ranked_at` is the site within which its rank counts, empty where there is one only."""
     return {
         "modality": option.modality,
         "verdict": option.verdict,
         "rank": option.rank,
+        "ranked_at": site,
         "because": _reasons(option.because),
         "needs": list(option.needs),
         "why_not_first": option.why_not_first,

@@ -72,12 +72,12 @@ def _result() -> dict[str, Any]:
     rows: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
     option = {
         "type": "object",
-        "required": ["modality", "verdict", "rank", "because", "needs", "why_not_first"],
+        "required": ["modality", "verdict", "rank", "because", "needs", "why_not_first", "ranked_at"],
         "properties": {
             "modality": {"type": "string"},
             "verdict": {"enum": ["preferred", "possible", "relative_contraindication", "excluded", "cannot_decide"]},
             "rank": {"type": ["integer", "null"]}, "because": _REASONS, "needs": _TEXTS,
-            "why_not_first": {"type": "string"},
+            "why_not_first": {"type": "string"}, "ranked_at": {"type": "string"},
         },
     }  # fmt: skip
     statuses = ["recommend", "cannot_decide", "excluded_all", "contradictory_data"]

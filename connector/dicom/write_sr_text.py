@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from connector.core.assessment import Assessment, DoseReport, Finding, Option, Reason, Selection
 from connector.core.catalogue import in_words
+from connector.core.selection.sites import by_site, preferred_in_words
 from connector.dicom import codes
 from connector.dicom.write_sr_groups import dose_parameters
 from connector.terminology import Concept
@@ -69,8 +70,9 @@ def _dose_conclusion(dose: DoseReport) -> str:
 
 def _selection(selection: Selection) -> Iterator[Sentence]:
     yield codes.CONCLUSION, _conclusion(selection)
-    ranked = sorted(selection.options, key=lambda option: (option.rank is None, option.rank or 0))
-    yield from ((codes.TREATMENT_OPTION, _option(option)) for option in ranked)
+    for site, options in by_site(selection.options):
+        ranked = sorted(options, key=lambda option: (option.rank is None, option.rank or 0))
+        yield from ((codes.TREATMENT_OPTION, _option(option, site)) for option in ranked)
     if selection.contradictions:
         yield codes.CONTRADICTION, "Facts that contradict: " + _names(selection.contradictions)
     yield from ((codes.ALERT, _reason(alert)) for alert in selection.alerts)
@@ -89,18 +91,21 @@ def _selection(selection: Selection) -> Iterator[Sentence]:
 
 def _conclusion(selection: Selection) -> str:
     status = _STATUS.get(selection.status, selection.status)
-    preferred = [_words(option.modality) for option in selection.options if option.verdict == "preferred"]
+    preferred = preferred_in_words(selection.options, _words)
     if selection.status == "recommend" and preferred:
-        return f"{status}: preferred {' or '.join(preferred)}"
+        return f"{status}: preferred {preferred}"
     if selection.status == "cannot_decide":
         blocking = dict.fromkeys(need for option in selection.options for need in option.needs)
         return f"{status}: needs {_names(selection.blocking or tuple(blocking) or selection.missing)}"
     return status
 
 
-def _option(option: Option) -> str:
+def _option(option: Option, site: str) -> str:
+    """An option with its rank; where ranks begin anew at each site, the site stands before it."""
     place = f"{option.rank}. " if option.rank is not None else ""
-    text = f"{place}{_words(option.modality)}: {_VERDICT.get(option.verdict, option.verdict)}"
+    text = (
+        f"{f'{site}: ' if site else ''}{place}{_words(option.modality)}: {_VERDICT.get(option.verdict, option.verdict)}"
+    )
     text += "".join(f"; {_reason(reason)}" for reason in option.because)
     return text + (f"; needs {_names(option.needs)}" if option.needs else "")
 

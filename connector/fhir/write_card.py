@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from connector.core.assessment import Assessment, Option, Reason, Selection
 from connector.core.catalogue import in_words
 from connector.core.rules import marks_in_words
+from connector.core.selection.sites import preferred_in_words
 from connector.core.sources import SOURCES
 from connector.fhir.identity import CODE_SYSTEM, MODALITY_SYSTEM, OUR_NAME, canonical_json, full_url
 from connector.fhir.write_care_plan import DISCLAIMER, OFFERED, STATUS_IN_WORDS, VERDICTS_IN_WORDS, write_care_plan
@@ -97,15 +98,15 @@ def _in_short(assessment: Assessment) -> str:
             last = assessment.response.visits[-1]
             return f"response {last.overall_response} by {assessment.response.criteria} on {last.on}"
         return "cannot decide, needs the facts of the patient's record"
-    preferred = [_spoken(option.modality) for option in selection.options if option.verdict == "preferred"]
+    preferred = preferred_in_words(selection.options, _spoken)
     if selection.status == "contradictory_data":
         return f"facts contradict each other: {_names(selection.contradictions)}"
     if selection.status == "cannot_decide":
         needs = selection.blocking or tuple(dict.fromkeys(need for one in selection.options for need in one.needs))
         return f"cannot decide, needs {_names(needs)}" if needs else "cannot decide"
     if preferred:
-        others = sum(option.verdict in OFFERED for option in selection.options) - len(preferred)
-        return f"{' or '.join(preferred)} preferred" + (f", {others} further possible" if others > 0 else "")
+        others = sum(option.verdict in OFFERED and option.verdict != "preferred" for option in selection.options)
+        return f"{preferred} preferred" + (f", {others} further possible" if others > 0 else "")
     return STATUS_IN_WORDS.get(selection.status, selection.status)
 
 

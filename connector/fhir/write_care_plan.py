@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from connector.core.assessment import Option, Selection
 from connector.core.catalogue import in_words
+from connector.core.selection.sites import by_site
 from connector.fhir import write_requests
 from connector.fhir.identity import MODALITY_SYSTEM
 from connector.fhir.write_requests import because
@@ -31,10 +32,14 @@ DISCLAIMER = "Draft by software for a tumour board; not a clinical decision."
 
 def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]) -> Resource:
     """The proposal of one study; a changed result of the study replaces it in place while it is an untouched draft."""
-    offered = sorted(
-        (option for option in selection.options if option.verdict in OFFERED),
-        key=lambda option: (option.rank or 0, option.modality),
-    )
+    sites = by_site(selection.options)
+    site_of = {option.modality: site for site, options in sites for option in options}
+    offered = [
+        option
+        for _, options in sites
+        for option in sorted(options, key=lambda option: (option.rank or 0, option.modality))
+        if option.verdict in OFFERED
+    ]
     condition = case.record.references.get("condition.liver_metastases")
     title = "Metastases of thyroid cancer: proposed treatment for the tumour board"
     notes = _notes(case, selection)
@@ -50,7 +55,12 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
     return new(
         "CarePlan",
         case.of_study("plan"),
-        says=[title, STATUS_IN_WORDS.get(selection.status, selection.status), *map(_line, offered), *notes],
+        says=[
+            title,
+            STATUS_IN_WORDS.get(selection.status, selection.status),
+            *(_line(one, site_of[one.modality]) for one in offered),
+            *notes,
+        ],
         status="draft",
         intent="proposal",
         category=[concept(_CANCER_CARE_PLAN)],
@@ -65,12 +75,15 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
         contained=[*requests, *goals],
         goal=[_inside(goal) for goal in goals],
         # What is preferred leads, its work-up and visits follow, and the alternatives are kept at the end.
-        activity=[*({"reference": _inside(request)} for request in requests), *map(_activity, alternatives)],
+        activity=[
+            *({"reference": _inside(request)} for request in requests),
+            *(_activity(one, site_of[one.modality]) for one in alternatives),
+        ],
         note=[{"text": note} for note in notes],
     )
 
 
-def _activity(option: Option) -> Resource:
+def _activity(option: Option, site: str) -> Resource:
     return {
         "detail": {
             "kind": "ServiceRequest",
@@ -80,7 +93,7 @@ def _activity(option: Option) -> Resource:
             },
             "status": "not-started",
             "doNotPerform": False,
-            "description": "\n".join([_line(option), *map(because, option.because)]),
+            "description": "\n".join([_line(option, site), *map(because, option.because)]),
         }
     }
 
@@ -104,7 +117,7 @@ def _notes(case: Case, selection: Selection) -> list[str]:
     if observed:
         notes.append("\n".join(["Observed:", *observed]))
     notes += [
-        "\n".join([_line(option), *map(because, option.because)])
+        "\n".join([_line(option, ""), *map(because, option.because)])
         for option in selection.options
         if option.verdict not in OFFERED
     ]
@@ -117,9 +130,10 @@ def _notes(case: Case, selection: Selection) -> list[str]:
     return notes
 
 
-def _line(option: Option) -> str:
-    rank = f", rank {option.rank}" if option.rank is not None else ""
-    needs = f"; needs {', '.join(option.needs)}" if option.needs else ""
+def _line(option: Option, site: str) -> str:
+    """An option with its rank, and at which site that counts where several are ranked by themselves."""
+    rank = f", rank {option.rank}{f' ({site})' if site else ''}" if option.rank is not None else ""
+    needs = f"; needs {', '.join(map(in_words, option.needs))}" if option.needs else ""
     return f"{option.modality.replace('_', ' ')}: {VERDICTS_IN_WORDS.get(option.verdict, option.verdict)}{rank}{needs}"
 
 

@@ -9,6 +9,7 @@ import written_cases as cases
 from pydicom import dcmread
 from sr_case import answers, read, said, with_lesion, write
 
+from connector.core.assessment import Option
 from connector.core.case import Code, Identifier, LesionState, PatientIdentity
 from connector.core.errors import ImpossibleInput
 from connector.dicom.headers import read_headers
@@ -207,3 +208,20 @@ class TestLesions:
             (one.tracking_uid, one.tracking_id, one.role, one.state, one.site) for one in written
         ]
         assert [one.long_axis_mm for one in found.lesions] == [one.long_axis_mm for one in written]
+
+
+def test_each_site_whose_ranks_begin_anew_stands_before_its_options(paths):
+    options = (
+        Option("systemic_therapy", "possible", 2),
+        Option("lung_RFA", "preferred", 1),
+        Option("bone_embolisation", "preferred", 1),
+        Option("cementoplasty", "excluded", None),
+    )
+    selection = replace(cases.selection(), options=options)
+    told = answers(write(cases.assessment(1, selection=selection), paths), "Treatment option")
+    assert [one.partition(" (")[0] for one in told] == [
+        "lung and whole body: 1. lung RFA: preferred",
+        "lung and whole body: 2. systemic therapy: possible",
+        "bone: 1. bone embolisation: preferred",
+        "bone: cementoplasty: excluded",
+    ]

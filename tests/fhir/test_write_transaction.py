@@ -7,7 +7,7 @@ from decimal import Decimal
 import fhir_cases as cases
 import pytest
 
-from connector.core.assessment import Reason
+from connector.core.assessment import Option, Reason
 from connector.fhir.identity import CODE_SYSTEM, DIGEST_SYSTEM, IDENTIFIER_SYSTEM, content_digest
 from connector.fhir.write_transaction import TransactionWriter, transaction
 from connector.ports import WriteRequest
@@ -182,8 +182,21 @@ def test_the_plan_offers_in_rank_order_and_says_what_is_missing():
     notes = "\n".join(each["text"] for each in plan["note"])
     assert "Missing facts: coagulopathy status" in notes
     assert "TARE: excluded" in notes
-    assert "PEI: cannot be decided; needs coagulopathy_status" in notes
+    assert "PEI: cannot be decided; needs coagulopathy status" in notes
     assert "not a clinical decision" in plan["description"]
+
+
+def test_the_plan_names_the_site_of_a_rank_where_several_are_ranked_by_themselves():
+    options = (
+        Option("TACE", "preferred", 1), Option("systemic_therapy", "possible", 2), Option("lung_RFA", "preferred", 1),
+        Option("bone_embolisation", "possible", 2),
+    )  # fmt: skip
+    plan = one(bundle(cases.assessment(selection=replace(cases.selection(), options=options))), "CarePlan")
+    lines = [each["detail"]["description"] for each in plan["activity"] if "detail" in each]
+    assert lines == [
+        "systemic therapy: possible, rank 2 (liver and whole body)",
+        "bone embolisation: possible, rank 2 (bone)",
+    ]
 
 
 def requests_of(selected):

@@ -1,6 +1,6 @@
 """Which organs a case is about, and the options that answer for each."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -92,6 +92,14 @@ def by_site(options: Sequence[Option]) -> tuple[tuple[str, tuple[Option, ...]], 
     if len(parts) <= 1:
         return (("", tuple(options)),)
     return tuple((_name(site, part), part) for site, part in parts)
+
+
+def preferred_in_words(options: Sequence[Option], spoken: Callable[[str], str]) -> str:
+    """What is preferred; options of one site are alternatives, those of several sites go beside each other."""
+    found = [
+        (site, [spoken(one.modality) for one in own if one.verdict == "preferred"]) for site, own in by_site(options)
+    ]
+    return " and ".join(f"{' or '.join(names)}{f' ({site})' if site else ''}" for site, names in found if names)
 
 
 def _site_of(option: Option) -> Site:
