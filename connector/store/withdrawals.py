@@ -106,12 +106,16 @@ class Withdrawals:
         )  # fmt: skip
         named = {one.destination for one in documents if one.kind == "rejection"}
         left = [one for one in withdrawal.tidied if one.destination not in named]
-        by_hand = withdrawal.by_hand
+        gone = set(connection.execute(sa.select(_taken_back_by_hand(lease.ref).c.identity)).scalars())
+        by_hand = [one for one in withdrawal.by_hand if one.identity not in gone]
+        again = [one for one in withdrawal.by_hand if one.identity in gone]
         reasons = [
-            f"{what}: have them withdrawn in {_places(some)} by hand"
-            for some, what in (
-                (left, f"of {len(left)} earlier documents the content was tidied away"),
-                (by_hand, f"{len(by_hand)} documents were brought there by a person's hand"),
+            f"{what} in {_places(some)} {how}"
+            for some, what, how in (
+                (left, f"of {len(left)} earlier documents the content was tidied away: have them withdrawn", "by hand"),
+                (by_hand, f"{len(by_hand)} documents were {_BROUGHT}: have them withdrawn", "by hand"),
+                # Whether somebody brought them there once more after that mark was taken back, only a person can tell.
+                (again, f"{len(again)} documents were {_BROUGHT}, and {_WITHDRAWN}: see that none stands", "again"),
             )
             if some
         ]
@@ -147,6 +151,8 @@ class Withdrawals:
             ask_withdrawal(self._ledger, connection, document.study_instance_uid, study.case_ref)
 
 
+_BROUGHT = "brought there by a person's hand"
+_WITHDRAWN = "withdrawn by hand after an earlier mark"
 _BY_HAND = was_done_by_hand().label("by_hand")
 _IS_DELIVERY = (t.job.c.kind == "deliver") & (t.job.c.ref == t.document.c.id)
 
@@ -162,6 +168,22 @@ def _sent(study_instance_uid: str) -> tuple[sa.ColumnElement[bool], ...]:
         t.document.c.study_instance_uid == study_instance_uid,
         t.document.c.kind.not_in(WITHDRAWING),
         sa.or_(t.document.c.delivered_at.is_not(None), tried, was_done_by_hand()),
+    )
+
+
+def _taken_back_by_hand(study_instance_uid: str) -> sa.Subquery:
+    """Identities of documents brought there by hand, of which a person ended a withdrawal by hand since."""
+    settled = sa.select(sa.func.max(t.event.c.id)).where(
+        t.event.c.ref == study_instance_uid, t.event.c.kind == "done_by_hand"
+    )
+    brought = sa.select(sa.func.max(t.event.c.id)).where(
+        t.event.c.ref == t.document.c.id, t.event.c.kind == "done_by_hand"
+    )
+    return (
+        sa.select(t.document.c.identity)
+        .where(t.document.c.study_instance_uid == study_instance_uid)
+        .where(brought.correlate(t.document).scalar_subquery() < settled.scalar_subquery())
+        .subquery()
     )
 
 

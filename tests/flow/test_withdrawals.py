@@ -250,6 +250,23 @@ def test_the_copy_that_a_person_stored_by_hand_is_left_to_a_person_to_take_back(
     assert notes(by_hand)["rtdose"] == "done by hand, says olga"
 
 
+def test_at_a_second_mark_a_person_only_sees_that_a_copy_withdrawn_by_hand_did_not_come_back(by_hand: House) -> None:
+    """After a restore anybody may have brought it to the PACS once more: it is asked about, not silently left out."""
+    assert act(by_hand, REJECT)
+    run(by_hand)
+    (waits,) = by_hand.status()["waiting"]
+    assert by_hand.bench.desk.done_by_hand(waits["id"], by="olga", because="hidden in the PACS") == 1
+    assert act(by_hand, RESTORE)
+    run(by_hand)
+    assert act(by_hand, REJECT)
+    run(by_hand)
+    (waits,) = by_hand.status()["waiting"]
+    assert waits["reason"] == (
+        "1 documents were brought there by a person's hand, and withdrawn by hand after an earlier mark: see that none"
+        " stands in PACS again"
+    )
+
+
 def test_what_a_person_stored_by_hand_is_not_sent_by_the_next_assessment(by_hand: House) -> None:
     """A late image makes a new assessment with the very same map."""
     by_hand.images.diameter_mm = 30
