@@ -13,6 +13,7 @@ from connector.core.errors import BadCase, ConnectorError
 from connector.dicom.audit_syslog import SyslogRepository
 from connector.dicom.pacs import PacsDestination
 from connector.dicom.pacs_association import Pacs
+from connector.dicom.pacs_check import check_pacs
 from connector.dicom.pacs_dimse import DimseArchive
 from connector.dicom.pacs_priors import Archive, PacsPriors
 from connector.dicom.pacs_web import WebArchive, WebPacs
@@ -24,6 +25,7 @@ from connector.fhir.vendors import vendor_for
 from connector.fhir.write_audit_event import AuditEventRepository
 from connector.ports import AuditRepository, Inbox
 from connector.settings import Settings
+from connector.unreached import below, why_unreached
 
 
 def pacs_destination(
@@ -185,7 +187,7 @@ def check_neighbours(settings: Settings) -> dict[str, str | None]:
     """Try PACS, EHR and broker; None is well, else what was wrong and what to do."""
     client = ehr_client(settings)
     results = {
-        "pacs": _try(pacs_destination(settings).echo) if settings.pacs_host else "not set: CONNECTOR_PACS_HOST",
+        "pacs": _try(lambda: _check_pacs(settings)) if settings.pacs_host else "not set: CONNECTOR_PACS_HOST",
         "ehr": _try(client.check) if client else "not set: CONNECTOR_EHR_URL",
         "broker": _check_broker(settings),
     }
@@ -194,6 +196,13 @@ def check_neighbours(settings: Settings) -> dict[str, str | None]:
     if not settings.calling_ae_titles:
         results["senders"] = "not set: CONNECTOR_ALLOWED_CALLING_AE_TITLES, so every calling AE title may send"
     return results
+
+
+def _check_pacs(settings: Settings) -> None:
+    from connector.dicom.conformance import WRITTEN  # noqa: PLC0415 - it loads all that the statement is printed from
+
+    written = [one.sop_class_uid for one in WRITTEN if one.kind != "rtplan" or settings.rt_dose_plan]
+    check_pacs(pacs_node(settings), written=written)
 
 
 def _try(step: Callable[[], object]) -> str | None:
@@ -208,11 +217,14 @@ def _check_broker(settings: Settings) -> str | None:
     if settings.broker_url.startswith("memory:"):
         return None
     from kombu.connection import Connection  # noqa: PLC0415 - only here is a broker spoken to directly
-    from kombu.exceptions import OperationalError  # noqa: PLC0415 - as above
+    from redis.exceptions import RedisError  # noqa: PLC0415 - as above
 
     try:
         with Connection(settings.broker_url, connect_timeout=3) as connection:
             connection.ensure_connection(max_retries=1, timeout=3)
-    except (OSError, OperationalError) as fault:
-        return f"does not answer ({type(fault).__name__}): check CONNECTOR_BROKER_URL"
+    except Exception as fault:  # noqa: BLE001 - whatever a broker's library raises, the others are tried all the same
+        why = why_unreached(fault, ca_setting="CONNECTOR_BROKER_URL (?ssl_ca_certs=FILE)")
+        # What Redis itself answers speaks of the connection alone: nothing was asked of it yet.
+        said = next((str(one) for one in below(fault) if isinstance(one, RedisError)), type(fault).__name__)
+        return f"does not answer ({why or said}): check CONNECTOR_BROKER_URL"
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 def why_unreached(fault: BaseException, *, ca_setting: str) -> str:
     """What the system or TLS said below the library's own exception, and what to do; empty when neither did."""
-    for one in _below(fault):
+    for one in below(fault):
         if isinstance(one, ssl.SSLCertVerificationError):
             return (
                 f"its certificate is refused ({one.verify_message}): name the CA that issued it in {ca_setting}, or"
@@ -24,7 +24,8 @@ def why_unreached(fault: BaseException, *, ca_setting: str) -> str:
     return ""
 
 
-def _below(fault: BaseException | None) -> Iterator[BaseException]:
+def below(fault: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and those it was raised from or while."""
     seen: set[int] = set()
     while fault is not None and id(fault) not in seen:
         seen.add(id(fault))
