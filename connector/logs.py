@@ -88,6 +88,10 @@ _KNOWN_MESSAGES = (
     ("multiprocessing", "Process %r pid:%r exited", "worker_process_lost",
      "a worker process ended and is replaced; if it repeats, look for a lack of memory"),
 )  # fmt: skip
+# Of what Python calls a warning, by its kind.
+_KNOWN_WARNINGS = {
+    "SecurityWarning": ("runs_as_root", "the worker runs as root and needs no such rights: give it a user of its own"),
+}
 _UNKNOWN_MESSAGE = "its text is not kept, since it may name a patient"
 
 
@@ -102,16 +106,15 @@ class _LibraryHandler(logging.Handler):
     def _tell(self, record: logging.LogRecord) -> None:
         where = f"{record.module}.{record.funcName}:{record.lineno}"
         exception_type = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        known = (
+            (event, reason)
+            for logger, begins, event, reason in _KNOWN_MESSAGES
+            if record.name.startswith(logger) and str(record.msg).startswith(begins)
+        )
+        event, reason = next(known, ("library_message", _UNKNOWN_MESSAGE))
         if record.name == "py.warnings":
             where, exception_type = _of_warning(record.getMessage())
-        event, reason = next(
-            (
-                (event, reason)
-                for logger, begins, event, reason in _KNOWN_MESSAGES
-                if record.name.startswith(logger) and str(record.msg).startswith(begins)
-            ),
-            ("library_message", _UNKNOWN_MESSAGE),
-        )
+            event, reason = _KNOWN_WARNINGS.get(exception_type, (event, reason))
         level = min(record.levelno // 10 * 10, logging.CRITICAL)  # a library's own (35, say) is told as the one below
         get_logger(record.name).log(level, event, reason=reason, where=where, exception_type=exception_type)
 

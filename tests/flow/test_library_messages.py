@@ -9,6 +9,7 @@ from unittest.mock import MagicMock, patch
 
 import pytest
 from celery.beat import Service
+from celery.platforms import check_privileges
 from celery.signals import celeryd_after_setup
 from celery.worker.consumer import consumer
 from kombu.exceptions import OperationalError
@@ -76,6 +77,15 @@ def test_a_step_goes_on_when_the_broker_is_lost_and_celery_does_not_advise_again
         consumer.Consumer.on_connection_error_after_connected(listening, OperationalError("LESION^TEST"))
     running.cancel.assert_not_called()
     assert [line["event"] for line in lines(told)] == ["broker_lost"]
+
+
+def test_a_worker_that_runs_as_root_is_told_so(told, monkeypatch):
+    """By Celery's own code, as above."""
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    check_privileges(["json"])
+    (line,) = lines(told)
+    assert line["event"] == "runs_as_root"
+    assert "a user of its own" in line["reason"]
 
 
 def test_a_warning_is_told_without_its_text(told, capsys):
