@@ -13,7 +13,7 @@ from connector.core.case import LesionMeasurement, LesionState, TimePoint
 from connector.core.selection import drawing
 from connector.core.selection.conflicts import CONFLICTS
 from connector.core.selection.sites import by_site
-from connector.report import dose_content, response_content, treatment_content, words
+from connector.report import answer, dose_content, response_content, treatment_content, words
 
 Content = dict[str, Any]
 SELECTION = "selection cannot be decided"
@@ -30,7 +30,7 @@ def case_content(summary: str) -> Content:
         "assessment": assessment,
         "summary": {
             "response": response_content.in_short(assessment),
-            "treatment": treatment_content.in_short(selection),
+            "treatment": answer.in_short(selection),
             "dose": dose_content.in_short(assessment, rest="below"),
         },
         "spider": charts.spider(assessment.time_points, response),
@@ -80,7 +80,7 @@ def _size(lesion: LesionMeasurement) -> str:
 def _sites(selection: Selection | None) -> list[Content]:
     """The options of each site that is ranked by itself, under its heading."""
     return [
-        {"heading": treatment_content.site_heading(site, options), "options": [_option(option) for option in options]}
+        {"heading": answer.site_heading(site, options), "options": [_option(option) for option in options]}
         for site, options in (by_site(selection.options) if selection and selection.options else ())
     ]
 

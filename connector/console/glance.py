@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from connector.contract.assessment import read_back
-from connector.report import treatment_content, words
+from connector.report import answer, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def glance_at(summary: str) -> Glance | None:
         study_instance_uid=assessment.study_instance_uid,
         response=overall,
         response_in_words=words.RESPONSES.get(overall, overall),
-        treatment=treatment_content.in_short(selection),
+        treatment=answer.in_short(selection),
         is_decided=selection is not None and selection.status == "recommend",
         has_dose=assessment.dose is not None,
         studied_on=words.day(points[-1].studied_on) if points else "",

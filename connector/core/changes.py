@@ -8,9 +8,9 @@ from connector.core.catalogue import in_words
 from connector.core.selection.comparing import Comparison, OptionChange, compare
 from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULE
+from connector.core.selection.sites import spoken
 
 MOST_REASONS = 3
-NAMES = {"board_only": "a decision of the board alone"}
 STATUS = {
     "recommend": "decided",
     "cannot_decide": "cannot decide: facts are missing",
@@ -88,9 +88,7 @@ def _moves(changes: Sequence[OptionChange]) -> Iterator[str]:
     """Options that were and are the same, together."""
     names: dict[tuple[str | None, str | None], list[str]] = {}
     for change in changes:
-        names.setdefault((change.verdict_before, change.verdict_now), []).append(
-            NAMES.get(change.modality, _words(change.modality))
-        )
+        names.setdefault((change.verdict_before, change.verdict_now), []).append(spoken(change.modality))
     for (before, now), together in names.items():
         was, now_is = ("were", "are") if len(together) > 1 else ("was", "is")
         yield f"{_listed(together)} {_was(was, before)}, {_is_now(now_is, now)}"

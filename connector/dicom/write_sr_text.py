@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from connector.core.assessment import Assessment, DoseReport, Finding, Option, Reason, Selection
 from connector.core.catalogue import in_words
-from connector.core.selection.sites import by_site, preferred_in_words
+from connector.core.selection.sites import by_site, is_left_to_the_board, preferred_in_words, spoken
 from connector.dicom import codes
 from connector.dicom.write_sr_groups import dose_parameters
 from connector.terminology import Concept
@@ -91,7 +91,9 @@ def _selection(selection: Selection) -> Iterator[Sentence]:
 
 def _conclusion(selection: Selection) -> str:
     status = _STATUS.get(selection.status, selection.status)
-    preferred = preferred_in_words(selection.options, _words)
+    preferred = preferred_in_words(selection.options)
+    if selection.status == "recommend" and is_left_to_the_board(selection.options):
+        return f"{status}: no treatment is proposed, the board alone decides"
     if selection.status == "recommend" and preferred:
         return f"{status}: preferred {preferred}"
     if selection.status == "cannot_decide":
@@ -104,7 +106,7 @@ def _option(option: Option, site: str) -> str:
     """An option with its rank; where ranks begin anew at each site, the site stands before it."""
     place = f"{option.rank}. " if option.rank is not None else ""
     text = (
-        f"{f'{site}: ' if site else ''}{place}{_words(option.modality)}: {_VERDICT.get(option.verdict, option.verdict)}"
+        f"{f'{site}: ' if site else ''}{place}{spoken(option.modality)}: {_VERDICT.get(option.verdict, option.verdict)}"
     )
     text += "".join(f"; {_reason(reason)}" for reason in option.because)
     return text + (f"; needs {_names(option.needs)}" if option.needs else "")

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from connector.core.assessment import Assessment, Option, Reason, Selection
 from connector.core.catalogue import in_words
 from connector.core.rules import marks_in_words
-from connector.core.selection.sites import preferred_in_words
+from connector.core.selection.sites import is_left_to_the_board, preferred_in_words, spoken
 from connector.core.sources import SOURCES
 from connector.fhir.identity import CODE_SYSTEM, MODALITY_SYSTEM, OUR_NAME, canonical_json, full_url
-from connector.fhir.write_care_plan import DISCLAIMER, OFFERED, STATUS_IN_WORDS, VERDICTS_IN_WORDS, write_care_plan
+from connector.fhir.write_care_plan import DISCLAIMER, OFFERED, VERDICTS_IN_WORDS, status_in_words, write_care_plan
 from connector.fhir.write_observations import write_device
 from connector.fhir.write_resource import Case, Resource, new
 from connector.ports import Document, WriteRequest
@@ -98,7 +98,7 @@ def _in_short(assessment: Assessment) -> str:
             last = assessment.response.visits[-1]
             return f"response {last.overall_response} by {assessment.response.criteria} on {last.on}"
         return "cannot decide, needs the facts of the patient's record"
-    preferred = preferred_in_words(selection.options, _spoken)
+    preferred = preferred_in_words(selection.options)
     if selection.status == "contradictory_data":
         return f"facts contradict each other: {_names(selection.contradictions)}"
     if selection.status == "cannot_decide":
@@ -106,8 +106,9 @@ def _in_short(assessment: Assessment) -> str:
         return f"cannot decide, needs {_names(needs)}" if needs else "cannot decide"
     if preferred:
         others = sum(option.verdict in OFFERED and option.verdict != "preferred" for option in selection.options)
-        return f"{preferred} preferred" + (f", {others} further possible" if others > 0 else "")
-    return STATUS_IN_WORDS.get(selection.status, selection.status)
+        lead = "the board alone decides" if is_left_to_the_board(selection.options) else f"{preferred} preferred"
+        return lead + (f", {others} further possible" if others > 0 else "")
+    return status_in_words(selection)
 
 
 def _indicator(selection: Selection | None) -> str:
@@ -128,7 +129,7 @@ def _detail(case: Case) -> str:
     assessment, selection = case.assessment, case.assessment.selection
     lines = [f"**{DISCLAIMER}**", ""]
     if selection is not None:
-        lines += [f"{_escaped(STATUS_IN_WORDS.get(selection.status, selection.status))}.", ""]
+        lines += [f"{_escaped(status_in_words(selection))}.", ""]
         for option in sorted(selection.options, key=_offered_first):
             lines.append(f"- **{_escaped(_line(option))}**")
             lines += [f"  - {_because(reason)}" for reason in option.because[:_MOST_REASONS]]
@@ -275,7 +276,7 @@ def _names(facts: Sequence[str]) -> str:
 
 
 def _spoken(modality: str) -> str:
-    return modality.replace("_", " ")
+    return spoken(modality)
 
 
 def _cut(summary: str) -> str:

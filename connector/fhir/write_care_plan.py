@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from connector.core.assessment import Option, Selection
 from connector.core.catalogue import in_words
-from connector.core.selection.sites import by_site
+from connector.core.selection.sites import by_site, is_left_to_the_board, spoken
 from connector.fhir import write_requests
 from connector.fhir.identity import MODALITY_SYSTEM
 from connector.fhir.write_requests import because
@@ -57,7 +57,7 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
         case.of_study("plan"),
         says=[
             title,
-            STATUS_IN_WORDS.get(selection.status, selection.status),
+            status_in_words(selection),
             *(_line(one, site_of[one.modality]) for one in offered),
             *notes,
         ],
@@ -65,7 +65,7 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
         intent="proposal",
         category=[concept(_CANCER_CARE_PLAN)],
         title=title,
-        description=f"{STATUS_IN_WORDS.get(selection.status, selection.status)}. {DISCLAIMER}",
+        description=f"{status_in_words(selection)}. {DISCLAIMER}",
         subject=case.subject,
         period={"start": case.study_day},  # the day of the images it stands on: a later study's plan supersedes it
         created=case.day,
@@ -83,13 +83,20 @@ def write_care_plan(case: Case, selection: Selection, supporting: list[Resource]
     )
 
 
+def status_in_words(selection: Selection) -> str:
+    """What came of it; that the board alone decides proposes no treatment."""
+    if selection.status == "recommend" and is_left_to_the_board(selection.options):
+        return "No treatment is proposed: the board alone decides"
+    return STATUS_IN_WORDS.get(selection.status, selection.status)
+
+
 def _activity(option: Option, site: str) -> Resource:
     return {
         "detail": {
             "kind": "ServiceRequest",
             "code": {
                 "coding": [{"system": MODALITY_SYSTEM, "code": option.modality}],
-                "text": option.modality.replace("_", " "),
+                "text": spoken(option.modality),
             },
             "status": "not-started",
             "doNotPerform": False,
@@ -134,7 +141,7 @@ def _line(option: Option, site: str) -> str:
     """An option with its rank, and at which site that counts where several are ranked by themselves."""
     rank = f", rank {option.rank}{f' ({site})' if site else ''}" if option.rank is not None else ""
     needs = f"; needs {', '.join(map(in_words, option.needs))}" if option.needs else ""
-    return f"{option.modality.replace('_', ' ')}: {VERDICTS_IN_WORDS.get(option.verdict, option.verdict)}{rank}{needs}"
+    return f"{spoken(option.modality)}: {VERDICTS_IN_WORDS.get(option.verdict, option.verdict)}{rank}{needs}"
 
 
 def _names(facts: Sequence[str]) -> str:

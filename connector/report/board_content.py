@@ -7,7 +7,7 @@ from connector.core.assessment import Assessment
 from connector.core.case import PatientIdentity
 from connector.core.rules import marks_in_words
 from connector.ports import WriteRequest
-from connector.report import dose_content, response_content, treatment_content, words
+from connector.report import answer, dose_content, response_content, treatment_content, words
 from connector.report.fonts import is_shown
 from connector.report.room import AMPLE, Room
 
@@ -66,7 +66,7 @@ def _summary(assessment: Assessment, room: Room) -> list[list[str]]:
     selection = assessment.selection
     rows = [
         ["Response", response_content.in_short(assessment)],
-        ["Recommendation", treatment_content.in_short(selection)],
+        ["Recommendation", answer.in_short(selection)],
         ["Absorbed dose", dose_content.in_short(assessment)],
     ]
     if assessment.changes:

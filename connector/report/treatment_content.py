@@ -14,7 +14,7 @@ from connector.core.rules import ALWAYS, Verdict, marks_in_words
 from connector.core.selection.registry import RULE
 from connector.core.selection.sites import by_site
 from connector.ports import WriteRequest
-from connector.report import words
+from connector.report import answer, words
 from connector.report.room import AMPLE, Room
 
 Content = dict[str, Any]
@@ -26,55 +26,6 @@ _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 
 NEXT = 2  # a board compares the first two; the machine-readable result has them all
 MOST_NEEDS = 6
-MOST_BLOCKING = 10
-NONE = "none is preferred"
-
-
-def in_short(selection: Selection | None) -> str:
-    """What is preferred, or what is needed before anything is; site by site where each is ranked by itself."""
-    if selection is None:
-        return "Cannot decide: needs the facts of the patient's record"
-    (leading, options), *others = by_site(selection.options)
-    preferred = _preferred(options)
-    if not others:
-        if selection.status == "recommend" and _board_alone(options):
-            return words.BOARD_DECIDES
-        return f"Preferred: {preferred}" if preferred else _undecided(selection)
-    if selection.status not in ("recommend", "cannot_decide"):
-        return _undecided(selection)
-    undecided = _undecided(selection).rstrip(".").replace("Cannot decide: ", "cannot decide, ")
-    said = [f"{leading}: {f'preferred {preferred}' if preferred else undecided}"]
-    said += [f"{site}: preferred {_preferred(own)}" if _preferred(own) else f"{site}: {NONE}" for site, own in others]
-    return words.sentence("; ".join(said))
-
-
-def _board_alone(options: Iterable[Option]) -> bool:
-    return [option.modality for option in options if option.verdict == "preferred"] == ["board_only"]
-
-
-def _status(selection: Selection) -> str:
-    """The answer as a sentence, with why the ranks of a part may begin with 2."""
-    if selection.status == "recommend" and _board_alone(selection.options):
-        return words.BOARD_DECIDES
-    status = words.STATUS.get(selection.status, selection.status)
-    (_, options), *_ = by_site(selection.options)
-    is_ranked = any(option.rank for option in options) and not _preferred(options)
-    return (
-        f"{status} The first rank stays open until they are known."
-        if is_ranked and selection.status == "cannot_decide"
-        else status
-    )
-
-
-def _preferred(options: Iterable[Option]) -> str:
-    return " or ".join(words.treatment(option.modality) for option in options if option.verdict == "preferred")
-
-
-def _undecided(selection: Selection) -> str:
-    blocking = selection.blocking or tuple(dict.fromkeys(need for option in selection.options for need in option.needs))
-    if selection.status == "cannot_decide" and blocking:
-        return f"Cannot decide: needs {words.listed(map(words.asked, blocking), MOST_BLOCKING, words.ELSEWHERE)}"
-    return words.STATUS.get(selection.status, selection.status)
 
 
 def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
@@ -82,18 +33,14 @@ def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
     assessment = request.assessment
     selection = assessment.selection
     if selection is None:
-        return {"absent": f"{in_short(None)}."}
+        return {"absent": f"{answer.in_short(None)}."}
     steps = [f"{node.node} {node.answer}" for node in selection.pathway]
     return {
         "absent": "",
-        "status": _status(selection),
+        "status": answer.status(selection),
         "alerts": [_reason(alert) for alert in selection.alerts],
         "contradictions": [in_words(name) for name in selection.contradictions],
-        "options": [
-            {**row, "site": "" if place else site_heading(site, options)}
-            for site, options in by_site(selection.options)
-            for place, row in enumerate(_joined([_option(option, room) for option in options]))
-        ],
+        "options": _rows(selection.options, room),
         "pathway": " → ".join(steps),
         "pathway_source": _sources(node.source.source for node in selection.pathway),
         "facts": _facts(request, room.facts),
@@ -103,6 +50,20 @@ def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
         "conflicts": ", ".join(selection.conflicts),
         "marks": words.MARKS if is_marked(selection) else "",
     }
+
+
+def _rows(options: Sequence[Option], room: Room) -> list[Content]:
+    """The options of every site under its heading; an objection is told in full where it stands first."""
+    told: set[str] = set()
+    rows = []
+    for site, own in by_site(options):
+        for place, row in enumerate(_joined([_option(option, room) for option in own])):
+            above = [reason["rule"] for reason in row["because"] if reason["against"] and reason["rule"] in told]
+            told.update(reason["rule"] for reason in row["because"] if reason["against"])
+            because = [reason for reason in row["because"] if reason["rule"] not in above]
+            heading = "" if place else answer.site_heading(site, own)
+            rows.append({**row, "site": heading, "because": because, "above": ", ".join(above)})
+    return rows
 
 
 def is_marked(selection: Selection) -> bool:
@@ -115,14 +76,6 @@ def _further(selection: Selection) -> list[str]:
     """The facts that are asked for and do not yet stand beside what waits for them."""
     named = {*selection.blocking, *(need for option in selection.options for need in option.needs[:MOST_NEEDS])}
     return [fact for fact in selection.missing if fact not in named]
-
-
-def site_heading(site: str, options: Iterable[Option]) -> str:
-    """What stands above the options of a site whose ranks begin anew; nothing where there is only one."""
-    if not site:
-        return ""
-    is_open = not _preferred(options)
-    return f"{words.sentence(site)}, ranked apart from the other sites{f': {NONE}' if is_open else ''}"
 
 
 def _worth_knowing(assessment: Assessment, most: int) -> list[str]:
@@ -144,6 +97,8 @@ def _sources(names: Iterable[str]) -> str:
 def _reason(reason: Reason) -> Content:
     return {
         "text": marks_in_words(reason.text),
+        "rule": reason.rule,
+        "against": _verdict_of(reason) in _AGAINST,
         "cite": f"{reason.rule}; {reason.source}",
         "quote": reason.source.quote,
     }

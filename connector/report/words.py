@@ -54,7 +54,6 @@ RESPONSES = {
     "NA": "not applicable",
 }
 ELSEWHERE = "in the structured report"
-BOARD_DECIDES = "No treatment is proposed: the board alone decides."
 MARKS = (
     "(our reading, confirm) and (our grading, confirm): a limit, or how strongly it weighs, that the source does not"
     " state in so many words and that a clinician has to confirm."

@@ -8,7 +8,7 @@ import pytest
 import written_cases as cases
 from sr_case import answers, with_visit, write
 
-from connector.core.assessment import DatedResponse, Selection, VisitResponse
+from connector.core.assessment import DatedResponse, Option, Selection, VisitResponse
 from connector.core.errors import ImpossibleInput
 
 
@@ -129,6 +129,10 @@ class TestWords:
         ("selection", "expected"),
         [
             (Selection("recommend", cases.selection().options), "Draft for the tumour board: preferred TARE"),
+            (
+                Selection("recommend", (Option("board_only", "preferred", 1),)),
+                "Draft for the tumour board: no treatment is proposed, the board alone decides",
+            ),
             (Selection("cannot_decide", cases.selection().options, missing=("x",)),
              "Cannot decide: needs performance status"),
             (Selection("cannot_decide", (), missing=("lung_shunt",)), "Cannot decide: needs lung shunt"),

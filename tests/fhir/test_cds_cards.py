@@ -30,6 +30,10 @@ def cards_of(assessed=None, *, reading=READING, is_latest_study=True, takes_plan
 
 ASSESSMENTS = {
     "everything": cases.assessment(),
+    "board alone": cases.assessment(selection=cases.selection(preferred="board_only")),
+    "two sites": cases.assessment(
+        selection=selected(options=(Option("TACE", "preferred", 1), Option("bone_ablation", "preferred", 1)))
+    ),
     "nothing decided": cases.assessment(response=None, dose=None, selection=None, time_points=(), needs=()),
     "response only": cases.assessment(selection=None),
     "cannot decide": cases.assessment(selection=selected(status="cannot_decide", blocking=("coagulopathy_status",))),
@@ -74,6 +78,8 @@ def test_the_schema_finds_what_is_wrong():
     ("name", "summary", "indicator", "why"),
     [
         ("everything", "TACE preferred, 2 further possible", "warning", "an alert stands beside the recommendation"),
+        ("board alone", "the board alone decides, 2 further possible", "warning", "that is no treatment"),
+        ("two sites", "TACE (liver) and bone ablation (bone) preferred", "warning", "no alternatives to each other"),
         (
             "nothing decided",
             "cannot decide, needs the facts of the patient's record",

@@ -227,7 +227,8 @@ def test_what_is_left_to_the_board_is_no_procedure():
     selected = replace(cases.selection(preferred="board_only"), rules_fired=("TACE-SYM",))
     plan = one(bundle(cases.assessment(selection=selected)), "CarePlan")
     assert not [each for each in plan["contained"] if each["id"].startswith(("treatment", "goal"))]
-    assert plan["activity"][-3]["detail"]["code"]["text"] == "board only"
+    assert plan["activity"][-3]["detail"]["code"]["text"] == "decision of the board alone"
+    assert plan["description"].startswith("No treatment is proposed: the board alone decides. ")
     relief = requests_and_goals(replace(cases.selection(), rules_fired=("TACE-SYM",)))
     assert "goal-symptoms" in relief
 

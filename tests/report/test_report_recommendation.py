@@ -99,3 +99,49 @@ def test_the_marks_of_our_own_readings_are_explained_where_they_stand(rule, is_e
     option = replace(made.option("possible", ()), because=(made.reason(text=rule),))
     plain = {"alerts": (), "measures": ()}
     assert ("confirm" in content(with_selection(options=(option,), **plain))["recommendation"]["marks"]) is is_explained
+
+
+@pytest.mark.parametrize(
+    ("status", "options", "contradictions", "expected"),
+    [
+        ("excluded_all", BOARD_ALONE, (), "Every locoregional treatment is excluded. The board alone decides."),
+        ("excluded_all", (at("systemic_therapy", "preferred", 1),), (),
+         "Every locoregional treatment is excluded. Preferred: Systemic therapy"),
+        ("excluded_all", (at("TACE", "excluded"),), (), "Every locoregional treatment is excluded."),
+        ("contradictory_data", LUNG_OPEN, ("inr", "histology"),
+         "Facts contradict each other (INR, histology); nothing is preferred."),
+        ("recommend", (*BOARD_ALONE, *BONE_FIRST), (),
+         "Liver: the board alone decides; bone: preferred Cementoplasty"),
+        ("recommend", (*LUNG_FIRST, *BONE_OPEN), (),
+         "Lung and whole body: preferred Radiofrequency ablation of lung lesions; bone: none is preferred"),
+    ],
+)  # fmt: skip
+def test_the_answer_in_short_where_not_simply_a_treatment_is_preferred(status, options, contradictions, expected):
+    said = content(with_selection(status=status, options=options, contradictions=contradictions))
+    assert dict(said["summary"])["Recommendation"] == expected
+
+
+def test_a_site_of_which_the_board_decides_says_so_above_its_options():
+    said = content(with_selection(options=(*BOARD_ALONE, *BONE_FIRST)))["recommendation"]
+    assert said["options"][0]["site"] == f"Liver, {APART}: the board alone decides"
+    assert said["status"] == "A treatment is proposed.", "for the bones"
+
+
+OBJECTIONS = ("SURG-BILOBAR-NO", "RAI-MTC-NO")
+
+
+def test_an_objection_is_told_in_full_once_and_by_its_rule_afterwards():
+    options = (
+        made.option("excluded", OBJECTIONS[:1], modality="RFA"),
+        made.option("excluded", OBJECTIONS, modality="TACE"),
+        made.option("excluded", OBJECTIONS, modality="bone_ablation"),
+    )
+    said = content(with_selection(options=options))["recommendation"]["options"]
+    assert [row["above"] for row in said] == ["", OBJECTIONS[0], ", ".join(OBJECTIONS)]
+    assert [[reason["rule"] for reason in row["because"]] for row in said] == [[OBJECTIONS[0]], [OBJECTIONS[1]], []]
+
+
+def test_what_speaks_for_an_option_is_told_at_each():
+    options = (made.option("preferred", ("A",), modality="TACE"), made.option("possible", ("A",), modality="TARE"))
+    said = content(with_selection(options=options))["recommendation"]["options"]
+    assert [(row["above"], row["because"][0]["rule"]) for row in said] == [("", "A"), ("", "A")]

@@ -96,7 +96,7 @@ TACE_FIRST = selection("recommend", option("TACE", "preferred", 1))
         (
             earlier(TACE_FIRST),
             selection("recommend", option("TACE", "preferred", 1), option("board_only", "preferred", 1)),
-            ["a decision of the board alone was not listed, is now preferred."],
+            ["decision of the board alone was not listed, is now preferred."],
             "the board is no treatment",
         ),
         (

@@ -25,6 +25,7 @@ def options(*modalities):
         (["TACE", "surgery", "RAI"], [""], "one organ: its ranks run through"),
         (["systemic_therapy", "RAI"], [""], "no organ"),
         (["board_only", "TACE", "systemic_therapy", "lung_RFA"], ["liver and whole body", "lung"], "two organs"),
+        (["board_only", "TACE", "lung_RFA"], ["liver", "lung"], "the board is no treatment of the whole body"),
         (["systemic_therapy", "lung_RFA", "RAI", "cementoplasty", "bone_ablation"], ["lung and whole body", "bone"],
          "the whole body goes with the first organ"),
         (["TACE", "lung_RFA", "osteosynthesis"], ["liver", "lung", "bone"], "nothing for the whole body"),

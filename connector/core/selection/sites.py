@@ -51,6 +51,7 @@ LUNG = Site(
 BONE = Site("bone", BONE_LOCOREGIONAL, _named("bone_"), "bone_lesion_count")
 WHOLE_BODY = Site("whole body", (), frozenset({"rai_avid", "rai_planned_activity_mci"}), "")
 SITES = (LIVER, LUNG, BONE, WHOLE_BODY)
+BOARD = "board_only"
 SPEAK_OF_RADIOTHERAPY = frozenset(rule.id for rule in RULES if "EBRT" in rule.options)
 
 
@@ -94,7 +95,17 @@ def by_site(options: Sequence[Option]) -> tuple[tuple[str, tuple[Option, ...]], 
     return tuple((_name(site, part), part) for site, part in parts)
 
 
-def preferred_in_words(options: Sequence[Option], spoken: Callable[[str], str]) -> str:
+def spoken(modality: str) -> str:
+    """A treatment's code as a person would write it."""
+    return "decision of the board alone" if modality == BOARD else modality.replace("_", " ")
+
+
+def is_left_to_the_board(options: Sequence[Option]) -> bool:
+    """Whether nothing is preferred but that the board decides."""
+    return [one.modality for one in options if one.verdict == "preferred"] == [BOARD]
+
+
+def preferred_in_words(options: Sequence[Option], spoken: Callable[[str], str] = spoken) -> str:
     """What is preferred; options of one site are alternatives, those of several sites go beside each other."""
     found = [
         (site, [spoken(one.modality) for one in own if one.verdict == "preferred"]) for site, own in by_site(options)
@@ -107,5 +118,5 @@ def _site_of(option: Option) -> Site:
 
 
 def _name(site: Site, options: Collection[Option]) -> str:
-    beyond = any(_site_of(option) is WHOLE_BODY for option in options)
+    beyond = any(_site_of(option) is WHOLE_BODY and option.modality != BOARD for option in options)
     return f"{site.name} and {WHOLE_BODY.name}" if beyond else site.name
