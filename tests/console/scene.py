@@ -23,6 +23,7 @@ from connector.console.signing import Cookies
 from connector.console.wording import short_ref
 from connector.core.case import Identifier, PatientIdentity
 from connector.flow import RELEASE_HINT
+from connector.ports import COMMITMENT_ASKED
 from connector.store import tables as t
 from connector.store.accounts import Accounts
 from connector.store.contradicting import keep
@@ -125,6 +126,21 @@ def _fill(engine: sa.Engine, folder: Path) -> None:
         connection.execute(sa.insert(t.study), rows)
         connection.execute(sa.insert(t.job), jobs)
         connection.execute(sa.insert(t.instance), [_instance(files, number) for number in range(PLANES)])
+        _leave_unanswered(connection, CASES // 2)
+        report = {"id": "job-report", "kind": "report", "ref": "promise", "serial": "report:promise"}
+        connection.execute(sa.insert(t.job), _job("", 0) | report | {"state": "parked", "reason": "CT1 is away"})
+
+
+def _leave_unanswered(connection: sa.Connection, number: int) -> None:
+    """A report that the PACS took long ago and never said that it keeps."""
+    study = {"study_instance_uid": f"1.2.{number}"}
+    made = {"id": "unanswered", "case_ref": case_of(number), "input_digest": "d", "ruleset": "r", "summary": "{}"}
+    connection.execute(sa.insert(t.assessment), made | study | {"assessed_at": 1e9})
+    sent = {"id": "unanswered", "assessment_id": "unanswered", "kind": "sr", "destination": "pacs", "path": ""}
+    uids = {"identity": "2.25." + "9" * 39, "sop_class_uid": "1.2", "series_instance_uid": "2.25.9"}
+    connection.execute(sa.insert(t.document), sent | uids | study | {"delivered_at": 1e9, "note": COMMITMENT_ASKED})
+    delivery = {"id": "job-unanswered", "kind": "deliver", "serial": "pacs:unanswered"}
+    connection.execute(sa.insert(t.job), _job("unanswered", WAITING) | delivery)
 
 
 def _study(number: int, *, uid: str = "") -> dict:
