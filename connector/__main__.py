@@ -64,12 +64,14 @@ def main() -> None:
 
 
 def _last_words(fault: Exception) -> str:
+    """One sentence on what no command foresaw."""
     # Known by its home: the package is not loaded for commands that have no ledger.
-    if type(fault).__module__ == "sqlalchemy.exc":
+    if type(fault).__module__ == "sqlite3" or (type(fault).__module__ == "sqlalchemy.exc" and hasattr(fault, "orig")):
         from connector.store.away import why_away  # noqa: PLC0415 - as above
 
-        if hasattr(fault, "orig"):
-            return why_away(fault)  # type: ignore[arg-type] # of that module, and with `orig`, it is one
+        return why_away(fault)
+    if isinstance(fault, OSError) and fault.filename is not None and fault.strerror:
+        return f"{fault.filename}: {fault.strerror}: see that this user may use it and that its disk has room"
     return f"{type(fault).__name__}: {_REPORT}"
 
 

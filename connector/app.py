@@ -215,7 +215,10 @@ class App:
     def _check_disk(self) -> str | None:
         free_mb = shutil.disk_usage(self.settings.data_dir).free // 2**20
         if free_mb < self.settings.disk_reserve_mb:
-            return f"{free_mb} MB free, {self.settings.disk_reserve_mb} MB are kept in reserve: make room"
+            return (
+                f"{free_mb} MB free, {self.settings.disk_reserve_mb} MB are kept in reserve"
+                " (CONNECTOR_DISK_RESERVE_MB): make room; until then senders are answered A700"
+            )
         return None
 
     def _kept_results(self, identifiers: Sequence[Identifier]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What an operator does: look at the state, release, replay, force a study complete, migrate, check the settings."""
 
 import getpass
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,14 @@ from connector.core.errors import BadCase
 
 if TYPE_CHECKING:
     from connector.operation import Operation
+
+
+def who() -> str:
+    """Login name of the person at the command, for the logbook; a container's user may have none, and has a number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError: from Python 3.13 on
+        return f"user {os.getuid()}"
 
 
 @contextmanager
@@ -67,7 +76,7 @@ def replay(ref: str) -> None:
     Example: connector replay all
     """
     with opened() as operation:
-        click.echo(dumps({"replayed": operation.desk.replay(ref, by=getpass.getuser())}))
+        click.echo(dumps({"replayed": operation.desk.replay(ref, by=who())}))
 
 
 @click.command()
@@ -83,7 +92,7 @@ def settle(ref: str, *, because: str) -> None:
     Example: connector settle 1.2.840.113619.2.1 --because "withdrawn in the PACS, ticket 4711"
     """
     with opened() as operation:
-        click.echo(dumps({"settled": operation.desk.done_by_hand(ref, by=getpass.getuser(), because=because)}))
+        click.echo(dumps({"settled": operation.desk.done_by_hand(ref, by=who(), because=because)}))
 
 
 @click.command()
@@ -97,7 +106,7 @@ def release(study_instance_uid: str) -> None:
     Example: connector release 1.2.840.113619.2.1
     """
     with opened() as operation:
-        operation.desk.release(study_instance_uid, by=getpass.getuser())
+        operation.desk.release(study_instance_uid, by=who())
         click.echo(dumps({"released": study_instance_uid}))
 
 
@@ -119,7 +128,7 @@ def complete(study_instance_uid: str) -> None:
     Example: connector study complete 1.2.840.113619.2.1
     """
     with opened() as operation:
-        if not operation.ledger.complete_study(study_instance_uid, "operator", by=getpass.getuser()):
+        if not operation.ledger.complete_study(study_instance_uid, "operator", by=who()):
             raise CaseError(
                 sentence(BadCase("UID", study_instance_uid, "no instance of this study was received: check the UID"))
             )
@@ -140,7 +149,7 @@ def wrong_patient(study_instance_uid: str, reason: str) -> None:
     from connector.store.acts import REJECT, Act, Acts  # noqa: PLC0415 - keeps --help fast
 
     with opened() as operation:
-        asked = Act(REJECT, study_instance_uid, getpass.getuser(), reason, secrets.token_urlsafe(18))
+        asked = Act(REJECT, study_instance_uid, who(), reason, secrets.token_urlsafe(18))
         done = Acts(operation.ledger).act(asked)
         if not done.done:
             raise CaseError(sentence(BadCase("UID", study_instance_uid, done.text)))
@@ -161,7 +170,7 @@ def route(study_instance_uid: str) -> None:
     Example: connector study route all
     """
     with opened() as operation:
-        click.echo(dumps({"routed": operation.desk.route_again(study_instance_uid, by=getpass.getuser())}))
+        click.echo(dumps({"routed": operation.desk.route_again(study_instance_uid, by=who())}))
 
 
 @click.command()

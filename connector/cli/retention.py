@@ -1,12 +1,11 @@
 """What leaves the data folder: `tidy` takes away what is done and old, `erase` one case on a person's order."""
 
-import getpass
 import sys
 import time
 
 import click
 
-from connector.cli.operate import opened
+from connector.cli.operate import opened, who
 from connector.contract.reading import dumps
 
 
@@ -53,4 +52,4 @@ def erase(ref: str, *, because: str, yes: bool) -> None:
         operation.eraser.case_of(ref)  # what is not there is said before anybody is asked
         if not yes:
             click.confirm(f"erase everything of the case of {ref}", abort=True, err=True)
-        click.echo(dumps(operation.eraser.erase(ref, because=because, by=getpass.getuser()), indent=2))
+        click.echo(dumps(operation.eraser.erase(ref, because=because, by=who()), indent=2))

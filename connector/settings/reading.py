@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
+from pydantic_settings import SettingsError
 
 from connector.core.errors import BadCase
 from connector.settings import Settings, secret_folders
@@ -29,15 +30,27 @@ def read_settings(**given: Any) -> Settings:
         more = sorted({_variable(one) for one in others} - {_variable(first)})
         also = f"; {', '.join(more)} too" if more else ""
         raise BadCase(_variable(first), _shown(first), f"{_told(first)}{also} ({_LISTED})") from None
-    except OSError as fault:
-        folder, why = str(fault.filename), fault.strerror
-        raise BadCase(
-            "CONNECTOR_SECRETS_DIR", folder, f"cannot be read ({why}): let the user who runs this read it"
-        ) from None
+    except (SettingsError, OSError) as fault:
+        where = getattr(fault, "filename", None) or _unreadable_secret()
+        advice = "cannot be read by this user as a file of text: give it to the user of the service, or put it right"
+        raise BadCase("CONNECTOR_SECRETS_DIR", str(where), advice) from None
+
+
+def _unreadable_secret() -> str:
+    """The folder or the file of secrets that is to blame."""
+    for folder in secret_folders():
+        if not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+            return str(folder)
+    for path in _secret_files():
+        try:
+            path.is_dir() or path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return str(path)
+    return ", ".join(map(str, secret_folders()))
 
 
 def unknown_names() -> list[str]:
-    """A sentence on each variable that no setting goes by, and on each secret file that is named almost like one."""
+    """A sentence on each variable that no setting goes by, and on each secret file that is none or has a slip."""
     known = [name.upper() for name in Settings.model_fields]
     variables = (
         name.upper().removeprefix(_PREFIX)
@@ -54,7 +67,10 @@ def unknown_names() -> list[str]:
     for path in _secret_files():
         name = path.name.upper().removeprefix(_PREFIX)
         meant = _meant(name, known)
-        if name not in files and meant:
+        if path.is_dir():
+            # As Docker makes where the file to mount is not there.
+            told.append(f"the secret {path} is a folder: put a file of that name there, and mount it anew")
+        elif name not in files and meant:
             told.append(f"the secret file {path} is of no setting{meant}")
     return told
 
@@ -66,7 +82,7 @@ def _meant(name: str, known: list[str]) -> str:
 
 def _secret_files() -> Iterator[Path]:
     for folder in secret_folders():
-        yield from sorted(path for path in folder.iterdir() if path.name.upper().startswith(_PREFIX) and path.is_file())
+        yield from sorted(path for path in folder.iterdir() if path.name.upper().startswith(_PREFIX))
 
 
 def _variable(error: Mapping[str, Any]) -> str:

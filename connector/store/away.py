@@ -4,8 +4,6 @@ import errno
 import os
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from connector.core.errors import ConnectorError
 
 _FOLDER, _ADDRESS = "CONNECTOR_DATA_DIR", "CONNECTOR_DATABASE_URL"
@@ -62,21 +60,21 @@ def shut(folder: Path, number: int | None) -> FolderShut:
     return FolderShut(f"{_FOLDER}={folder}: {why}")
 
 
-def why_away(fault: sa.exc.SQLAlchemyError) -> str:
+def why_away(fault: Exception) -> str:
     """
     One sentence that names the setting, for what a database's driver raised.
 
     What it says while it connects speaks of the server, the user and the database, and is told; what it says of a
     statement may hold its values, and is told by its kind only.
     """
-    said = getattr(fault, "orig", None)
+    said = getattr(fault, "orig", None) or fault
     name = getattr(said, "sqlite_errorname", None)
     if name is not None:
         why = next((told for begin, told in _SQLITE.items() if name.startswith(begin)), f"it fails ({name})")
         return f"the ledger does not answer: {why}; check {_FOLDER} and {_ADDRESS}"
     state = str(getattr(said, "sqlstate", None) or "")
     told = next((told for begin, told in _POSTGRES.items() if state.startswith(begin)), "")
-    if not told and getattr(fault, "statement", None) is None and said is not None:
+    if not told and getattr(fault, "statement", None) is None and said is not fault:
         first = (str(said).strip().splitlines() or [""])[0]
         told = first.removeprefix("connection failed: ").rpartition("failed: ")[2].removeprefix("FATAL:").strip()
-    return f"the database does not answer ({told or type(said or fault).__name__}): check {_ADDRESS}"
+    return f"the database does not answer ({told or type(said).__name__}): check {_ADDRESS}"

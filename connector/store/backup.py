@@ -170,9 +170,15 @@ def _digest(path: Path) -> str:
 
 
 def _copy_sqlite(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
-        live.backup(copy)
-        (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
+    try:
+        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+            live.backup(copy)
+            (verdict,) = copy.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.Error as fault:
+        name = fault.sqlite_errorname
+        raise TryLater(
+            f"the ledger cannot be copied to {target} ({name}): make room there, and see both disks"
+        ) from None
     if verdict != "ok":
         raise TryLater(f"the ledger is damaged ({verdict}): restore an older backup")
 

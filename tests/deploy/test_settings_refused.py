@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -137,6 +138,42 @@ def test_what_is_there_for_another_reason_is_not_told(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert unknown_names() == [], why
+
+
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "content", "named"),
+    [
+        (0o755, 0o000, b"s3cret", "connector_stow_token"),
+        (0o700, 0o644, b"s3cret", "."),  # as an administrator makes it, and the service runs as another
+        (0o755, 0o644, b"\xff\xfe", "connector_stow_token"),  # saved in another character set
+    ],
+)
+def test_a_secret_that_cannot_be_read_is_named(
+    folder_mode: int, file_mode: int, content: bytes, named: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    if os.geteuid():
+        pytest.skip("only root may become another user")
+    with TemporaryDirectory() as made:  # pytest's own folders are closed to others
+        folder = Path(made)
+        (folder / "connector_stow_token").write_bytes(content)
+        (folder / "connector_stow_token").chmod(file_mode)
+        folder.chmod(folder_mode)
+        monkeypatch.setenv("CONNECTOR_SECRETS_DIR", made)
+        os.seteuid(65534)
+        try:
+            code, said = told("status", monkeypatch=monkeypatch, capsys=capsys)
+        finally:
+            os.seteuid(0)
+        assert (code, f'CONNECTOR_SECRETS_DIR = "{folder / named}": cannot be read by this user' in said) == (2, True)
+
+
+def test_a_folder_in_place_of_a_secret_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Docker makes one where the file that is to be mounted is not there."""
+    (tmp_path / "connector_stow_token").mkdir()
+    monkeypatch.setenv("CONNECTOR_SECRETS_DIR", str(tmp_path))
+    (said,) = unknown_names()
+    assert "connector_stow_token is a folder: put a file of that name there" in said
 
 
 def test_a_secret_file_with_a_slip_in_its_name_is_told_and_a_key_is_not(
