@@ -27,7 +27,7 @@ def in_short(selection: Selection | None) -> str:
     first = (
         _of_site(preferred) if preferred else _open(selection).rstrip(".").replace("Cannot decide: ", "cannot decide, ")
     )
-    said = [f"{site}: {first}", *(f"{name}: {_of_site(_preferred(own))}" for name, own in others)]
+    said = [f"{site}: {first}", *(f"{name}: {_of_site(_preferred(own))}{_waiting(own)}" for name, own in others)]
     return words.sentence("; ".join(said))
 
 
@@ -59,6 +59,14 @@ def _preferred(options: Sequence[Option]) -> str:
 
 def _of_site(preferred: str) -> str:
     return preferred if preferred == BOARD else f"preferred {preferred}" if preferred else NONE
+
+
+def _waiting(options: Sequence[Option]) -> str:
+    """What is not known of a site at which nothing is preferred; the leading site says it as what blocks the answer."""
+    needs = dict.fromkeys(need for one in options if one.verdict == "cannot_decide" for need in one.needs)
+    if not needs or _preferred(options):
+        return ""
+    return f" (not known: {words.listed(map(in_words, needs), MOST_BLOCKING, words.ELSEWHERE)})"
 
 
 def _contradictory(selection: Selection) -> str:

@@ -95,7 +95,7 @@ def _versions(request: WriteRequest, room: Room) -> Content:
         rows.append(["Dose constants", _pairs(assessment.dose.constants)])
     if assessment.response is not None and assessment.response.policies:
         policies = assessment.response.policies
-        rows.append(["Response policies", ", ".join(words.policy(name, value) for name, value in policies.items())])
+        rows.append(["Response policies", "; ".join(words.policy(name, value) for name, value in policies.items())])
     warnings = [words.facts_in_words(warning) for warning in assessment.warnings]
     return {"rows": rows, "warnings": words.cut(warnings, room.warnings, "warning")}
 

@@ -44,7 +44,9 @@ def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
         "pathway": " → ".join(steps),
         "pathway_source": _sources(node.source.source for node in selection.pathway),
         "facts": _facts(request, room.facts),
-        "missing": words.listed(map(in_words, _further(selection)), room.missing, words.ELSEWHERE),
+        "missing": words.listed(
+            _further(selection, assessment.worth_knowing[: room.worth_knowing]), room.missing, words.ELSEWHERE
+        ),
         "needs": _needs(assessment),
         "worth_knowing": _worth_knowing(assessment, room.worth_knowing),
         "conflicts": ", ".join(selection.conflicts),
@@ -72,10 +74,11 @@ def is_marked(selection: Selection) -> bool:
     return any(marks_in_words(reason.text) != reason.text for reason in told)
 
 
-def _further(selection: Selection) -> list[str]:
-    """The facts that are asked for and do not yet stand beside what waits for them."""
+def _further(selection: Selection, worth_knowing: Sequence[str]) -> list[str]:
+    """The facts that are asked for and do not yet stand beside what waits for them, or with what they would change."""
     named = {*selection.blocking, *(need for option in selection.options for need in option.needs[:MOST_NEEDS])}
-    return [fact for fact in selection.missing if fact not in named]
+    worth = {words.without_label(one).partition(";")[0] for one in worth_knowing}
+    return [in_words(fact) for fact in selection.missing if fact not in named and in_words(fact) not in worth]
 
 
 def _worth_knowing(assessment: Assessment, most: int) -> list[str]:

@@ -88,7 +88,10 @@ def test_the_status_says_why_nothing_is_first(status, options, expected, why):
 
 def test_a_fact_that_an_option_needs_is_not_named_again_among_what_would_be_clearer():
     waiting = made.option("cannot_decide", (), needs=("ecog_ps",))
-    said = content(with_selection(options=(waiting,), missing=("ecog_ps", "inr", "lung_pattern"), blocking=("inr",)))
+    missing = ("ecog_ps", "inr", "histology", "lung_pattern")
+    assessed = with_selection(options=(waiting,), missing=missing, blocking=("inr",))
+    worth_knowing = ("Worth knowing: histology; RFA would be first if it is PTC",)
+    said = content(replace(assessed, worth_knowing=worth_knowing))
     assert said["recommendation"]["missing"] == "lung pattern"
 
 
@@ -119,6 +122,19 @@ def test_the_marks_of_our_own_readings_are_explained_where_they_stand(rule, is_e
 def test_the_answer_in_short_where_not_simply_a_treatment_is_preferred(status, options, contradictions, expected):
     said = content(with_selection(status=status, options=options, contradictions=contradictions))
     assert dict(said["summary"])["Recommendation"] == expected
+
+
+def test_what_is_not_known_of_a_further_site_is_named_where_nothing_is_preferred_there():
+    waiting = made.option("cannot_decide", (), needs=("bone_lesion_lytic", "inr"), modality="cementoplasty")
+    after = made.option("cannot_decide", (), needs=("inr",), modality="bone_ablation")
+    said = content(with_selection(options=(*LUNG_FIRST, waiting, after)))
+    assert dict(said["summary"])["Recommendation"].endswith(
+        "; bone: none is preferred (not known: bone lesion lytic, INR)"
+    )
+    said = content(with_selection(options=(*LUNG_FIRST, BONE_FIRST[0], waiting)))
+    assert dict(said["summary"])["Recommendation"].endswith("; bone: preferred Cementoplasty"), (
+        "it stands at the option"
+    )
 
 
 def test_a_site_of_which_the_board_decides_says_so_above_its_options():
