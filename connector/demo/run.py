@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from connector.demo.archive import ARCHIVE_AE_TITLE, Archive
 from connector.demo.case import build
 from connector.demo.feed import put_resource, read_study, send_record, send_study
@@ -17,7 +15,7 @@ from connector.demo.phantom_images import objects
 from connector.demo.record import record_bundle, stated_fact
 from connector.dicom.pacs_association import Pacs
 from connector.service import Service
-from connector.settings import Settings
+from connector.settings import GivenSettings, Settings
 
 _LONGEST_SECONDS = 300.0
 
@@ -25,8 +23,13 @@ Tell = Callable[[str], None]
 
 
 def settings_for(folder: Path, archive: Archive, issuer: str) -> Settings:
-    """Settings of a service beside an archive on this machine, on free ports."""
-    return Settings(
+    """
+    Settings of a service beside an archive on this machine, on free ports.
+
+    None comes from the environment: in a shell that is set up for the hospital's service, made-up patients would go
+    into its database, and every caller on this machine would see the names of those there.
+    """
+    return GivenSettings(
         data_dir=folder / "service",
         ae_title="CONNECTOR",
         dicom_port=0,
@@ -40,7 +43,6 @@ def settings_for(folder: Path, archive: Archive, issuer: str) -> Settings:
         ehr_url=archive.fhir_url,
         ehr_poll_seconds=2.0,
         patient_issuers=issuer,
-        stow_token=SecretStr(""),
         pacs_storage_commitment=False,  # the archive is a receiver, and promises nothing
         made_up_patients=True,
         pacs_priors=False,  # the archive holds nothing that did not come through us

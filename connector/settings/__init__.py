@@ -57,6 +57,22 @@ class Settings(WatchSettings, ConsoleSettings, Hl7Settings, EhrSettings, HttpSet
         return init_settings, env_settings, SecretsSettingsSource(settings_cls, secrets_dir=secret_folders())
 
 
+class GivenSettings(Settings):
+    """Settings as given, else their defaults: no variable and no secret file enters, as for the demo's service."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the library's, here and below
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments only."""
+        return (init_settings,)
+
+
 def secret_folders() -> list[Path]:
     """The folders there are; one that is named and cannot be read fails loudly, the customary one is passed over."""
     asked = [os.environ.get(name, "") for name in ("CONNECTOR_SECRETS_DIR", "CREDENTIALS_DIRECTORY")]

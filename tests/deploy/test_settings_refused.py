@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import pytest
 
 from connector.__main__ import run
+from connector.demo.run import settings_for
 from connector.settings import Settings
 from connector.settings.reading import unknown_names
 
@@ -186,3 +188,26 @@ def test_a_secret_file_with_a_slip_in_its_name_is_told_and_a_key_is_not(
     assert (
         said == f"the secret file {tmp_path / 'connector_stow_tokn'} is of no setting: CONNECTOR_STOW_TOKEN is meant?"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("database_url", "postgresql+psycopg://connector@ledger/connector"),
+        ("broker_url", "redis://hospital/0"),
+        ("ehr_client_id", "connector"),
+        ("tls_certificate_file", "/etc/connector/tls.crt"),
+        ("audit_fhir_url", "https://audit.hospital.example/fhir"),
+    ],
+)
+def test_the_demo_is_not_led_to_the_hospitals_servers_by_the_shell_it_is_started_in(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made-up patients would else stand in the hospital's ledger, and its real ones would show without a sign-in."""
+    archive = SimpleNamespace(dicom_port=11113, fhir_url="http://127.0.0.1:8090/fhir")
+    alone = settings_for(tmp_path, archive, "DEMO=urn:x")
+    monkeypatch.setenv(f"CONNECTOR_{name.upper()}", value)
+    (tmp_path / "connector_console_token").write_text("s3cret")
+    monkeypatch.setenv("CONNECTOR_SECRETS_DIR", str(tmp_path))
+    assert str(getattr(Settings(), name)) == value, "it is set for everything else"
+    assert settings_for(tmp_path, archive, "DEMO=urn:x") == alone
