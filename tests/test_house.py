@@ -19,7 +19,8 @@ from connector.dicom import codes
 from connector.fhir.write_observations import RESPONSE_CODES
 
 ROOT = Path(__file__).parent.parent
-OURS = sorted(path for path in (ROOT / "connector").rglob("*.py"))
+OURS = sorted((ROOT / "connector").rglob("*.py"))
+EVERY = [*OURS, *(path for folder in ("tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py")))]
 LONGEST_FILE = 350
 
 
@@ -27,14 +28,14 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", OURS, ids=_name)
+@pytest.mark.parametrize("path", EVERY, ids=_name)
 def test_a_file_says_in_its_first_sentence_why_it_exists(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     assert docstring, "open the file with one sentence on why it exists"
     assert docstring.splitlines()[0].endswith("."), "the first line is a whole sentence"
 
 
-@pytest.mark.parametrize("path", OURS, ids=_name)
+@pytest.mark.parametrize("path", EVERY, ids=_name)
 def test_a_file_is_short_enough_to_know(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_FILE, "split it by the second reason it exists"
 

@@ -14,21 +14,13 @@ from ledger_case import Bench, complete_quiet, receipt
 from pydantic import SecretStr
 from redis import Redis
 from state_peers import answers, free_port, redis_server, wait_until
-from steps_case import House, make_house
+from steps_case import House
 
 from connector.core.errors import Refused, TryLater
 from connector.looks import GATHER_SECONDS, HINTED_ROUNDS, HINTED_SECONDS, Hints
 from connector.service import Service, web
 from connector.settings import Settings
 from connector.store import tables as t
-
-
-@pytest.fixture
-def house(bench: Bench) -> House:
-    made = make_house(bench)
-    bench.inbox.receive(receipt())
-    bench.clock.seconds += 31
-    return made
 
 
 def test_new_observations_ask_for_a_new_assessment(house: House) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from ledger_case import Bench, make_tables, receipt
+from ledger_case import make_tables, receipt
 from sqlalchemy.exc import OperationalError
-from steps_case import House, make_house
+from steps_case import House
 
 from connector.core.case import (
     Identifier,
@@ -20,14 +20,6 @@ from connector.store import tables as t
 from connector.store.acts import REPLAY, Act, Acts
 from connector.store.contradicting import Contradicting
 from connector.store.ledger import StudyRow
-
-
-@pytest.fixture
-def house(bench: Bench) -> House:
-    made = make_house(bench)
-    bench.inbox.receive(receipt())
-    bench.clock.seconds += 31
-    return made
 
 
 def test_a_quiet_study_is_assessed_and_delivered(house: House) -> None:
