@@ -14,7 +14,7 @@ from connector.store.jobs import REPORT
 from connector.store.ledger import SqlLedger
 from connector.store.outbox import was_done_by_hand
 from connector.store.promises import forget_promise
-from connector.store.unanswered import steps_of_unanswered
+from connector.store.unanswered import steps_without_word
 from connector.store.withdrawals import STEP, WITHDRAWING, ask_withdrawal
 
 RELEASE, REPLAY, COMPLETE, REJECT, RESTORE = "release", "replay", "complete", "reject", "restore"
@@ -216,24 +216,22 @@ class Acts:
         if job is None:
             return Done(False, _NO_STEP)
         case_ref = self._case_of(connection, job.kind, job.ref)
-        no_word = steps_of_unanswered(self._now()).where(t.job.c.id == act.ref)
-        is_unanswered = connection.execute(no_word).first() is not None
+        no_word = steps_without_word(self._now()).where(t.job.c.id == act.ref)
+        lacks_word = connection.execute(no_word).first() is not None
         may = {
-            REPLAY: job.state in STOPPED or is_unanswered,
+            REPLAY: job.state in STOPPED or lacks_word,
             BY_HAND: job.state == "parked" and job.kind in OUTSIDE,
-            KEPT: is_unanswered,
+            KEPT: lacks_word,
         }[act.kind]
         if not may or not self._as_seen(act, job.state, job.changed_at):
             return Done(False, self._what_happened(connection, job.ref, job.state), case_ref)
         again = {"state": "due", "due_at": self._now(), "queued_until": 0.0, "attempts": 0, "reason": None,
                  "asked_at": self._now()}  # fmt: skip
-        ended = {"state": "done", "reason": "done by hand"}
+        ended = {"state": "done", "reason": "done by hand" if act.kind == BY_HAND else None}
         connection.execute(
             sa.update(t.job)
             .where(t.job.c.id == act.ref)
-            .values(
-                {"changed_at": self._now(), **(again if act.kind == REPLAY else ended if act.kind == BY_HAND else {})}
-            )
+            .values({"changed_at": self._now(), **(again if act.kind == REPLAY else ended)})
         )
         if act.kind == KEPT:
             kept = sa.func.replace(t.document.c.note, COMMITMENT_ASKED, f"kept, says {act.by}")

@@ -37,9 +37,10 @@ class Commitments:
                 self._ledger.tell(connection, kind="committed", ref=uid, detail="the PACS committed to keep it")
                 kept = sa.func.replace(t.document.c.note, COMMITMENT_ASKED, "committed")
                 connection.execute(sa.update(t.document).where(_at_pacs(uid)).values(note=kept))
+                waiting = sa.select(t.document.c.id).where(_at_pacs(uid), waits_for_word())
                 connection.execute(
                     sa.update(t.job)
-                    .where(t.job.c.kind == "deliver", t.job.c.state == "parked", t.job.c.ref.in_(_waits_for_it(uid)))
+                    .where(t.job.c.kind == "deliver", t.job.c.ref.in_(waiting))
                     .values(state="done", reason=None, changed_at=self._ledger.now())
                 )
             for uid, reason in failed.items():
@@ -158,18 +159,21 @@ def _at_pacs(identity: str) -> sa.ColumnElement[bool]:
     return (t.document.c.identity == identity) & (t.document.c.destination == "pacs")
 
 
-def _waits_for_it(identity: str) -> sa.Select[tuple[str]]:
-    """The delivered document when its step was parked because the PACS said nothing, and for no failure since."""
+def waits_for_word() -> sa.ColumnElement[bool]:
+    """Whether a document arrived, and its step was parked because the PACS said nothing, and for no failure since."""
     silent = sa.select(sa.func.max(t.event.c.id)).where(
-        t.event.c.ref == identity, t.event.c.kind == "commitment_overdue"
+        t.event.c.ref == t.document.c.identity, t.event.c.kind == "commitment_overdue"
     )
     failed = sa.select(sa.func.coalesce(sa.func.max(t.event.c.id), 0)).where(
         t.event.c.ref == t.document.c.id, t.event.c.kind == "parked"
     )
-    return sa.select(t.document.c.id).where(
-        _at_pacs(identity),
+    step = t.job.alias()
+    parked = sa.exists().where(step.c.kind == "deliver", step.c.ref == t.document.c.id, step.c.state == "parked")
+    return sa.and_(
+        t.document.c.destination == "pacs",
         t.document.c.delivered_at.is_not(None),
-        silent.scalar_subquery() > failed.correlate(t.document).scalar_subquery(),
+        parked.correlate(t.document),
+        silent.correlate(t.document).scalar_subquery() > failed.correlate(t.document).scalar_subquery(),
     )
 
 

@@ -20,7 +20,13 @@ from connector.store.inbox import insert_or_ignore
 from connector.store.ledger import NEVER_ASSESSED, TIDIED, SqlLedger
 from connector.store.looks import look_again
 from connector.store.messages import MessageBook
-from connector.store.unanswered import ALL, WHAT_TO_DO, count_unanswered, list_unanswered, steps_of_unanswered
+from connector.store.unanswered import (
+    ALL,
+    WHAT_TO_DO,
+    count_unanswered,
+    list_unanswered,
+    steps_of_unanswered,
+)
 
 
 @dataclass(frozen=True, slots=True)

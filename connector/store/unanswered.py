@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from connector.ports import COMMITMENT_ASKED
 from connector.store import tables as t
-from connector.store.commitments import OLDEST_SECONDS
+from connector.store.commitments import OLDEST_SECONDS, waits_for_word
 from connector.store.engine import for_reading
 
 ALL = "unanswered"  # what `replay` and `settle` take for every one of them
@@ -18,6 +18,10 @@ WHAT_TO_DO = (
     f" `connector replay {ALL}` (or one id) stores them again and asks; or look that the PACS has them, then"
     f' `connector settle {ALL} --because "…"`; or set CONNECTOR_PACS_STORAGE_COMMITMENT=false where it never reports'
 )
+
+
+_OF_ONE = (t.job.c.kind == "deliver") & (t.job.c.ref == t.document.c.id)
+_STEPS = sa.select(t.job.c.id).join(t.document, _OF_ONE).correlate(None)
 
 
 def is_unanswered(now: float) -> sa.ColumnElement[bool]:
@@ -36,8 +40,12 @@ def is_unanswered(now: float) -> sa.ColumnElement[bool]:
 
 def steps_of_unanswered(now: float) -> sa.Select[tuple[str]]:
     """The ids of their deliveries, all done."""
-    of_one = (t.job.c.kind == "deliver") & (t.job.c.ref == t.document.c.id)
-    return sa.select(t.job.c.id).join(t.document, of_one).where(is_unanswered(now)).correlate(None)
+    return _STEPS.where(is_unanswered(now))
+
+
+def steps_without_word(now: float) -> sa.Select[tuple[str]]:
+    """The same, and of documents that a person was asked about because the PACS said nothing three times."""
+    return _STEPS.where(sa.or_(is_unanswered(now), waits_for_word()))
 
 
 def count_unanswered(connection: sa.Connection, now: float) -> int:
@@ -55,7 +63,7 @@ def list_unanswered(connection: sa.Connection, now: float, limit: int) -> list[d
             t.document.c.delivered_at, t.assessment.c.case_ref, t.job.c.id.label("job_id"), t.job.c.changed_at,
         )
         .join(t.assessment, t.assessment.c.id == t.document.c.assessment_id)
-        .join(t.job, (t.job.c.kind == "deliver") & (t.job.c.ref == t.document.c.id))
+        .join(t.job, _OF_ONE)
         .where(is_unanswered(now))
         .order_by(t.document.c.delivered_at, t.document.c.id)
         .limit(limit)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.store import tables as t
+from connector.store.commitments import waits_for_word
 from connector.store.engine import for_reading
 
 PAGE_ROWS = 50
@@ -281,7 +282,7 @@ class Worklist:
                 sa.select(
                     t.job.c.id, t.job.c.kind, t.job.c.ref, t.job.c.state, t.job.c.reason, t.job.c.attempts,
                     t.job.c.changed_at, t.document.c.kind.label("document_kind"), t.document.c.destination,
-                    t.document.c.identity, of_document,
+                    t.document.c.identity, of_document, waits_for_word().label("lacks_word"),
                 )
                 .outerjoin(t.document, sa.and_(t.job.c.kind == "deliver", t.document.c.id == t.job.c.ref))
                 .outerjoin(t.assessment, t.assessment.c.id == t.document.c.assessment_id)

@@ -293,3 +293,17 @@ def test_that_the_pacs_keeps_something_is_said_by_an_operator_and_of_nothing_tha
     with desk.bench.engine.begin() as connection:
         connection.execute(sa.delete(t.document))
     assert desk.browser("clara").get(f"/steps/{job}/kept").status_code == 403
+
+
+def test_a_delivery_that_waits_for_a_word_of_the_pacs_offers_that_it_is_kept(desk: Desk) -> None:
+    _, job, _ = _parked(desk)
+    with desk.bench.ledger.transaction() as connection:
+        taken = {"note": COMMITMENT_ASKED, "delivered_at": desk.bench.clock(), "destination": "pacs"}
+        connection.execute(sa.update(t.document).values(taken))
+        desk.bench.ledger.tell(connection, kind="commitment_overdue", ref="2.25.1", detail="", succeeded=False)
+    page = desk.browser("olga").get("/steps").text
+    assert (f"/steps/{job}/kept" in page, f"/steps/{job}/by_hand" in page) == (True, True)
+    answer, _ = _send(desk.browser("olga"), f"/steps/{job}/kept", "seen in the PACS")
+    assert answer.status_code == 303
+    assert [one["ref"] for one in desk.events("committed")] == ["2.25.1"]
+    assert all(one["id"] != job for one in desk.site.worklist.stopped())

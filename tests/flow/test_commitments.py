@@ -15,9 +15,11 @@ from connector.ports import COMMITMENT_ASKED, Delivery, Document
 from connector.service import Service
 from connector.settings import Settings
 from connector.store import tables as t
+from connector.store.acts import KEPT, Act, Acts
 from connector.store.commitments import ANSWER_SECONDS, BATCH, OLDEST_SECONDS, Commitments
 from connector.store.figures import LedgerFigures
 from connector.store.tidy import why_open
+from connector.store.worklist import Worklist
 from connector.web.metrics import Disk, registry
 from connector.worker import make_celery
 
@@ -309,3 +311,31 @@ def test_an_operator_who_found_it_in_the_pacs_says_so(house: House, monkeypatch,
 def test_nothing_unanswered_is_no_wrong_input(house: House) -> None:
     assert house.bench.desk.replay("unanswered") == 0
     assert house.bench.desk.done_by_hand("unanswered", by="olga", because="none") == 0
+
+
+def test_of_what_waits_for_want_of_a_word_a_person_may_say_that_it_is_kept(house: House, monkeypatch) -> None:
+    only_asked(house, monkeypatch)
+    house.run_all()
+    identity = left_unanswered(house)
+    (stopped,) = Worklist(house.bench.engine, now=house.bench.clock).stopped()
+    assert stopped["lacks_word"]
+    acts = Acts(house.bench.ledger, now=house.bench.clock)
+    assert acts.act(Act(KEPT, stopped["id"], "olga", "seen in the PACS", "k1")).done
+    assert note(house) == "kept, says olga"
+    assert house.status()["waiting"] == []
+    kinds = [event["kind"] for event in house.status()["events"]]
+    assert ("committed" in kinds, "done_by_hand" in kinds) == (True, False), "the copy is ours, and taken back as ours"
+    commitments(house).told([], {identity: 0x0112})
+    assert house.status()["jobs"]["deliver.due"] == 1, "the PACS itself knows better, however late"
+
+
+def test_what_failed_otherwise_since_lacks_more_than_a_word(house: House, monkeypatch) -> None:
+    only_asked(house, monkeypatch)
+    house.run_all()
+    left_unanswered(house)
+    house.door.deliver = refuse
+    (waiting,) = house.status()["waiting"]
+    house.bench.desk.replay(waiting["id"])
+    house.run_all()
+    (stopped,) = Worklist(house.bench.engine, now=house.bench.clock).stopped()
+    assert not stopped["lacks_word"]
