@@ -40,6 +40,7 @@ def case_content(summary: str) -> Content:
         "sites": _sites(selection),
         "pathway": Markup(drawing.svg(selection)) if selection and selection.pathway else Markup(),  # noqa: S704 - it escapes what it is given
         "pathway_in_words": [_node(node) for node in selection.pathway] if selection else [],
+        "measures": treatment_content.own_first(selection.measures) if selection else [],
         "conflicts": _conflicts(selection),
         "marks": words.MARKS if selection and treatment_content.is_marked(selection) else "",
         "evidence": _evidence(selection),

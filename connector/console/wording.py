@@ -1,5 +1,6 @@
 """How times, states and names are worded on the pages; what the report words too is taken from there."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -92,6 +93,7 @@ DOCUMENTS = {
     "retraction": "Retraction (FHIR)",
 }
 PLACES = {"pacs": "PACS", "ehr": "EHR"}
+_ENDED = re.compile(r"[.?!]( \([^()]*\))*$")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -124,8 +126,9 @@ def on_page(reason: str) -> str:
 
 
 def full_stop(text: str) -> str:
-    """The text with a full stop at its end."""
-    return f"{text.rstrip('. ')}."
+    """The text with a full stop at its end, unless a sentence has ended there, or before a mark in brackets."""
+    bare = text.rstrip(". ")
+    return bare if _ENDED.search(bare) else f"{bare}."
 
 
 def is_lead(change: str) -> bool:

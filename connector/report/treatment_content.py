@@ -251,10 +251,14 @@ def _holds_always(reason: Reason) -> bool:
     return reason.rule in RULE and RULE[reason.rule].when is ALWAYS
 
 
+def own_first(measures: Sequence[Reason]) -> list[Reason]:
+    """What the patient's own facts or gaps call for, then what holds of every patient."""
+    return sorted(measures, key=_holds_always)
+
+
 def care(selection: Selection | None, room: Room = AMPLE) -> Content:
     """What must be done before, at and after the treatment."""
-    # What the patient's own facts or gaps call for stands before what holds of every patient.
-    measures = sorted(selection.measures, key=_holds_always) if selection else []
+    measures = own_first(selection.measures) if selection else []
     own = sum(not _holds_always(measure) for measure in measures)
     shown = max(room.measures, own)
     follow_up = selection.follow_up if selection else ()

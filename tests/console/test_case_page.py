@@ -10,9 +10,10 @@ import fhir_cases as cases
 import pytest
 from console_case import Desk, make_desk, set_aside
 
+from connector.console.wording import full_stop
 from connector.contract.assessment import render
 from connector.contract.reading import dumps
-from connector.core.assessment import Assessment, DatedResponse, Option
+from connector.core.assessment import Assessment, DatedResponse, FollowUp, Option, Reason
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +119,35 @@ def test_the_best_response_with_and_without_confirmation(desk, confirmed, expect
     )
     said = section(page_of(desk, cases.assessment(response=report)), "in-short")
     assert f"Best: PR (partial response), {expected}." in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("as told", "as told."),
+        ("As told.", "As told."),
+        ("Of the liver or the patient?", "Of the liver or the patient?"),
+        ("A CT is done. (our reading, confirm)", "A CT is done. (our reading, confirm)"),
+        ("needs INR (7 further facts would refine it)", "needs INR (7 further facts would refine it)."),
+    ],
+)
+def test_a_sentence_ends_once(text, expected):
+    assert full_stop(text) == expected
+
+
+def test_when_a_visit_is_due_is_said_once(desk):
+    what = "A CT is done about 1 month after the procedure. [DERIVED, confirm]"
+    visits = (
+        FollowUp(what, "about 1 month after the procedure", "FU-1", cases.SOURCE),
+        FollowUp("Markers are measured.", "every 3 months", "FU-2", cases.SOURCE),
+    )
+    said = section(page_of(desk, with_selection(follow_up=visits)), "treatment")
+    assert "A CT is done about 1 month after the procedure. (our reading, confirm) FU-1" in said
+    assert "Markers are measured. Every 3 months. FU-2" in said
+
+
+def test_the_measures_that_the_patients_own_facts_call_for_come_first(desk):
+    everyones = Reason("GEN-MDT-ENDO", "The board is ideally dedicated.", cases.SOURCE)
+    own = Reason("SYS-VEGF-HOLD", "The drug is paused.", cases.SOURCE)
+    said = section(page_of(desk, with_selection(measures=(everyones, own))), "treatment")
+    assert said.index("The drug is paused.") < said.index("The board is ideally dedicated.")
