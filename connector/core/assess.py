@@ -118,7 +118,9 @@ def assess(
                 facts, case.treatments, today=today, temperatures_c=case.series.get("body_temperature_c", ())
             ),
         ),
-        changes=what_changed(previous, selection, response) if previous else (),
+        changes=(
+            what_changed(previous, selection, response, study_instance_uid=case.study_instance_uid) if previous else ()
+        ),
         worth_knowing=worth_knowing(changing, now=first_options(selection)),
     )
 

@@ -19,16 +19,21 @@ STATUS = {
 }
 
 
-def what_changed(earlier: Earlier, selection: Selection | None, response: ResponseReport | None) -> tuple[str, ...]:
+def what_changed(
+    earlier: Earlier, selection: Selection | None, response: ResponseReport | None, *, study_instance_uid: str = ""
+) -> tuple[str, ...]:
     """
     Say what a reader would act on; nothing when status, verdicts, contradictions and response are as before.
 
-    A part that only one of the two assessments has is not compared.
+    A part that only one of the two assessments has is not compared. Of the study now assessed, a reader is told whether
+    the earlier assessment was of the same images: then what changed is in the record, or in the rules.
     """
     said = list(_response(earlier, response))
     if earlier.selection is not None and selection is not None:
         said += _selection(compare(earlier.selection, selection))
-    return (f"Compared with the assessment of {earlier.assessed_on}:", *said) if said else ()
+    is_same = study_instance_uid == earlier.study_instance_uid
+    images = (f" of {'the same' if is_same else 'earlier'} images") if study_instance_uid else ""
+    return (f"Compared with the assessment{images} on {earlier.assessed_on}:", *said) if said else ()
 
 
 def last_overall_response(response: ResponseReport | None) -> str | None:

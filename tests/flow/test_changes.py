@@ -45,7 +45,7 @@ def test_a_new_fact_is_said_with_the_rule_that_makes_the_difference() -> None:
     earlier = read_earlier(kept(judged()))
     assert earlier is not None
     said = what_changed(earlier, judged(coagulopathy_status="uncorrected").selection, None)
-    assert said[0] == "Compared with the assessment of 2026-01-31:"
+    assert said[0] == "Compared with the assessment on 2026-01-31:"
     (tace,) = [one for one in said if "TACE was preferred, is now excluded" in one]
     assert "for all of these, because “Coagulopathy that is not corrected rules out every invasive treatment.”" in tace
 

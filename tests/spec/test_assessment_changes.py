@@ -124,9 +124,21 @@ def test_what_changed_is_said_with_its_reason(before, now, said, why):
     if not said:
         assert found == (), why
         return
-    assert found[0] == "Compared with the assessment of 2026-01-01:"
+    assert found[0] == "Compared with the assessment on 2026-01-01:"
     assert len(found) == 1 + len(said), why
     assert all(words in sentence for words, sentence in zip(said, found[1:], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("study", "expected", "why"),
+    [
+        ("1.2.3", "of the same images on 2026-01-01:", "the record or the rules changed"),
+        ("1.2.4", "of earlier images on 2026-01-01:", "there are new images"),
+    ],
+)
+def test_what_it_is_compared_with(study, expected, why):
+    found = what_changed(earlier(None, "PR"), None, response("PD"), study_instance_uid=study)
+    assert found[0] == f"Compared with the assessment {expected}", why
 
 
 UNKNOWN = ("pheochromocytoma_status",)
