@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -86,3 +87,11 @@ def test_what_is_named_in_two_places_is_named_alike() -> None:
     assert dose_files._DEPOSIT.keys() == dose_map.METHODS.keys()
     assert set(get_args(CriteriaName)) == CRITERIA.keys() == codes.CRITERIA.keys() == RESPONSE_CODES.keys()
     assert {criteria_of(name, Policies()).name for name in CRITERIA} == CRITERIA.keys()
+
+
+def test_a_fault_that_changes_no_answer_is_named_by_a_line_that_is_there() -> None:
+    """A line that was changed or moved has to be judged again: see benchmarks/mutants.py."""
+    named = tomllib.loads((ROOT / "benchmarks/equivalent_mutants.toml").read_text())["mutant"]
+    core = [(path.name, path.read_text()) for path in (ROOT / "connector/core").rglob("*.py")]
+    there = [one for one in named if any(name == one["file"] and one["line"] in text for name, text in core)]
+    assert [one for one in named if one not in there] == []
