@@ -49,8 +49,8 @@ def sentences(assessment: Assessment) -> list[Sentence]:
         said += [(codes.FINDING, f"{finding.text} [{finding.source}]") for finding in assessment.dose.findings]
         said += [(codes.WARNING, warning) for warning in assessment.dose.warnings]
     if assessment.response is None and assessment.dose is None and assessment.selection is None:
-        needs = "; ".join(assessment.needs) or "lesion measurements, a quantitative activity map, or facts to select by"
-        said.insert(0, (codes.CONCLUSION, f"Cannot decide: needs {needs.removeprefix('Cannot decide: needs ')}"))
+        nothing = "needs lesion measurements, a quantitative activity map, or facts to select by"
+        said.insert(0, (codes.CONCLUSION, f"Cannot decide: {'; '.join(assessment.needs) or nothing}"))
     return said
 
 

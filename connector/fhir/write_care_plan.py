@@ -114,7 +114,7 @@ def _notes(case: Case, selection: Selection) -> list[str]:
     notes = [DISCLAIMER]
     if assessment.changes:
         notes.append("\n".join(assessment.changes))
-    notes += [f"Cannot decide: {need}" for need in assessment.needs]
+    notes += [f"{need[:1].upper()}{need[1:]}" for need in assessment.needs]
     notes += assessment.worth_knowing
     if selection.missing:
         notes.append(f"Missing facts: {_names(selection.missing)}")

@@ -150,5 +150,6 @@ class TestWords:
         assert answers(document, "Missing information") == ["clearer with: a fact", "Facts not known: b fact"]
 
     def test_an_empty_assessment_cannot_decide_and_says_what_it_needs(self, paths):
-        document = write(cases.assessment(0, needs=("two studies",)), paths)
-        assert answers(document, "Conclusion") == ["Cannot decide: needs two studies"]
+        need = "response cannot be decided without a follow-up"
+        document = write(cases.assessment(0, needs=(need,)), paths)
+        assert answers(document, "Conclusion") == [f"Cannot decide: {need}"]

@@ -186,6 +186,12 @@ def test_the_plan_offers_in_rank_order_and_says_what_is_missing():
     assert "not a clinical decision" in plan["description"]
 
 
+def test_a_need_is_told_in_the_assessments_own_words():
+    assessed = cases.assessment(needs=("response cannot be decided without a follow-up",))
+    notes = [each["text"] for each in one(bundle(assessed), "CarePlan")["note"]]
+    assert "Response cannot be decided without a follow-up" in notes
+
+
 def test_the_plan_names_the_site_of_a_rank_where_several_are_ranked_by_themselves():
     options = (
         Option("TACE", "preferred", 1), Option("systemic_therapy", "possible", 2), Option("lung_RFA", "preferred", 1),
