@@ -4,14 +4,14 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from mmap import PAGESIZE, mmap
 from pathlib import Path
 
+from connector.batches import Batches
 from connector.core.errors import TryLater
 from connector.dicom.store_buffers import Buffers
 from connector.durable import sync_folder
@@ -19,7 +19,6 @@ from connector.durable import sync_folder
 _SPILL_BYTES = 4 * 2**20  # larger objects go to disk while they arrive, so that memory stays bounded
 _WRITE_BYTES = 2**20
 _ROOM_CHECK_BYTES = 64 * 2**20
-_SYNCS_AT_ONCE = 16
 _WORTH_IT_BYTES = 64 * 1024  # less is copied faster than the kernel looks up the pages it is in
 _O_DIRECT: int | None = getattr(os, "O_DIRECT", None)  # not on macOS
 
@@ -45,7 +44,7 @@ class FileStore:
         self._incoming = self._folder / ".incoming"
         self._disk_reserve_bytes = disk_reserve_bytes
         self.buffers = Buffers(_SPILL_BYTES)
-        self._syncing = ThreadPoolExecutor(_SYNCS_AT_ONCE, thread_name_prefix="folder-sync")  # begun when needed
+        self._folder_syncs: Batches[Path, None] = Batches(_sync_folders, name="folder-sync")
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         for shard in range(256):
             (self._folder / f"{shard:02x}").mkdir(exist_ok=True, mode=0o700)
@@ -73,15 +72,15 @@ class FileStore:
         """
         Move a written temporary file to its place; when this returns, its content and its name are on disk.
 
-        Both are synced at the same time, which takes the disk once where one after the other takes it twice. Until
-        then no row of the ledger names the file.
+        Both are synced at the same time, which takes the disk once where one after the other takes it twice; objects
+        of one study share the sync of their folder. Until then no row of the ledger names the file.
         """
         shard = self._folder / sha256(study_instance_uid.encode()).hexdigest()[:2]
         name = f"{sha256(sop_instance_uid.encode()).hexdigest()[:32]}-{secrets.token_hex(8)}.dcm"
         path = shard / name
         part.rename(path)
         try:
-            synced = self._syncing.submit(sync_folder, shard)
+            synced = self._folder_syncs.begin(shard)
             try:
                 os.fsync(handle)
             finally:
@@ -97,6 +96,17 @@ class FileStore:
             with suppress(OSError), part.open("rb") as handle:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 part.unlink()
+
+
+def _sync_folders(folders: Sequence[Path]) -> list[Exception | None]:
+    """Make the renames in folders durable, each once."""
+    faults: dict[Path, Exception] = {}
+    for folder in set(folders):
+        try:
+            sync_folder(folder)
+        except OSError as fault:
+            faults[folder] = fault
+    return [faults.get(folder) for folder in folders]
 
 
 class Incoming:

@@ -4,10 +4,12 @@ import copy
 import errno
 import fcntl
 import os
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from io import BytesIO
 from mmap import PAGESIZE
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -20,11 +22,12 @@ from pydicom.uid import (
     RLELossless,
 )
 from receive_case import as_file, files_in, make_image
+from state_peers import wait_until
 
 from connector.core.errors import TryLater
 from connector.dicom.receive_intake import file_meta
 from connector.dicom.receive_same import same_dataset
-from connector.dicom.store_file import FileStore, StoredFile
+from connector.dicom.store_file import FileStore, StoredFile, _sync_folders
 
 META = b"M" * 200
 SMALL, IMAGE, LARGE = b"small" * 100, os.urandom(2**19 + 700), os.urandom(9 * 2**20)
@@ -173,12 +176,48 @@ def test_a_disk_that_fails_means_try_later_and_nothing_kept(
     assert not files_in(tmp_path)
 
 
-def test_a_sync_that_cannot_be_begun_means_try_later_and_nothing_kept(tmp_path: Path) -> None:
-    store = FileStore(tmp_path)
-    store._syncing.shutdown()  # as at the end of the process: no thread can be begun
+def test_a_sync_that_cannot_be_begun_means_try_later_and_nothing_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")  # as at the end of the process
+
+    monkeypatch.setattr(Thread, "start", no_thread)
     with pytest.raises(TryLater, match="RuntimeError"):
-        put(store, SMALL)
+        put(FileStore(tmp_path), SMALL)
     assert not files_in(tmp_path)
+
+
+def test_objects_of_one_study_share_the_sync_of_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, folders, go_on = FileStore(tmp_path), [], Event()
+
+    def slow(folder: Path) -> None:
+        folders.append(folder)
+        assert go_on.wait(30)
+
+    monkeypatch.setattr("connector.dicom.store_file.sync_folder", slow)
+    with ThreadPoolExecutor(9) as senders:
+        first = senders.submit(put, store, SMALL)
+        wait_until(lambda: len(folders) == 1, seconds=30, what="the first sync")
+        others = [senders.submit(put, store, SMALL) for _ in range(8)]
+        wait_until(lambda: store._folder_syncs._queue.qsize() == 8, seconds=30, what="eight that wait")
+        assert not any(one.done() for one in (first, *others)), "none is called stored before its folder is synced"
+        go_on.set()
+        assert len({one.result().path for one in (first, *others)}) == 9
+    assert len(folders) == 2, "what came while the first sync ran is not covered by it, and shares the next"
+
+
+def test_a_folder_that_cannot_be_synced_fails_those_alone_who_wait_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def picky(folder: Path) -> None:
+        if folder.name == "bad":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("connector.dicom.store_file.sync_folder", picky)
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    told = _sync_folders([good, bad, good, bad])
+    assert [type(one) for one in told] == [type(None), OSError, type(None), OSError]
 
 
 def test_nothing_is_called_stored_before_file_and_folder_are_synced(

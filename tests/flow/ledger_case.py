@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
+from connector.batches import Waiting
 from connector.core.assessment import Assessment
 from connector.core.errors import ConnectorError
 from connector.core.versions import RULESET
@@ -21,7 +22,6 @@ from connector.store import open_ledger
 from connector.store.completeness import Completeness
 from connector.store.desk import Desk
 from connector.store.engine import migrate
-from connector.store.group_commit import Waiting
 from connector.store.inbox import SqlInbox
 from connector.store.ledger import SqlLedger
 from connector.store.procedure_steps import SqlProcedureSteps
@@ -141,18 +141,16 @@ def received_together(inbox: SqlInbox, receipts: Sequence[Receipt]) -> dict[str,
         assert go_on.wait(30)
         return [ReceiptOutcome.STORED]
 
-    def told(waiting: Waiting) -> ReceiptOutcome | Exception:
+    def told(waiting: Waiting[Receipt, ReceiptOutcome]) -> ReceiptOutcome | Exception:
         try:
             return waiting.result()
         except ConnectorError as fault:
             return fault
 
     commits._write = held_up
-    commits._queue.put(Waiting(before))
+    commits._batches.begin(before)
     assert begun.wait(30)
-    batch = [Waiting(one) for one in receipts]
-    for one in batch:
-        commits._queue.put(one)
+    batch = [commits._batches.begin(one) for one in receipts]
     go_on.set()
     outcomes = {one.brought.sop_instance_uid: told(one) for one in batch}
     commits._write = write

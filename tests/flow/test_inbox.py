@@ -199,15 +199,15 @@ def test_the_look_at_each_moved_instance_reads_no_table(bench: Bench) -> None:
 def test_a_fault_after_the_commit_gives_no_stored_file_away(bench: Bench, monkeypatch) -> None:
     """Each of the batch is tried again, and is there already: taken for a duplicate, its only file would be dropped."""
     commits = bench.inbox._commits
-    write_all, faults = commits._write_all, [MemoryError()]
+    written, faults = commits._written, [MemoryError()]
 
     def committed_and_failed(receipts):
-        outcomes = write_all(receipts)
+        outcomes = written(receipts)
         if len(receipts) > 1 and faults:
             raise faults.pop()
         return outcomes
 
-    monkeypatch.setattr(commits, "_write_all", committed_and_failed)
+    monkeypatch.setattr(commits, "_written", committed_and_failed)
     told = received_together(bench.inbox, [receipt(one) for one in ("1.2.3.1", "1.2.3.2")])
     assert (list(told.values()), faults) == ([ReceiptOutcome.STORED] * 2, [])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from backup_case import filled, paths
-from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt
+from ledger_case import Bench, assessment, complete_quiet, document, make_bench, receipt, received_together
 from state_peers import postgres_server
 from step_case import order
 
@@ -30,7 +30,6 @@ from connector.store.commitments import ANSWER_SECONDS, OLDEST_SECONDS, Commitme
 from connector.store.desk import Desk
 from connector.store.engine import migrate
 from connector.store.erase import Eraser
-from connector.store.group_commit import Waiting
 from connector.store.promises import Promise, Promises
 from connector.store.worklist import Wanted, Worklist
 
@@ -74,11 +73,10 @@ def test_receipts_of_one_uid_from_two_listeners_are_one_instance(bench: Bench, t
 
 def test_one_instance_that_the_ledger_cannot_hold_keeps_no_other_out(bench: Bench) -> None:
     good, bad = receipt("1.2.3.1"), replace(receipt("1.2.3.2"), modality="M" * 17)
-    batch = [Waiting(one) for one in (good, bad)]
-    bench.inbox._commits._commit(batch)
-    assert batch[0].result() is ReceiptOutcome.STORED
-    with pytest.raises(ImpossibleInput, match="does not fit the ledger"):
-        batch[1].result()
+    told = received_together(bench.inbox, [good, bad])
+    assert told["1.2.3.1"] is ReceiptOutcome.STORED
+    assert isinstance(told["1.2.3.2"], ImpossibleInput)
+    assert "does not fit the ledger" in str(told["1.2.3.2"])
 
 
 def test_a_nul_from_outside_is_written_out(bench: Bench) -> None:
