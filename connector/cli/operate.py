@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from connector.cli.case_io import CaseError, sentence
 from connector.contract.reading import dumps
@@ -57,7 +57,9 @@ def status(*, table: bool) -> None:
 
 
 def _show(answer: dict[str, Any]) -> None:
-    shown = Table("What", "State", "Reason", "Id", title="Waiting")
+    # However narrow the terminal: an id is there to be copied.
+    longest = max((len(row["id"]) for row in answer["waiting"]), default=0)
+    shown = Table("What", "State", "Reason", Column("Id", no_wrap=True, min_width=longest), title="Waiting")
     for row in answer["waiting"]:
         shown.add_row(row["kind"], row["state"], row["reason"] or "", row["id"])
     Console(stderr=True).print(shown)

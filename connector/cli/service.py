@@ -53,7 +53,13 @@ def serve() -> None:
 
 
 @click.command()
-@click.option("--processes", default=1, show_default=True, help="Listener processes sharing the port (Linux).")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Listener processes sharing the port (Linux).",
+)
 def listen(processes: int) -> None:
     """
     Run the listeners alone, DICOM and, with CONNECTOR_HL7_PORT, HL7 v2: they store and record, and need no broker.
@@ -67,7 +73,7 @@ def listen(processes: int) -> None:
 
 
 @click.command()
-@click.option("--concurrency", default=2, show_default=True, help="Worker processes.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=2, show_default=True, help="Worker processes.")
 def worker(concurrency: int) -> None:
     """
     Run Celery workers that assess and deliver.

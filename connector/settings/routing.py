@@ -119,7 +119,9 @@ def _explained(fault: ValidationError, path: Path, text: str) -> BadCase:
     known = ", ".join(_Required.model_fields if "required" in keys[:-1] else _Rule.model_fields)
     told = {
         "extra_forbidden": f"is not known here: the keys of a rule are {known}",
-        "missing": "is missing: give it",
+        "missing": "is missing: give it" if keys[1:] else "is missing: write [[rule]], or leave the setting out",
+        "value_error": f"{first.get('ctx', {}).get('error')}: correct it",
+        "literal_error": f"must be {first.get('ctx', {}).get('expected')}",
         "tuple_type": 'must be a list: write ["…"]',
         "string_pattern_mismatch": "does not look as it must: a SOP class is a UID, a procedure code SCHEME:CODE",
         "too_short": "is empty: give a value, or leave the key out",

@@ -20,7 +20,7 @@ from connector import __version__
 from connector.core.errors import BadCase, TryLater
 from connector.durable import write_durably
 from connector.store import tables as t
-from connector.store.engine import open_ledger, revision_of
+from connector.store.engine import open_ledger, revision_of, revisions
 from connector.store.erase import KEPT_ASIDE
 
 # Instances, documents, and messages that wait for a person; what is still arriving was answered to nobody.
@@ -114,9 +114,17 @@ def restore(place: Place, folder: Path) -> dict[str, Any]:
 def _read(folder: Path) -> Mapping[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads((folder / _MANIFEST).read_bytes())
-    except (OSError, ValueError) as fault:
+        names, revision = dict(manifest["sha256"]), str(manifest["revision"])
+        is_ours = manifest["database"] in names
+    except (OSError, ValueError, KeyError, TypeError) as fault:
         raise BadCase("DIR", str(folder), "is no finished backup: its manifest.json is missing or damaged") from fault
-    for name, digest in manifest["sha256"].items():
+    if not is_ours or any(Path(name).is_absolute() or ".." in Path(name).parts for name in names):
+        raise BadCase("DIR", str(folder), "is no backup of ours: its manifest.json names other files")
+    if revision not in {"empty", *revisions()}:
+        raise BadCase(
+            "DIR", str(folder), f"is of a newer version (revision {revision}): install that one to restore it"
+        )
+    for name, digest in names.items():
         if not (folder / name).is_file() or _digest(folder / name) != digest:
             raise BadCase("DIR", str(folder), f"is damaged: {name} is missing or changed; take an older backup")
     return manifest

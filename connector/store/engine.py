@@ -130,8 +130,7 @@ def migrate(url: str, revision: str = "head") -> str:
 
 
 def _migrate(connection: sa.Connection, revision: str) -> str:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config = _config()
     if connection.dialect.name == "postgresql":
         # Several processes may start together: one migrates, the others wait.
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(7203)"))
@@ -146,9 +145,7 @@ def _migrate(connection: sa.Connection, revision: str) -> str:
 
 
 def _require_known(config: Config, revision: str, current: str | None) -> None:
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only needed when migrating
-
-    known = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+    known = _revisions(config)
     if current is not None and current not in known:
         raise DatabaseAway(
             f"the ledger is at revision {current}, and this version knows none after {known[-1]}: it was used by a"
@@ -156,6 +153,23 @@ def _require_known(config: Config, revision: str, current: str | None) -> None:
         )
     if revision not in {"head", "base", *known}:
         raise BadCase("--to", revision, f"is no revision of the ledger: write one of {', '.join(known)}")
+
+
+def revisions() -> list[str]:
+    """The revisions that this version knows, the oldest first."""
+    return _revisions(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _revisions(config: Config) -> list[str]:
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only needed when migrating
+
+    return [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
 def revision_of(connection: sa.Connection) -> str | None:

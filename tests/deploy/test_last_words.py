@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from connector import __main__
-from connector.cli.operate import who
+from connector.cli.operate import _show, who
 from connector.core.errors import TryLater
 from connector.operation import migrate_ledger, place_of
 from connector.settings import Settings
@@ -74,3 +75,25 @@ def test_a_backup_that_finds_no_room_says_where(tmp_path: Path, monkeypatch: pyt
         TryLater, match=r"cannot be copied to .*backup.*ledger\.sqlite \(SQLITE_FULL\): make room there"
     ):
         back_up(place_of(settings), tmp_path / "backup")
+
+
+def test_an_id_in_the_table_of_what_waits_can_be_copied_from_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    uid = "2.25." + "9" * 39  # the longest of its kind (PS3.5, annex B.2)
+    row = {
+        "kind": "assess",
+        "state": "set_aside",
+        "reason": "the patient contradicts: " + "compare both; " * 9,
+        "id": uid,
+    }
+    _show({"waiting": [row], "unanswered": {"count": 0}})
+    assert uid in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("listen", "--processes"), ("worker", "--concurrency")], ids=" ".join)
+@pytest.mark.parametrize("number", ["0", "-1", "65", "x"])
+def test_a_number_of_processes_that_cannot_be_meant_is_refused(words: tuple[str, ...], number: str) -> None:
+    done = CliRunner().invoke(__main__.main, [*words, number])
+    assert (done.exit_code, words[1] in done.stderr) == (2, True)

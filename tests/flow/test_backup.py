@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,8 +81,33 @@ def _unfinished(folder: Path) -> None:
     (folder / "manifest.json").unlink()
 
 
+def _says(**changed: object) -> Callable[[Path], None]:
+    """A manifest that says otherwise; all else is as it was written."""
+
+    def spoil(copy: Path) -> None:
+        manifest = json.loads((copy / "manifest.json").read_text())
+        (copy / "manifest.json").write_text(json.dumps(manifest | changed))
+
+    return spoil
+
+
+def _foreign(text: str) -> Callable[[Path], object]:
+    return lambda copy: (copy / "manifest.json").write_text(text)
+
+
 @pytest.mark.parametrize(
-    ("spoil", "sentence"), [(_key, "is damaged"), (_gone, "is damaged"), (_unfinished, "no finished backup")]
+    ("spoil", "sentence"),
+    [
+        (_key, "is damaged"),
+        (_gone, "is damaged"),
+        (_unfinished, "no finished backup"),
+        (_foreign('{"name": "of an extension"}'), "no finished backup"),  # other programs have manifests too
+        (_foreign("[1]"), "no finished backup"),
+        (_foreign('{"sha256": {"a'), "no finished backup"),  # cut off
+        (_says(sha256={"../case.key": "0"}), "is no backup of ours"),
+        (_says(sha256={"/etc/passwd": "0", "ledger.sqlite": "0"}), "names other files"),
+        (_says(revision="9999"), r"is of a newer version \(revision 9999\): install that one"),
+    ],
 )
 def test_a_damaged_backup_is_not_put_back(tmp_path: Path, spoil, sentence) -> None:
     place, bench = filled(tmp_path, "")

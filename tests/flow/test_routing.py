@@ -149,7 +149,7 @@ def test_the_quiet_time_of_the_settings_holds_for_rules_without_one(routing) -> 
     ("text", "told"),
     [
         ("[[rule]\n", "is no TOML file: Expected ']]' at the end of an array declaration (at line 1, column 7)"),
-        ("", "line 1: rule is missing"),
+        ("", "line 1: rule is missing: write [[rule]], or leave the setting out"),
         ('[[rule]]\nname = "a"\n\n[[rule]]\nnamed = "b"\n', "line 4: rule 2, name is missing: give it"),
         (
             '[[rule]]\nname = "a"\nmodalty = ["CT"]\n',
@@ -159,10 +159,13 @@ def test_the_quiet_time_of_the_settings_holds_for_rules_without_one(routing) -> 
         ('[[rule]]\nname = "a"\nmodality = []\n', "line 3: rule 1, modality is empty"),
         ('[[rule]]\nname = "a"\nsop_class = ["CT"]\n', "line 3: rule 1, sop_class does not look as it must"),
         ('[[rule]]\nname = "a"\nprocedure_code = ["371572003"]\n', "line 3: rule 1, procedure_code does not look"),
-        ('[[rule]]\nname = "a"\nseries_description = ["("]\n', "line 3: rule 1, series_description"),
+        (
+            '[[rule]]\nname = "a"\nseries_description = ["("]\n',
+            "line 3: rule 1, series_description is no regular expression",
+        ),
         ('[[rule]]\nname = "a"\nquiet_seconds = -1\n', "line 3: rule 1, quiet_seconds"),
         ('[[rule]]\nname = "a"\nwhen_incomplete = "guess"\n', "line 3: rule 1, when_incomplete"),
-        ('[[rule]]\nname = "a"\nassess = ["everything"]\n', "line 3: rule 1, assess"),
+        ('[[rule]]\nname = "a"\nassess = ["everything"]\n', "rule 1, assess must be 'response', 'dose' or 'selection'"),
         ('[[rule]]\nname = "a"\n\n[[rule]]\nname = "a"\n', "line 5: names two rules"),
         ('[[rule]]\nname = "a"\n[[rule.required]]\nmodality = ["CT"]\ncount = 2\n', "required.count is not known here"),
     ],
