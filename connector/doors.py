@@ -20,7 +20,7 @@ from connector.dicom.receive_commitment import Request as CommitmentRequest
 from connector.dicom.receive_stow import stow_routes
 from connector.dicom.receive_ups_rs import ups_routes
 from connector.dicom.receive_web_other import other_routes
-from connector.fhir.cds_clients import CdsClients, parse_issuers
+from connector.fhir.cds_clients import CdsClients, parse_issuers, require_pinned
 from connector.fhir.cds_feedback import reasons_in_words
 from connector.fhir.cds_hooks import CdsDoor, cds_routes
 from connector.fhir.identity import canonical_json
@@ -33,7 +33,7 @@ from connector.fhir.used_tokens import UsedInMemory, UsedInRedis
 from connector.hl7v2.intake import Intake, Policy
 from connector.hl7v2.listen import MllpListener
 from connector.hl7v2.results import ResultReading, parse_local_codes
-from connector.neighbours import published_keys, server_tls
+from connector.neighbours import published_keys, server_tls, usual_tls
 from connector.operation import accounts_of
 from connector.ports import Memory, StepBook
 from connector.settings import Settings, in_force
@@ -192,6 +192,7 @@ def _provider(settings: Settings) -> Provider | None:
         role_claim=settings.oidc_role_claim,
         roles_of_groups=settings.roles_of_groups,
         back_url=settings.console_url.rstrip("/") + BACK if settings.console_url else "",
+        tls=usual_tls(),
     )
 
 
@@ -248,13 +249,15 @@ def _keys(settings: Settings) -> list[BaseRoute]:
 
 def _cds(settings: Settings, cards: CardShelf, cases: CaseRefs) -> list[BaseRoute]:
     issuers = parse_issuers(settings.cds_issuers)
+    for place in issuers.values():
+        require_pinned(place)
     public_url = settings.public_url or settings.console_url
     if issuers and not public_url:
         raise BadCase("CONNECTOR_PUBLIC_URL", "", "is needed with CONNECTOR_CDS_ISSUERS: tokens are made for it")
     used = UsedInRedis(settings.broker_url) if settings.broker_url.startswith("redis") else UsedInMemory()
     door = CdsDoor(
         cards,
-        clients=CdsClients(issuers, used=used) if issuers else None,
+        clients=CdsClients(issuers, used=used, tls=usual_tls()) if issuers else None,
         is_local=_local_callers(settings),
         public_url=public_url,
         fhir_servers=[url for url in (settings.ehr_url, *_listed(settings.cds_fhir_servers)) if url],

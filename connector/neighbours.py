@@ -9,7 +9,7 @@ import httpx
 
 from connector import tls
 from connector.audit import Speaker
-from connector.core.errors import BadCase, ConnectorError
+from connector.core.errors import BadCase, ConnectorError, Refused, TryLater
 from connector.dicom.audit_syslog import SyslogRepository
 from connector.dicom.pacs import PacsDestination
 from connector.dicom.pacs_association import Pacs
@@ -134,10 +134,34 @@ def ehr_client(settings: Settings) -> EhrClient | None:
 def _ehr_tls(settings: Settings) -> ssl.SSLContext:
     """Its CA alone where one is named; else the public ones and the system's, where a hospital puts its own."""
     if settings.ehr_ca_file is None:
-        context = httpx.create_ssl_context(trust_env=False)
-        context.load_default_certs()
-        return context
+        return usual_tls()
     return tls.calling(settings.ehr_ca_file, setting="CONNECTOR_EHR_CA_FILE", certificate=None, key=None)
+
+
+def usual_tls() -> ssl.SSLContext:
+    """TLS for what has no CA of its own in the settings: the public CAs, and those that the system trusts."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context
+
+
+def check_openid(issuer: str) -> None:
+    """Read how the OpenID provider describes itself. Raises Refused or TryLater, with what to do."""
+    url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    try:
+        with httpx.Client(verify=usual_tls(), timeout=10.0) as http:
+            answer = http.get(url)
+        called = answer.json()["issuer"] if answer.is_success else None
+    except httpx.HTTPError as fault:
+        why = why_unreached(fault, ca_setting="the system's trusted certificates") or type(fault).__name__
+        raise TryLater(f"the OpenID provider does not answer ({why}): check CONNECTOR_OIDC_ISSUER") from None
+    except (ValueError, KeyError, TypeError):
+        called = None
+    if called is None:
+        raise Refused(f"{url} answers {answer.status_code} and no description: check CONNECTOR_OIDC_ISSUER")
+    # OpenID Connect Discovery 1.0, section 4.3: the two must be the same.
+    if str(called).rstrip("/") != issuer.rstrip("/"):
+        raise Refused("the OpenID provider calls itself otherwise: set CONNECTOR_OIDC_ISSUER to the `issuer` it tells")
 
 
 def signing_keys(settings: Settings) -> tuple[SigningKey, ...]:
@@ -193,6 +217,8 @@ def check_neighbours(settings: Settings) -> dict[str, str | None]:
     }
     if settings.pacs_dicomweb_url:
         results["pacs_dicomweb"] = _try(WebArchive(_web_pacs(settings)).check)
+    if settings.oidc_issuer:
+        results["openid"] = _try(lambda: check_openid(settings.oidc_issuer))
     if not settings.calling_ae_titles:
         results["senders"] = "not set: CONNECTOR_ALLOWED_CALLING_AE_TITLES, so every calling AE title may send"
     return results

@@ -1,5 +1,6 @@
 """Signing in through an OpenID provider: authorization code with PKCE, state and nonce, roles from a claim."""
 
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ class Provider:
     role_claim: str
     roles_of_groups: Mapping[str, Sequence[str]]
     back_url: str = ""  # as registered there; empty: of the address that the browser used
+    tls: ssl.SSLContext | bool = True  # whose certificates are trusted; True: the public CAs
 
     def roles(self, claims: Mapping[str, Any]) -> tuple[str, ...]:
         """The roles of a person; none means that the person may not come in."""
@@ -57,6 +59,7 @@ def routes(site: Site, provider: Provider, key: bytes) -> list[Route]:
         client_secret=provider.client_secret or None,
         server_metadata_url=provider.issuer.rstrip("/") + "/.well-known/openid-configuration",
         client_kwargs={
+            "verify": provider.tls,
             "scope": provider.scope,
             "code_challenge_method": "S256",
             "token_endpoint_auth_method": "client_secret_basic" if provider.client_secret else "none",

@@ -1,6 +1,7 @@
 """Who may ask for cards: EHRs that sign every call (CDS Hooks 2.0, "Trusting CDS Clients") and are on our list."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -127,9 +128,10 @@ class CdsClients:
         used: UsedTokens,
         clock: Callable[[], float] = time.time,
         transport: httpx.BaseTransport | None = None,
+        tls: ssl.SSLContext | bool = True,
     ) -> None:
         """`issuers` maps each allowed `iss` to the URL of its JWK Set or to a file that holds it."""
-        http = httpx.Client(timeout=5.0, transport=transport)
+        http = httpx.Client(timeout=5.0, transport=transport, verify=tls)
         self._keys = {issuer: IssuerKeys(place, http=http, clock=clock) for issuer, place in issuers.items()}
         self._used = used
         self._clock = clock
@@ -223,6 +225,18 @@ def _usable(held: Mapping[str, Any]) -> dict[str, jwt.PyJWK]:
             continue
         found[kid] = jwt.PyJWK(one, algorithm=kind)
     return found
+
+
+def require_pinned(place: str) -> None:
+    """Raise BadCase when an issuer's keys are pinned by a file that cannot be read; it may change while we run."""
+    if "://" in place:
+        return
+    try:
+        _usable(json.loads(Path(place).read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as fault:
+        raise BadCase(
+            "CONNECTOR_CDS_ISSUERS", place, f"is no JWK Set that can be read ({type(fault).__name__}): name its file"
+        ) from None
 
 
 def parse_issuers(text: str) -> dict[str, str]:

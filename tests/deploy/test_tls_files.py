@@ -132,6 +132,8 @@ def test_when_our_certificate_is_out_of_date(
         ({"hl7_port": 2575, "hl7_local_codes": "BILI=1975-3"}, "CONNECTOR_HL7_LOCAL_CODES"),  # a wrong check digit
         ({"cds_issuers": "https://ehr"}, "CONNECTOR_CDS_ISSUERS"),
         ({"cds_issuers": "https://ehr=https://ehr/jwks"}, "CONNECTOR_PUBLIC_URL"),
+        ({"cds_issuers": "https://ehr=/nowhere/jwks.json", "public_url": "https://us"}, "CONNECTOR_CDS_ISSUERS"),
+        ({"cds_issuers": f"https://ehr={__file__}", "public_url": "https://us"}, "CONNECTOR_CDS_ISSUERS"),
     ],
 )
 def test_check_reads_what_only_the_doors_need(given: dict[str, object], setting: str, tmp_path: Path) -> None:
