@@ -33,7 +33,9 @@ def make_celery(settings: Settings, app: Callable[[], "App"]) -> Celery:
     Tasks are acknowledged late and given back when a child dies; no result is kept; messages are JSON and hold ids
     only. `app` is called in the worker process on first use, so that no connection is shared across a fork.
     """
-    celery = Celery("connector", broker=settings.broker_url)
+    # Without a host kombu warns, at each start, that it takes localhost for it.
+    broker_url = "memory://localhost/" if settings.broker_url == "memory://" else settings.broker_url
+    celery = Celery("connector", broker=broker_url)
     celery.conf.update(
         task_serializer="json",
         accept_content=["json"],

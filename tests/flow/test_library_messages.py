@@ -63,6 +63,13 @@ def test_a_worker_and_a_clock_without_their_broker_say_so_and_name_the_setting(t
     assert all(one["where"] for one in (away, lost, clock_away))
 
 
+def test_a_start_in_one_process_warns_of_nothing(told):
+    """By kombu's own code: an administrator who sees a warning at each start no longer reads them."""
+    connection = worker.make_celery(Settings(broker_url="memory://"), lambda: None).connection_for_write()
+    assert connection.info()["transport"] == "memory"
+    assert lines(told) == []
+
+
 def test_a_step_goes_on_when_the_broker_is_lost_and_celery_does_not_advise_against_it(told, monkeypatch):
     """By Celery's own code: the choice is made in the worker, and its advice would be told at every lost connection."""
     celery = worker.make_celery(Settings(broker_url=URL), lambda: None)
