@@ -75,7 +75,7 @@ class Inbox(Protocol):
         """Whether one of these series or studies is asked for by C-MOVE at this moment. Raises TryLater."""
 
     def held(self, sop_instance_uids: Sequence[str]) -> Mapping[str, str]:
-        """The SOP class of each of these instances that is stored and in use; the others are left out."""
+        """The SOP class of each of these instances that is stored and stays; others are left out. Raises TryLater."""
 
 
 @dataclass(frozen=True, slots=True)

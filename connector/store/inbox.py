@@ -41,6 +41,11 @@ _OPEN_PRIOR = (
     .where(t.study.c.study_instance_uid == _UID, t.study.c.state == "prior")
     .values(last_received_at=_AT, state="receiving")
 )
+_STAYING = (
+    sa.select(t.instance.c.sop_instance_uid, t.instance.c.sop_class_uid, t.instance.c.path)
+    .join(t.study, t.study.c.study_instance_uid == t.instance.c.study_instance_uid)
+    .where(t.study.c.state != "tidying")
+)
 
 
 def insert_or_ignore(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
@@ -147,14 +152,21 @@ class SqlInbox:
                 connection.execute(sa.delete(table).where(table.c.association_id == association_id))
 
     def held(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
-        """Which of these instances we keep, with their SOP classes: what a storage commitment promises."""
-        columns = sa.select(t.instance.c.sop_instance_uid, t.instance.c.sop_class_uid)
+        """
+        Which of these instances we keep, with their SOP classes: what a storage commitment promises.
+
+        A row alone is no promise: its file may have been taken back after a commit whose answer was lost, or is about
+        to go as its study is tidied away. Raises TryLater when the ledger is away.
+        """
         found: dict[str, str] = {}
-        with self._reading.connect() as connection:
-            for at in range(0, len(sop_instance_uids), _MOST_NAMED):
-                some = t.instance.c.sop_instance_uid.in_(sop_instance_uids[at : at + _MOST_NAMED])
-                rows = connection.execute(columns.where(some)).all()
-                found |= {row.sop_instance_uid: row.sop_class_uid for row in rows}
+        try:
+            with self._reading.connect() as connection:
+                for at in range(0, len(sop_instance_uids), _MOST_NAMED):
+                    some = t.instance.c.sop_instance_uid.in_(sop_instance_uids[at : at + _MOST_NAMED])
+                    rows = connection.execute(_STAYING.where(some)).all()
+                    found |= {row.sop_instance_uid: row.sop_class_uid for row in rows if Path(row.path).exists()}
+        except SQLAlchemyError as fault:
+            raise TryLater(f"the ledger does not answer ({type(fault).__name__}): ask again") from fault
         return found
 
     def _record_all(self, connection: sa.Connection, receipts: Sequence[Receipt]) -> Sequence[Recorded]:

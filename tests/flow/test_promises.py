@@ -226,6 +226,24 @@ def test_as_many_instances_as_a_request_may_name_are_looked_up(bench: Bench) -> 
     assert bench.inbox.held([*many, "1.2.3.1"]) == {"1.2.3.1": CT}
 
 
+def test_of_what_has_no_file_any_more_or_is_being_tidied_away_nothing_is_promised(bench: Bench, tmp_path: Path) -> None:
+    """After a promise its sender may delete the only other copy."""
+    for number, study in enumerate(["1", "2", "3"]):
+        (tmp_path / study).touch()
+        bench.inbox.receive(receipt(f"{study}.1", study=study, patient=f"P{number}", path=tmp_path / study))
+    (tmp_path / "2").unlink()  # the commit's answer was lost, and the file taken back
+    with bench.engine.begin() as connection:
+        connection.execute(sa.update(t.study).where(t.study.c.study_instance_uid == "3").values(state="tidying"))
+    assert bench.inbox.held(["1.1", "2.1", "3.1"]) == {"1.1": CT}
+
+
+def test_a_ledger_that_is_away_promises_nothing_and_is_asked_again(bench: Bench) -> None:
+    with bench.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE instance RENAME TO away")
+    with pytest.raises(TryLater, match="ask again"):
+        bench.inbox.held(["1.2.3.1"])
+
+
 @contextmanager
 def modality(port: int, told: list[Any]) -> Iterator[None]:
     """The sender's own listener, for results."""
