@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+from sqlalchemy.exc import OperationalError
+
 from connector.core.errors import TryLater
 from connector.dicom.receive_commitment import PeerAway, Request
 from connector.flow import Outcome, outcome_of
@@ -41,6 +43,10 @@ class Reporting:
                 taken += self._report(lease, peer)
             except LeaseLost:
                 log.warning("lease_lost", kind=lease.kind, calling_ae_title=peer)
+            except (OperationalError, OSError) as fault:
+                # The database or the disk is away for now; the sender is not to blame, and no person is asked.
+                pause = back_off_seconds(lease.attempts + 1)
+                self._record(lease, peer, Outcome("due", f"ledger or disk away ({type(fault).__name__})", pause))
             except Exception as fault:  # noqa: BLE001 - the edge of a thread: every failure gets its recorded reaction
                 outcome = self._outcome(lease, fault)
                 self._record(lease, peer, outcome)

@@ -165,6 +165,17 @@ def test_pauses_grow_and_after_three_days_a_person_is_asked(bench: Bench, peers:
     assert reporting(bench, peers).run() == 1
 
 
+def test_a_ledger_that_is_away_while_a_sender_is_told_asks_no_person(bench: Bench, peers: Peers) -> None:
+    ask(bench)
+    peers.faults["CT1"] = sa.exc.OperationalError("SELECT", None, Exception("the server was stopped"))
+    reporting(bench, peers).run()
+    (waiting,) = bench.desk.status()["waiting"]
+    assert (waiting["state"], waiting["reason"]) == ("due", "ledger or disk away (OperationalError)")
+    peers.faults.clear()
+    bench.clock.seconds += 4.1  # the longest first pause is 4 s
+    assert reporting(bench, peers).run() == 1
+
+
 def test_one_tried_just_before_three_days_is_tried_again(bench: Bench, peers: Peers) -> None:
     ask(bench)
     peers.faults["CT1"] = TryLater("busy")
