@@ -217,6 +217,9 @@ def check_neighbours(settings: Settings) -> dict[str, str | None]:
     }
     if settings.pacs_dicomweb_url:
         results["pacs_dicomweb"] = _try(WebArchive(_web_pacs(settings)).check)
+    syslog = audit_repositories(settings).get("syslog") if settings.audit_syslog else None
+    if isinstance(syslog, SyslogRepository):
+        results["audit_syslog"] = _try(syslog.check)
     if settings.oidc_issuer:
         results["openid"] = _try(lambda: check_openid(settings.oidc_issuer))
     if not settings.calling_ae_titles:

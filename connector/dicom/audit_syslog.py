@@ -14,6 +14,7 @@ from connector.audit import Speaker
 from connector.core.errors import TryLater
 from connector.dicom.write_audit import audit_message
 from connector.ports import AuditRecord
+from connector.unreached import why_unreached
 
 _SECURITY_NOTICE = 10 * 8 + 5  # PS3.15, A.6: facility 10 (security), severity notice
 _CONNECT_SECONDS = 5.0
@@ -46,6 +47,17 @@ class SyslogRepository:
             except OSError as fault:
                 self._close()
                 raise TryLater(f"the audit repository does not take messages ({type(fault).__name__})") from fault
+
+    def check(self) -> None:
+        """Open the connection, with TLS where that is set. Raises TryLater with why it cannot be."""
+        with self._lock:
+            try:
+                self._open()
+            except OSError as fault:
+                why = why_unreached(fault, ca_setting="CONNECTOR_AUDIT_SYSLOG_CA_FILE") or type(fault).__name__
+                raise TryLater(f"the audit repository does not answer ({why}): check CONNECTOR_AUDIT_SYSLOG") from None
+            finally:
+                self._close()
 
     def close(self) -> None:
         """Close the connection."""

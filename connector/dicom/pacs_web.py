@@ -16,6 +16,7 @@ from connector.dicom.receive_intake import STORED
 from connector.dicom.receive_multipart import MultipartScanner, PartBegan, PartData, PartEnded, read_content_type
 from connector.dicom.receive_part10 import Part10
 from connector.logs import get_logger
+from connector.unreached import why_unreached
 
 log = get_logger("dicom.priors")
 
@@ -23,6 +24,10 @@ _PAGE = 100
 _PIECE_BYTES = 256 * 1024
 # Instances as they are stored: pixels that the PACS would have to convert might lose what we measure.
 _ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+_TO_DO = {
+    **dict.fromkeys((401, 403), "check its user, password or token (CONNECTOR_PACS_DICOMWEB_…)"),
+    **dict.fromkeys((404, 405), "check CONNECTOR_PACS_DICOMWEB_URL"),
+}
 _AWAY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 Json = dict[str, Any]
@@ -168,16 +173,21 @@ class _judged:  # noqa: N801 - reads as the word it is in a with statement
         if answer is not None:
             raise _of_status(answer.status_code, self._step, answer.headers.get("Retry-After", "")) from None
         if isinstance(fault, ValueError):
-            raise Refused(f"the PACS's DICOMweb service answered a {self._step} with what is no DICOM JSON") from None
+            raise Refused(
+                f"the PACS's DICOMweb service answered a {self._step} with what is no DICOM JSON: check"
+                " CONNECTOR_PACS_DICOMWEB_URL"
+            ) from None
         if isinstance(fault, OSError):
-            raise TryLater(f"the PACS's DICOMweb service cannot be reached ({type(fault).__name__})") from None
+            why = why_unreached(fault, ca_setting="CONNECTOR_PACS_TLS_CA_FILE")
+            text = f"the PACS's DICOMweb service cannot be reached ({type(fault).__name__})"
+            raise TryLater(f"{text}: {why}; check CONNECTOR_PACS_DICOMWEB_URL" if why else text) from None
 
 
 def _of_status(status: int, step: str, retry_after: str) -> ConnectorError:
     if status in _AWAY:
         seconds = float(retry_after) if retry_after.isdecimal() else None
         return TryLater(f"the PACS's DICOMweb service answered a {step} with {status}", retry_after_seconds=seconds)
-    todo = "check its user, password or token" if status in {401, 403} else "see its log and conformance statement"
+    todo = _TO_DO.get(status, "see its log and conformance statement")
     return Refused(f"the PACS's DICOMweb service answered a {step} with {status}: {todo}")
 
 

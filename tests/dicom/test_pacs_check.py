@@ -115,3 +115,22 @@ def test_what_a_broker_answers_is_told_and_its_password_is_not(answer: bytes, sa
         redis.shutdown(socket.SHUT_RDWR)
     assert said in told
     assert "geheim" not in told
+
+
+def test_an_audit_repository_that_is_away_or_speaks_no_tls_is_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        address = f"127.0.0.1:{plain.getsockname()[1]}"
+
+        def hang_up() -> None:
+            caller, _ = plain.accept()
+            caller.sendall(b"no TLS here\r\n")
+            caller.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        by_tls = check_neighbours(Settings(data_dir=tmp_path, audit_syslog=address))["audit_syslog"] or ""
+        open_one = check_neighbours(Settings(data_dir=tmp_path, audit_syslog=address, audit_syslog_tls=False))
+    away = check_neighbours(Settings(data_dir=tmp_path, audit_syslog=address, audit_syslog_tls=False))
+    assert "TLS fails" in by_tls
+    assert by_tls.endswith("check CONNECTOR_AUDIT_SYSLOG")
+    assert open_one["audit_syslog"] is None
+    assert "(nothing listens there" in (away["audit_syslog"] or "")

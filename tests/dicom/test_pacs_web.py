@@ -103,8 +103,8 @@ def test_every_page_is_read_and_a_server_without_offset_does_not_loop(*, knows_o
         ((429, {}, b""), TryLater, "429"),
         ((401, {}, b""), Refused, "check its user, password or token"),
         ((403, {}, b""), Refused, "check its user, password or token"),
-        ((404, {}, b""), Refused, "404"),
-        ((200, {}, b"<html>"), Refused, "no DICOM JSON"),
+        ((404, {}, b""), Refused, "with 404: check CONNECTOR_PACS_DICOMWEB_URL"),
+        ((200, {}, b"<html>"), Refused, "no DICOM JSON: check CONNECTOR_PACS_DICOMWEB_URL"),
     ],
 )
 def test_a_search_that_fails_is_judged(answer: Answer, failure: type[ConnectorError], told: str) -> None:
@@ -121,7 +121,8 @@ def test_a_service_that_is_silent_or_away_is_asked_later() -> None:
         with pytest.raises(TryLater, match="cannot be reached"):
             WebArchive(pacs).check()
         silent.set()
-    with pytest.raises(TryLater, match="cannot be reached"):
+    shut = r"cannot be reached \(ConnectionError\): nothing listens there: .*; check CONNECTOR_PACS_DICOMWEB_URL"
+    with pytest.raises(TryLater, match=shut):
         WebArchive(pacs).check()
 
 
@@ -159,7 +160,6 @@ def test_an_instance_of_another_patient_or_study_is_refused(tmp_path: Path, chan
         ((200, {"Content-Type": "application/dicom"}, b"x"), Refused, "multipart/related"),
         ((200, {"Content-Type": "multipart/related", "Content-Length": "900000"}, b"x"), TryLater, "malformed|reached"),
         (as_parts(b"no DICOM at all" * 20), TryLater, "malformed"),
-        ((404, {}, b""), Refused, "404"),
     ],
 )
 def test_a_retrieval_that_fails_is_judged(
