@@ -62,15 +62,15 @@ def unknown_names() -> list[str]:
         for name in sorted(variables)
         if name not in known and _PREFIX + name not in _NO_SETTINGS
     ]
-    # Other files may lie there: keys that a setting names by their path.
-    files = known + [name.removesuffix("_FILE") for name in known if name.endswith("_FILE")]
+    # Other files may lie there: keys that a setting names by their path, the last one, and the next.
+    values = [name for name in known if not name.endswith("_FILE")]
     for path in _secret_files():
         name = path.name.upper().removeprefix(_PREFIX)
-        meant = _meant(name, known)
+        meant = _meant(name, values)
         if path.is_dir():
             # As Docker makes where the file to mount is not there.
             told.append(f"the secret {path} is a folder: put a file of that name there, and mount it anew")
-        elif name not in files and meant:
+        elif name not in known and meant:
             told.append(f"the secret file {path} is of no setting{meant}")
     return told
 

@@ -181,7 +181,8 @@ def test_a_folder_in_place_of_a_secret_is_told(tmp_path: Path, monkeypatch: pyte
 def test_a_secret_file_with_a_slip_in_its_name_is_told_and_a_key_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("connector_stow_tokn", "connector_stow_token", "connector_ehr_private_key", "connector_notes.txt"):
+    keys = ("connector_ehr_private_key", "connector_ehr_private_key.old", "connector_ehr_next_private_key")
+    for name in ("connector_stow_tokn", "connector_stow_token", "connector_notes.txt", *keys):
         (tmp_path / name).write_text("s3cret")
     monkeypatch.setenv("CONNECTOR_SECRETS_DIR", str(tmp_path))
     (said,) = unknown_names()
