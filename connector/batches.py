@@ -88,16 +88,21 @@ class Batches(Generic[Brought, Told]):
             batch, is_last = self._drained(first) if first is not None else ([], True)
             if batch:
                 self._do(batch)
-        if self._idle is not None:
-            self._idle()
+        self._rest()
 
     def _next(self) -> Waiting[Brought, Told] | None:
         """Who waits first, None at the end."""
         if self._idle is not None:
             with suppress(queue.Empty):
                 return self._queue.get(timeout=_IDLE_SECONDS)
-            self._idle()
+            self._rest()
         return self._queue.get()
+
+    def _rest(self) -> None:
+        """Nobody comes for a while. Never raises, as `_do`: the next to come would wait for ever."""
+        if self._idle is not None:
+            with suppress(Exception):
+                self._idle()
 
     def _drained(self, first: Waiting[Brought, Told]) -> tuple[list[Waiting[Brought, Told]], bool]:
         """All that wait, and whether they are the last."""
