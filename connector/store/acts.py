@@ -212,7 +212,9 @@ class Acts:
         self._change_study(connection, study_instance_uid, told="; ".join(filter(None, [told, f"{at} UTC: {what}"])))
 
     def _on_step(self, connection: sa.Connection, act: Act) -> Done:
-        job = connection.execute(sa.select(t.job).where(t.job.c.id == act.ref)).one_or_none()
+        # Locked where the database can: what ends or begins the step at this moment is waited for, and not undone.
+        here = sa.select(t.job).where(t.job.c.id == act.ref).with_for_update()
+        job = connection.execute(here).one_or_none()
         if job is None:
             return Done(False, _NO_STEP)
         case_ref = self._case_of(connection, job.kind, job.ref)
@@ -265,7 +267,11 @@ class Acts:
         """Who was faster, or what the state is now."""
         last = connection.execute(
             sa.select(t.event.c.actor, t.event.c.kind, t.event.c.at)
-            .where(t.event.c.ref == ref, t.event.c.actor.is_not(None), t.event.c.kind.in_(EVENTS.values()))
+            .where(
+                t.event.c.ref == ref,
+                t.event.c.actor.is_not(None),
+                t.event.c.kind.in_(EVENTS.values()),
+            )
             .order_by(t.event.c.id.desc())
             .limit(1)
         ).one_or_none()

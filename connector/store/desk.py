@@ -164,9 +164,12 @@ class Desk:
         """
         named, now = sa.or_(t.job.c.id == ref, t.job.c.ref == ref), self._now()
         stopped = sa.and_(t.job.c.state.in_(["parked", "set_aside"]), sa.true() if ref == "all" else named)
-        no_word = sa.and_(t.job.c.id.in_(steps_of_unanswered(now)), sa.true() if ref == ALL else named)
+        unanswered = (t.job.c.state == "done") & t.job.c.id.in_(steps_of_unanswered(now))
+        no_word = sa.and_(unanswered, sa.true() if ref == ALL else named)
+        # Locked where the database can: what ends or begins a step at this moment is waited for, and not undone.
+        chosen = sa.select(t.job.c.id, t.job.c.ref).where(sa.or_(stopped, no_word)).with_for_update(of=t.job)
         with self._engine.begin() as connection:
-            rows = connection.execute(sa.select(t.job.c.id, t.job.c.ref).where(sa.or_(stopped, no_word))).all()
+            rows = connection.execute(chosen).all()
             refs = [row.ref for row in rows]
             due = {
                 "state": "due",

@@ -23,7 +23,7 @@ from connector.orders import Orders
 from connector.ports import COMMITMENT_ASKED, ProcedureStep, ReceiptOutcome
 from connector.reporting import Reporting
 from connector.store import tables as t
-from connector.store.acts import REJECT, Act, Acts, Done
+from connector.store.acts import REJECT, REPLAY, Act, Acts, Done
 from connector.store.backup import Place, back_up, restore
 from connector.store.cards import CardShelf
 from connector.store.commitments import ANSWER_SECONDS, OLDEST_SECONDS, Commitments
@@ -158,6 +158,29 @@ def test_a_promise_being_noted_is_waited_for_before_its_delivery_is(bench: Bench
             with pytest.raises(TimeoutError):
                 asking.result(0.3)
         assert asking.result(10)
+
+
+@pytest.mark.parametrize("by", ["command", "page"])
+def test_a_step_that_ends_while_somebody_replays_it_is_not_done_twice(bench: Bench, by: str) -> None:
+    """The PACS's word comes, or another person settles it, between the look at the parked step and the act on it."""
+    with bench.ledger.transaction() as connection:
+        bench.ledger.save(connection, assessment("c", "1.2.3", "d"), {}, [document("2.25.1")])
+        connection.execute(sa.update(t.job).values(state="parked"))
+        (job_id,) = connection.execute(sa.select(t.job.c.id)).scalars()
+
+    def replay() -> bool:
+        if by == "command":
+            return Desk(bench.ledger, now=bench.clock).replay("all") > 0
+        return Acts(bench.ledger).act(Act(REPLAY, job_id, by="olga", reason="put right", key="k")).done
+
+    with ThreadPoolExecutor(1) as pool:
+        with bench.ledger.transaction() as connection:
+            connection.execute(sa.update(t.job).values(state="done"))
+            replaying = pool.submit(replay)
+            with pytest.raises(TimeoutError):
+                replaying.result(1)
+        assert not replaying.result(10)
+    assert [row.state for row in bench.rows(t.job)] == ["done"]
 
 
 def test_an_id_is_found_by_its_beginning_in_a_database_of_any_language(url: str, tmp_path: Path) -> None:
