@@ -265,10 +265,11 @@ class Acts:
     @staticmethod
     def _what_happened(connection: sa.Connection, ref: str, state: str) -> str:
         """Who was faster, or what the state is now."""
+        instance = sa.select(t.document.c.identity).where(t.document.c.id == ref)  # which the logbook names as kept
         last = connection.execute(
             sa.select(t.event.c.actor, t.event.c.kind, t.event.c.at)
             .where(
-                t.event.c.ref == ref,
+                sa.or_(t.event.c.ref == ref, t.event.c.ref.in_(instance)),
                 t.event.c.actor.is_not(None),
                 t.event.c.kind.in_(EVENTS.values()),
             )

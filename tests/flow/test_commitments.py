@@ -322,6 +322,7 @@ def test_of_what_waits_for_want_of_a_word_a_person_may_say_that_it_is_kept(house
     acts = Acts(house.bench.ledger, now=house.bench.clock)
     assert acts.act(Act(KEPT, stopped["id"], "olga", "seen in the PACS", "k1")).done
     assert note(house) == "kept, says olga"
+    assert "olga said that the PACS keeps it on " in acts.act(Act(KEPT, stopped["id"], "pia", "seen too", "k2")).text
     assert house.status()["waiting"] == []
     kinds = [event["kind"] for event in house.status()["events"]]
     assert ("committed" in kinds, "done_by_hand" in kinds) == (True, False), "the copy is ours, and taken back as ours"
