@@ -184,12 +184,29 @@ LUNG_CASE = NO_LIVER_TREATMENT | LUNG | {"histology": "PTC"}
          True, "one treatment of the liver is left"),
         ({name: value for name, value in (LUNG_CASE | STABLE).items() if name != "lung_pattern"}, True,
          "with a free liver the lungs decide, and there a fact is missing"),
+        (NO_LIVER_TREATMENT | LUNG | PROGRESSIVE, True, "without a histology nothing can be decided at any number"),
     ],
 )  # fmt: skip
 def test_the_number_of_liver_lesions_stops_the_answer_only_where_it_could_change_it(facts, blocked, why):
     found = answer(facts)
     assert (found.blocking == ("liver_lesion_count",)) is blocked, why
     assert (found.status == "cannot_decide") is blocked, why
+
+
+@pytest.mark.parametrize(
+    ("contradicting", "why"),
+    [
+        ({"liver_insufficiency_severe": True, "child_pugh_score": 5, "coagulopathy_status": "none",
+          "patient_declined_modalities": ["surgery"]},
+         "what excludes the treatments of the liver is itself in doubt"),
+        (LUNG_CASE | {"ecog_ps": 4, "performance_status_class": "good"},
+         "that nothing leads now says nothing of what leads once it is solved"),
+    ],
+)  # fmt: skip
+def test_facts_in_contradiction_still_ask_what_stops_the_pathway(contradicting, why):
+    found = answer({"liver_lesion_at_hilum": False, "histology": "PTC"} | LUNG | STABLE | contradicting)
+    assert found.status == "contradictory_data"
+    assert found.missing[0] == "liver_lesion_count", why
 
 
 def _first(facts):

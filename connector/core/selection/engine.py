@@ -123,8 +123,9 @@ class Case:
         """Decide everything, and explain nothing yet."""
         questions = sites.in_question(self.values)
         path = walk_figure_2(self.values) if sites.LIVER in questions else Path(())
-        if path.undecided and not self.could_matter(questions):
-            path = replace(path, undecided=frozenset())
+        settled = replace(path, undecided=frozenset())
+        if path.undecided and not self.could_matter(questions, settled):
+            path = settled
         all_excluded = self.all_excluded(questions)
         leading, is_undecided, standings = self.arranged(questions, path)
         status = self.status(all_excluded=all_excluded, undecided=is_undecided)
@@ -143,13 +144,14 @@ class Case:
         leading = questions[0].name
         return listed[leading], undecided[leading], self.ranked(questions, listed, verdicts, path, undecided)
 
-    def could_matter(self, questions: tuple[Site, ...]) -> bool:
-        """Whether an answer that the pathway lacks could change what comes first at any site."""
-        if any(self.verdict(option).word != "excluded" for option in sites.LIVER.options):
+    def could_matter(self, questions: tuple[Site, ...], settled: Path) -> bool:
+        """Whether an answer that the pathway lacks could lead away from what comes first on a path without it."""
+        # Facts in contradiction prefer nothing, and what they exclude is in doubt until one of them is put right.
+        if self.contradicting or any(self.verdict(option).word != "excluded" for option in sites.LIVER.options):
             return True
         others = tuple(site for site in questions if site is not sites.LIVER) or (sites.WHOLE_BODY,)
         found = set()
-        for end in ends_without_options(self.values):
+        for end in (settled, *ends_without_options(self.values)):
             _, is_undecided, standings = self.arranged(others if end is None else questions, end or Path(()))
             found.add((is_undecided, frozenset(one.modality for one in standings if one.rank == 1)))
         return len(found) > 1
