@@ -241,5 +241,5 @@ def _comment(status: int, fault: Exception) -> str:
 def _quietly(tell: Callable[[str], None], association_id: str) -> None:
     try:
         tell(association_id)
-    except (ConnectorError, OSError) as fault:
+    except Exception as fault:  # noqa: BLE001 - the thread that tells of all associations must outlive any fault
         log.warning("ledger_not_told", association_id=association_id, exception_type=type(fault).__name__)

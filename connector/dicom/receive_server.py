@@ -16,6 +16,7 @@ log = get_logger("dicom.receive")
 # Connections above the limit of associations, so that the next one hears a proper rejection.
 _WAITING_ROOM = 64
 _BACKLOG = 128
+_NO_THREAD = "the system gives no more threads: raise its limit, or lower CONNECTOR_MAXIMUM_ASSOCIATIONS"
 
 
 # By OpenSSL's names of reasons.
@@ -114,7 +115,13 @@ class AssociationServer:
             if crowded:
                 connection.close()
                 continue
-            threading.Thread(target=self._serve, args=(connection, session), name="dicom", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection, session), name="dicom", daemon=True).start()
+            except RuntimeError:  # no thread to be had: this one must come again, and we must hear the next one
+                log.warning("connection_failed", exception_type="RuntimeError", reason=_NO_THREAD)
+                with self._lock:
+                    del self._open[session]
+                connection.close()
 
     def _serve(self, connection: socket.socket, session: Session) -> None:
         try:

@@ -209,6 +209,46 @@ def test_the_ledger_knows_associations_that_bring_instances_and_only_those(
     assert inbox.opened == inbox.closed == [inbox.receipts[image.SOPInstanceUID].association_id]
 
 
+def test_associations_are_kept_alive_for_the_ledger_after_it_failed(
+    inbox: MemoryInbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a study would count as complete a minute later, while its sender still sends."""
+    monkeypatch.setattr("connector.dicom.receive._ALIVE_SECONDS", 0.02)
+    note, failed = inbox.association_alive, threading.Event()
+
+    def fail_once(association_id: str) -> None:
+        if failed.is_set():
+            note(association_id)
+            return
+        failed.set()
+        raise LookupError("no error that anybody thought of")
+
+    inbox.association_alive = fail_once
+    with listening(inbox, tmp_path) as listener:
+        image = make_image()
+        association = associate(listener, (image.SOPClassUID, image.file_meta.TransferSyntaxUID))
+        association.send_c_store(image)
+        wait_for(failed.is_set)
+        wait_for(lambda: inbox.alive)
+        association.release()
+
+
+def test_a_connection_for_which_there_is_no_thread_keeps_no_later_one_out(
+    listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("connector.dicom.receive_server.threading.Thread.start", no_thread)
+    with socket.create_connection(("127.0.0.1", listener.port), timeout=10) as refused:
+        assert refused.recv(1) == b"", "it is closed at once"
+    monkeypatch.undo()
+    assert listener.open_associations == 0
+    association = associate(listener)
+    assert association.send_c_echo().Status == 0x0000
+    association.release()
+
+
 @pytest.mark.parametrize("end", ["abort", "reset"])
 def test_an_association_that_breaks_is_closed_for_the_ledger(listener: Listener, inbox: MemoryInbox, end: str) -> None:
     image = make_image()
