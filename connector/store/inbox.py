@@ -1,7 +1,8 @@
 """Receipts into the ledger, many in one commit: associations share one fsync, and none is answered before it."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
 from operator import itemgetter
@@ -93,6 +94,16 @@ def _touch_series(dialect_name: str) -> sa.Insert:
     return touched
 
 
+@contextmanager
+def _asked(connect: Callable[[], AbstractContextManager[sa.Connection]], then: str) -> Iterator[sa.Connection]:
+    """A connection for what has no answer but its own. Raises TryLater when the ledger is away."""
+    try:
+        with connect() as connection:
+            yield connection
+    except SQLAlchemyError as fault:
+        raise TryLater(f"the ledger does not answer ({type(fault).__name__}): {then}") from fault
+
+
 def patient_key(receipt: Receipt) -> str:
     """Issuer and patient ID as sent: equal keys are the same patient."""
     return f"{receipt.issuer_of_patient_id}\x1f{receipt.patient_id}"
@@ -132,13 +143,13 @@ class SqlInbox:
         self._commits.close()
 
     def association_opened(self, association_id: str) -> None:
-        """Note that an association began."""
-        with self._engine.begin() as connection:
+        """Note that an association began. Raises TryLater, as those below, when the ledger is away."""
+        with _asked(self._engine.begin, "send again") as connection:
             insert_or_ignore(connection, t.association, {"association_id": association_id, "alive_at": self._now()})
 
     def association_alive(self, association_id: str) -> None:
         """Note that an association still lives."""
-        with self._engine.begin() as connection:
+        with _asked(self._engine.begin, "send again") as connection:
             connection.execute(
                 sa.update(t.association)
                 .where(t.association.c.association_id == association_id)
@@ -147,7 +158,7 @@ class SqlInbox:
 
     def association_closed(self, association_id: str) -> None:
         """Forget an association."""
-        with self._engine.begin() as connection:
+        with _asked(self._engine.begin, "send again") as connection:
             for table in (t.association_study, t.association):
                 connection.execute(sa.delete(table).where(table.c.association_id == association_id))
 
@@ -159,14 +170,11 @@ class SqlInbox:
         to go as its study is tidied away. Raises TryLater when the ledger is away.
         """
         found: dict[str, str] = {}
-        try:
-            with self._reading.connect() as connection:
-                for at in range(0, len(sop_instance_uids), _MOST_NAMED):
-                    some = t.instance.c.sop_instance_uid.in_(sop_instance_uids[at : at + _MOST_NAMED])
-                    rows = connection.execute(_STAYING.where(some)).all()
-                    found |= {row.sop_instance_uid: row.sop_class_uid for row in rows if Path(row.path).exists()}
-        except SQLAlchemyError as fault:
-            raise TryLater(f"the ledger does not answer ({type(fault).__name__}): ask again") from fault
+        with _asked(self._reading.connect, "ask again") as connection:
+            for at in range(0, len(sop_instance_uids), _MOST_NAMED):
+                some = t.instance.c.sop_instance_uid.in_(sop_instance_uids[at : at + _MOST_NAMED])
+                rows = connection.execute(_STAYING.where(some)).all()
+                found |= {row.sop_instance_uid: row.sop_class_uid for row in rows if Path(row.path).exists()}
         return found
 
     def _record_all(self, connection: sa.Connection, receipts: Sequence[Receipt]) -> Sequence[Recorded]:

@@ -228,3 +228,12 @@ def test_studies_are_written_before_series_in_one_order_whatever_came(bench: Ben
     assert [name for name in written if name in {"study", "series"}] == ["study", "study", "series", "series"]
     states = {row.study_instance_uid: row.state for row in bench.rows(t.study)}
     assert states == {"1.2.3": "receiving", "1.2.4": "receiving"}, "what was a prior is sent to be assessed"
+
+
+@pytest.mark.parametrize("tell", ["association_opened", "association_alive", "association_closed"])
+def test_a_ledger_that_is_away_is_told_of_associations_later(bench: Bench, tell: str) -> None:
+    """What a listener answers with A700, and not as a fault of its own."""
+    with bench.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE association RENAME TO away")
+    with pytest.raises(TryLater, match="send again"):
+        getattr(bench.inbox, tell)("a1")
