@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DataError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 
 from connector.batches import Batches
 from connector.core.errors import ImpossibleInput, TryLater
@@ -59,10 +59,13 @@ class GroupCommit(Generic[Brought, Told]):
 
     def _committed(self, batch: Sequence[Brought]) -> Sequence[Told | Exception]:
         """What to tell for each of a batch; when this returns, what is told as written is committed."""
+        was_held = self._held is not None
         try:
             return self._written(batch)
         except Exception as fault:  # noqa: BLE001 - whatever went wrong, each must hear that nothing is stored
             self._let_go()
+            if was_held and _was_cut_before_the_commit(fault):  # the pool tries a connection before it gives it out
+                return self._committed(batch)
             is_away = isinstance(fault, SQLAlchemyError | OSError) and not isinstance(fault, DataError)
             if len(batch) > 1 and not is_away:  # one that the database cannot hold must not keep the others out
                 return [self._committed([one])[0] for one in batch]
@@ -82,6 +85,11 @@ class GroupCommit(Generic[Brought, Told]):
         if held is not None:
             with suppress(SQLAlchemyError):
                 held.close()
+
+
+def _was_cut_before_the_commit(fault: Exception) -> bool:
+    """Whether the connection was lost with a statement, as to a database that was started anew: nothing is written."""
+    return isinstance(fault, DBAPIError) and fault.connection_invalidated and fault.statement is not None
 
 
 def _told(fault: Exception) -> Exception:

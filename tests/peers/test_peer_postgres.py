@@ -79,6 +79,21 @@ def test_one_instance_that_the_ledger_cannot_hold_keeps_no_other_out(bench: Benc
     assert "does not fit the ledger" in str(told["1.2.3.2"])
 
 
+def test_receipts_after_a_database_was_started_anew_are_taken_at_once(
+    url: str, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection that a burst holds on to is of the server before."""
+    monkeypatch.setattr("connector.batches._IDLE_SECONDS", 60.0)
+    bench.inbox.receive(receipt("1.2.3.1"))
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        ended = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        assert connection.execute(sa.text(f"{ended} AND datname = current_database()")).scalar_one() > 0
+    engine.dispose()
+    assert bench.inbox.receive(receipt("1.2.3.2")) is ReceiptOutcome.STORED
+    assert len(bench.rows(t.instance)) == 2
+
+
 def test_a_nul_from_outside_is_written_out(bench: Bench) -> None:
     step = ProcedureStep("1.2.9", "ups", "SCHEDULED", "1.2.3", "{}", (), "RIS\0")
     assert bench.steps.create(step)
