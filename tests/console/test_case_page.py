@@ -151,3 +151,11 @@ def test_the_measures_that_the_patients_own_facts_call_for_come_first(desk):
     own = Reason("SYS-VEGF-HOLD", "The drug is paused.", cases.SOURCE)
     said = section(page_of(desk, with_selection(measures=(everyones, own))), "treatment")
     assert said.index("The drug is paused.") < said.index("The board is ideally dedicated.")
+
+
+@pytest.mark.parametrize("status", ["recommend", "cannot_decide", "excluded_all", "contradictory_data"])
+def test_the_answer_in_short_ends_once(desk, status):
+    board = (Option("board_only", "preferred", 1),) if status in {"recommend", "excluded_all"} else ()
+    said = section(page_of(desk, with_selection(status=status, options=board, blocking=())), "in-short")
+    assert ".." not in said
+    assert re.search(r"Treatment .*\. Absorbed dose", said)
