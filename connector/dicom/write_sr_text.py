@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from connector.core.assessment import Assessment, DoseReport, Finding, Option, Reason, Selection
 from connector.core.catalogue import in_words
-from connector.core.selection.sites import by_site, is_left_to_the_board, preferred_in_words, spoken
+from connector.core.selection.sites import (
+    by_site,
+    is_left_to_the_board,
+    preferred_elsewhere,
+    preferred_in_words,
+    spoken,
+)
 from connector.dicom import codes
 from connector.dicom.write_sr_groups import dose_parameters
 from connector.terminology import Concept
@@ -92,13 +98,16 @@ def _selection(selection: Selection) -> Iterator[Sentence]:
 def _conclusion(selection: Selection) -> str:
     status = _STATUS.get(selection.status, selection.status)
     preferred = preferred_in_words(selection.options)
-    if selection.status == "recommend" and is_left_to_the_board(selection.options):
-        return f"{status}: no treatment is proposed, the board alone decides"
-    if selection.status == "recommend" and preferred:
-        return f"{status}: preferred {preferred}"
     if selection.status == "cannot_decide":
         blocking = dict.fromkeys(need for option in selection.options for need in option.needs)
-        return f"{status}: needs {_names(selection.blocking or tuple(blocking) or selection.missing)}"
+        elsewhere = preferred_elsewhere(selection.options)
+        return f"{status}: needs {_names(selection.blocking or tuple(blocking) or selection.missing)}" + (
+            f"; preferred at another site: {elsewhere}" if elsewhere else ""
+        )
+    if is_left_to_the_board(selection.options):
+        return f"{status}: no treatment is proposed, the board alone decides"
+    if preferred:
+        return f"{status}: preferred {preferred}"
     return status
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from connector.core.assessment import Assessment, Option, Reason, Selection
 from connector.core.catalogue import in_words
 from connector.core.rules import marks_in_words
-from connector.core.selection.sites import is_left_to_the_board, preferred_in_words, spoken
+from connector.core.selection.sites import is_left_to_the_board, preferred_elsewhere, preferred_in_words, spoken
 from connector.core.sources import SOURCES
 from connector.fhir.identity import CODE_SYSTEM, MODALITY_SYSTEM, OUR_NAME, canonical_json, full_url
 from connector.fhir.write_care_plan import DISCLAIMER, OFFERED, VERDICTS_IN_WORDS, status_in_words, write_care_plan
@@ -103,7 +103,9 @@ def _in_short(assessment: Assessment) -> str:
         return f"facts contradict each other: {_names(selection.contradictions)}"
     if selection.status == "cannot_decide":
         needs = selection.blocking or tuple(dict.fromkeys(need for one in selection.options for need in one.needs))
-        return f"cannot decide, needs {_names(needs)}" if needs else "cannot decide"
+        elsewhere = preferred_elsewhere(selection.options)
+        lead = f"cannot decide, needs {_names(needs)}" if needs else "cannot decide"
+        return lead + (f"; {elsewhere} preferred" if elsewhere else "")
     if preferred:
         others = sum(option.verdict in OFFERED and option.verdict != "preferred" for option in selection.options)
         lead = "the board alone decides" if is_left_to_the_board(selection.options) else f"{preferred} preferred"

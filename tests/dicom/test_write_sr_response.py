@@ -124,6 +124,9 @@ class TestDose:
         assert answers(document, "Conclusion") == [f"Absorbed dose map with 2 region(s): {how}"]
 
 
+LUNG_BESIDE_LIVER = (Option("TACE", "cannot_decide", None), Option("lung_RFA", "preferred", 1))
+
+
 class TestWords:
     @pytest.mark.parametrize(
         ("selection", "expected"),
@@ -137,7 +140,13 @@ class TestWords:
              "Cannot decide: needs performance status"),
             (Selection("cannot_decide", (), missing=("lung_shunt",)), "Cannot decide: needs lung shunt"),
             (Selection("cannot_decide", ()), "Cannot decide: needs more facts"),
+            (Selection("cannot_decide", LUNG_BESIDE_LIVER, blocking=("liver_lesion_count",)),
+             "Cannot decide: needs liver lesion count; preferred at another site: lung RFA (lung)"),
             (Selection("excluded_all", ()), "Every locoregional option is excluded"),
+            (Selection("excluded_all", (Option("RAI", "preferred", 1),)),
+             "Every locoregional option is excluded: preferred RAI"),
+            (Selection("excluded_all", (Option("board_only", "preferred", 1),)),
+             "Every locoregional option is excluded: no treatment is proposed, the board alone decides"),
             (Selection("contradictory_data", ()), "Contradictory data, no option is preferred"),
         ],
     )  # fmt: skip

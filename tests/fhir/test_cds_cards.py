@@ -37,6 +37,13 @@ ASSESSMENTS = {
     "nothing decided": cases.assessment(response=None, dose=None, selection=None, time_points=(), needs=()),
     "response only": cases.assessment(selection=None),
     "cannot decide": cases.assessment(selection=selected(status="cannot_decide", blocking=("coagulopathy_status",))),
+    "lung decided": cases.assessment(
+        selection=selected(
+            status="cannot_decide",
+            blocking=("liver_lesion_count",),
+            options=(Option("TACE", "cannot_decide", None), Option("lung_RFA", "preferred", 1)),
+        )
+    ),
     "contradiction": cases.assessment(selection=selected(status="contradictory_data", contradictions=("inr",))),
     "excluded": cases.assessment(
         selection=selected(status="excluded_all", options=(Option("TARE", "excluded", None),))
@@ -88,6 +95,12 @@ def test_the_schema_finds_what_is_wrong():
         ),
         ("response only", "response PD by recist-1.1 on 2026-04-07", "info", "the response alone"),
         ("cannot decide", "cannot decide, needs coagulopathy status", "warning", "what is missing leads"),
+        (
+            "lung decided",
+            "cannot decide, needs liver lesion count; lung RFA (lung) preferred",
+            "warning",
+            "what the other site has is no secret",
+        ),
         ("contradiction", "facts contradict each other: INR", "warning", "nothing is preferred"),
         ("excluded", "Every locoregional treatment is excluded", "warning", "nothing is left"),
     ],

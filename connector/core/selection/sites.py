@@ -113,6 +113,12 @@ def preferred_in_words(options: Sequence[Option], spoken: Callable[[str], str] =
     return " and ".join(f"{' or '.join(names)}{f' ({site})' if site else ''}" for site, names in found if names)
 
 
+def preferred_elsewhere(options: Sequence[Option]) -> str:
+    """What is preferred at other sites than the leading one; nothing where one site is ranked alone."""
+    _, *others = by_site(options)
+    return preferred_in_words(options) if any(one.verdict == "preferred" for _, own in others for one in own) else ""
+
+
 def _site_of(option: Option) -> Site:
     return next((site for site in SITES if option.modality in site.options), WHOLE_BODY)
 
