@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[""], help="beginnings of scenarios: ct-4, small-1-stock")
     parser.add_argument("--receivers", nargs="*", default=RECEIVERS, choices=RECEIVERS)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--ct", type=int, default=400, help="how many CT")
+    parser.add_argument("--ct", type=int, default=1000, help="how many CT: fewer measure how senders start")
     parser.add_argument("--small", type=int, default=400, help="how many small objects")
     parser.add_argument("--processes", type=int, default=1, help="listener processes of ours")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
