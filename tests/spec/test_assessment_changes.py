@@ -271,6 +271,20 @@ def test_that_the_board_decides_of_one_site_is_no_other_treatment(now, led_to, w
     assert bool(worth_knowing([change("liver_lesion_count", 0, *led_to)], now=now)) is worth, why
 
 
+@pytest.mark.parametrize(
+    ("led_to", "first", "why"),
+    [
+        (("lung_RFA", "systemic_therapy"), "lung RFA or systemic therapy", "tied within the lung, which leads"),
+        (("systemic_therapy", "lung_RFA"), "systemic therapy and lung RFA", "the drug leads, and the lung has its own"),
+        (("RFA", "MWA", "cementoplasty"), "RFA or MWA and cementoplasty", "liver and bone go beside each other"),
+        (("board_only", "cementoplasty"), "cementoplasty", "the board is no treatment"),
+    ],
+)
+def test_treatments_of_two_sites_are_no_alternatives(led_to, first, why):
+    (said,) = worth_knowing([change("inr", 3, *led_to)], now=("RAI",))
+    assert said == f"Worth knowing: INR; {first} would be first if it is for example 3", why
+
+
 # Every unit, and every abbreviation that a name holds.
 IN_WORDS = """
 bilirubin_total_umol_l|bilirubin total (µmol/L)

@@ -14,6 +14,7 @@ from connector.core.selection.derived import DERIVATIONS
 from connector.core.selection.needs import ELIGIBILITY, PRESCRIPTION
 from connector.core.selection.reading_order import WEIGHED
 from connector.core.selection.registry import RULES
+from connector.core.selection.sites import first_in_words
 from connector.core.selection.what_if import WhatIf
 
 BOARD = ("board_only",)
@@ -89,8 +90,8 @@ def _chosen(preferred: tuple[str, ...]) -> tuple[str, ...]:
 def _worth_getting(fact: str, changes: Iterable[Change]) -> str:
     values_by_answer: dict[str, list[str]] = {}
     for change in changes:
-        first = " or ".join(option.replace("_", " ") for option in change.preferred)
-        answer = "the board alone would decide" if change.preferred == BOARD else f"{first} would be first"
+        is_left = change.preferred == BOARD
+        answer = "the board alone would decide" if is_left else f"{first_in_words(change.preferred)} would be first"
         values_by_answer.setdefault(answer, []).append(_in_words(change.after))
     outcomes = [f"{answer} if {_it_is(values)}" for answer, values in values_by_answer.items()]
     return f"Worth knowing: {in_words(fact)}; " + ", ".join(outcomes[:MOST_OUTCOMES])

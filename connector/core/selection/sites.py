@@ -86,7 +86,7 @@ def by_site(options: Sequence[Option]) -> tuple[tuple[str, tuple[Option, ...]], 
     What treats the whole body is ranked with the leading site, whose name then says so. A part that is alone has no
     name: its ranks run through.
     """
-    organs = [_site_of(option) for option in options]
+    organs = [_site_of(option.modality) for option in options]
     leading = next((site for site in organs if site is not WHOLE_BODY), WHOLE_BODY)
     pairs = zip((leading if site is WHOLE_BODY else site for site in organs), options, strict=True)
     parts = [(site, tuple(option for _, option in part)) for site, part in groupby(pairs, key=lambda pair: pair[0])]
@@ -119,10 +119,28 @@ def preferred_elsewhere(options: Sequence[Option]) -> str:
     return preferred_in_words(options) if any(one.verdict == "preferred" for _, own in others for one in own) else ""
 
 
-def _site_of(option: Option) -> Site:
-    return next((site for site in SITES if option.modality in site.options), WHOLE_BODY)
+def first_in_words(modalities: Sequence[str]) -> str:
+    """
+    What comes first, in the order of a selection: alternatives of one site, and what goes beside them at another.
+
+    What treats the whole body stands behind its own site's options in a tie: a site after it is another one. That the
+    board decides is told only where nothing else comes first.
+    """
+    sites: list[list[str]] = []
+    last: Site | None = None
+    for modality in [one for one in modalities if one != BOARD] or modalities:
+        site = _site_of(modality)
+        if last is None or site not in {last, WHOLE_BODY}:
+            sites.append([])
+        sites[-1].append(spoken(modality))
+        last = last if last is not None and site is WHOLE_BODY else site
+    return " and ".join(" or ".join(names) for names in sites)
+
+
+def _site_of(modality: str) -> Site:
+    return next((site for site in SITES if modality in site.options), WHOLE_BODY)
 
 
 def _name(site: Site, options: Collection[Option]) -> str:
-    beyond = any(_site_of(option) is WHOLE_BODY and option.modality != BOARD for option in options)
+    beyond = any(_site_of(option.modality) is WHOLE_BODY and option.modality != BOARD for option in options)
     return f"{site.name} and {WHOLE_BODY.name}" if beyond else site.name
