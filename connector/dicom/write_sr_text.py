@@ -48,7 +48,7 @@ def sentences(assessment: Assessment) -> list[Sentence]:
     said += [(codes.MISSING_INFORMATION, sentence) for sentence in assessment.worth_knowing]
     unsaid = _unsaid(assessment)
     if unsaid:
-        said.append((codes.MISSING_INFORMATION, f"Facts not known: {_names(unsaid)}"))
+        said.append((codes.MISSING_INFORMATION, f"Facts not known: {', '.join(map(in_words, unsaid))}"))
     said += [(codes.WARNING, warning) for warning in assessment.warnings]
     if assessment.dose is not None:
         said.append((codes.CONCLUSION, _dose_conclusion(assessment.dose)))

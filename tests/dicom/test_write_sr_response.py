@@ -158,6 +158,13 @@ class TestWords:
         document = write(cases.assessment(1, selection=selection, needs=("clearer with: a_fact",)), paths)
         assert answers(document, "Missing information") == ["clearer with: a fact", "Facts not known: b fact"]
 
+    def test_every_fact_that_is_not_known_is_named(self, paths):
+        """The board's report has no room for all of them, and points here."""
+        names = tuple(f"fact_{letter}" for letter in "abcdefijklno")
+        document = write(cases.assessment(1, selection=Selection("cannot_decide", (), missing=names)), paths)
+        (told,) = answers(document, "Missing information")
+        assert told == "Facts not known: " + ", ".join(name.replace("_", " ") for name in names)
+
     def test_an_empty_assessment_cannot_decide_and_says_what_it_needs(self, paths):
         need = "response cannot be decided without a follow-up"
         document = write(cases.assessment(0, needs=(need,)), paths)
