@@ -26,6 +26,7 @@ _AGAINST = frozenset({Verdict.EXCLUDES, Verdict.RELATIVE})
 
 NEXT = 2  # a board compares the first two; the machine-readable result has them all
 MOST_NEEDS = 6
+WHERE_READ = "in the record and the images"  # the structured report names rules, and no facts
 
 
 def recommendation(request: WriteRequest, room: Room = AMPLE) -> Content:
@@ -193,7 +194,7 @@ def _facts(request: WriteRequest, most: int) -> str:
         if name in known
     )
     said = [f"{words.fact_with_value(name, known[name].value)}{_dated(known[name].observed_on)}" for name in used]
-    return words.listed(said, most, words.ELSEWHERE, between="; ")
+    return words.listed(said, most, WHERE_READ, between="; ")
 
 
 def _dated(on: date | None) -> str:

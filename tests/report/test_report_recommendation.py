@@ -6,7 +6,10 @@ import fhir_cases as cases
 import pytest
 import report_case as made
 
+from connector.core.catalogue import FACTS
+from connector.core.fact_types import Flag
 from connector.report.board_content import board_content
+from connector.report.room import AMPLE
 
 
 def content(assessed=None, **more):
@@ -161,3 +164,11 @@ def test_what_speaks_for_an_option_is_told_at_each():
     options = (made.option("preferred", ("A",), modality="TACE"), made.option("possible", ("A",), modality="TARE"))
     said = content(with_selection(options=options))["recommendation"]["options"]
     assert [(row["above"], row["because"][0]["rule"]) for row in said] == [("", "A"), ("", "A")]
+
+
+def test_the_facts_that_do_not_fit_stand_where_they_were_read():
+    """The structured report names rules and what is missing; the facts themselves it does not hold."""
+    names = [name for name, fact in FACTS.items() if isinstance(fact, Flag)][: AMPLE.facts + 2]
+    option = replace(made.option("preferred", ()), because=(made.reason(facts=tuple(names)),))
+    said = content(with_selection(options=(option,)), record=made.record(**dict.fromkeys(names, True)))
+    assert said["recommendation"]["facts"].endswith(" and 2 more (in the record and the images)")
