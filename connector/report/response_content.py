@@ -67,7 +67,7 @@ def beside(assessment: Assessment, room: Room = AMPLE) -> Content:
     """What stands beside RECIST and is never mixed with it: viable tumour, treated lesions, uptake in PET."""
     lines = [*_viable(assessment), *(one.text for one in assessment.treated_lesions)]
     lines += [f"PET, {one.text}" for one in assessment.uptake]
-    return {"lines": words.cut(lines, room.beside, "line on viable tumour and uptake")}
+    return {"lines": words.cut(lines, room.beside, "viability and uptake line")}
 
 
 def _viable(assessment: Assessment) -> list[str]:

@@ -9,7 +9,9 @@ import pytest
 import report_case as made
 
 from connector.core.assessment import DatedResponse
+from connector.report import response_content
 from connector.report.board_content import board_content
+from connector.report.room import AMPLE
 
 
 def content(assessed):
@@ -38,3 +40,11 @@ def test_the_best_response_with_and_without_confirmation(confirmed, expected):
 def test_the_volume_of_the_liver_is_told_to_a_tenth():
     point = replace(cases.assessment().time_points[-1], liver_volume_ml=Decimal("1154.0004"))
     assert content(cases.assessment(time_points=(point,)))["studies"]["rows"][0][4] == "1154.0 mL"
+
+
+@pytest.mark.parametrize(("hidden", "said"), [(1, "line is"), (3, "lines are")])
+def test_what_stands_beside_recist_and_does_not_fit_is_counted(hidden, said):
+    one = cases.beside_recist()
+    several = replace(one, viable=None, treated_lesions=(), uptake=one.uptake * (AMPLE.beside + hidden))
+    last = response_content.beside(several)["lines"][-1]
+    assert last == f"{hidden} more viability and uptake {said} in the structured report."
