@@ -109,7 +109,8 @@ def test_a_second_reader_of_one_visit_only_is_told_and_changes_nothing(tmp_path,
     study(tmp_path / "dicom", 2, "20260302", (ANNA, [lesion("20")]), (BERT, [lesion("45")]))
     assessment, _ = processed()
     assert assessment["response"]["visits"][1]["sum_mm"] == "20", "never a sum of both, nor the other's"
-    assert any("of reader 2: a follow-up" in need for need in assessment["needs"])
+    (need,) = [need for need in assessment["needs"] if need.endswith("(as read by reader 2)")]
+    assert need.startswith("response needs a follow-up: ")
 
 
 def test_one_tracking_uid_for_two_lesions_gives_no_response_and_no_size(tmp_path, processed):

@@ -66,7 +66,9 @@ def test_a_reader_without_a_baseline_of_their_own_is_told():
     points, readings = course(one=[30, 20], two=[None, 20])
     report, needs = judge(points, START, readings)
     assert report.visits[1].overall_response == "PR"
-    assert [need.partition(":")[0] for need in needs] == ["of two"]
+    (need,) = needs
+    assert need.startswith("a follow-up: "), "so that it ends the sentence of what response needs"
+    assert need.endswith(" (as read by two)")
 
 
 def test_the_lesions_of_two_readers_are_never_joined():

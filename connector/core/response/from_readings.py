@@ -40,7 +40,7 @@ def judge(
     cases = {name: response_case(_read_by(name, time_points, readings), treatment_start) for name in names}
     reports = {name: assess_response(case) for name, case in cases.items() if not isinstance(case, tuple)}
     unread = {name: case for name, case in cases.items() if isinstance(case, tuple)}
-    needs = tuple(f"of {name}: {need}" for name, wanted in unread.items() for need in wanted)
+    needs = tuple(f"{need} (as read by {name})" for name, wanted in unread.items() for need in wanted)
     if primary not in reports:
         return None, needs
     shown = reports[primary]
