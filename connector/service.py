@@ -68,11 +68,11 @@ class Service:
         _open(self._settings, self._listener, self._hl7)
         self._http.start()
         self._run("worker", self._work)
-        self._run("sweep", self._every(self._settings.sweep_seconds, self._sweep))
-        self._run("look", self._every(min(self._settings.ehr_poll_seconds, LOOK_SECONDS), self._look))
-        self._run("tidy", self._every(TIDY_SECONDS, self._tidy))
-        self._run("forward", self._every(FORWARD_SECONDS, self._forward))
-        self._run("report", self._every(REPORT_SECONDS, self._report))
+        self._repeat("sweep", self._settings.sweep_seconds, self._sweep)
+        self._repeat("look", min(self._settings.ehr_poll_seconds, LOOK_SECONDS), self._look)
+        self._repeat("tidy", TIDY_SECONDS, self._tidy)
+        self._repeat("forward", FORWARD_SECONDS, self._forward)
+        self._repeat("report", REPORT_SECONDS, self._report)
         self.app.ledger.trail.note(kind="started", ref="serve")
         return self
 
@@ -96,8 +96,8 @@ class Service:
         thread.start()
         self._threads.append(thread)
 
-    def _every(self, seconds: float, step: Callable[[], object]) -> Callable[[], None]:
-        return _every(self._stopping, seconds, step)
+    def _repeat(self, task: str, seconds: float, step: Callable[[], object]) -> None:
+        self._run(task, _every(self._stopping, seconds, step, task=task))
 
     def _work(self) -> None:
         # Celery looks tasks up in the thread's current application.
@@ -129,7 +129,7 @@ class Service:
         self.app.looks.round()
 
 
-def _every(stopping: threading.Event, seconds: float, step: Callable[[], object]) -> Callable[[], None]:
+def _every(stopping: threading.Event, seconds: float, step: Callable[[], object], *, task: str) -> Callable[[], None]:
     """A clock for a thread: whatever one tick ended with, there is a next one."""
 
     def loop() -> None:
@@ -137,7 +137,7 @@ def _every(stopping: threading.Event, seconds: float, step: Callable[[], object]
             try:
                 step()
             except Exception as fault:  # noqa: BLE001 - the edge of a thread: the next tick sees the same ledger
-                log.warning("tick_failed", task=step.__name__, exception_type=type(fault).__name__)
+                log.warning("tick_failed", task=task, exception_type=type(fault).__name__)
 
     return loop
 
@@ -220,7 +220,7 @@ def listen(settings: Settings, *, processes: int, wait: Callable[[], None]) -> N
     _leave_alone_what_is_here()
     stopping = threading.Event()
     threading.Thread(target=_beat_while_listening, args=(app, stopping), name="pulse", daemon=True).start()
-    tell = _every(stopping, REPORT_SECONDS, app.reporting().run)
+    tell = _every(stopping, REPORT_SECONDS, app.reporting().run, task="report")
     reporting = threading.Thread(target=tell, name="report", daemon=True)
     reporting.start()
     wait()

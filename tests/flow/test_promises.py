@@ -13,11 +13,12 @@ from ledger_case import Bench, receipt
 from listener_case import COMMITMENT, COMMITMENT_INSTANCE
 from pynetdicom import AE, evt
 from state_peers import answers, free_port, wait_until
+from structlog.testing import capture_logs
 
 from connector.core.errors import BadCase, Refused, TryLater
 from connector.dicom.receive_commitment import PeerAway, Request, request_information
 from connector.reporting import GIVE_UP_SECONDS, Reporting
-from connector.service import Service, listen
+from connector.service import Service, _every, listen
 from connector.settings import Settings
 from connector.store import tables as t
 from connector.store.erase import Eraser
@@ -163,6 +164,20 @@ def test_pauses_grow_and_after_three_days_a_person_is_asked(bench: Bench, peers:
     assert reporting(bench, peers).run() == 0, "it waits for the person"
     bench.desk.replay(waiting["id"], by="operator")
     assert reporting(bench, peers).run() == 1
+
+
+def test_a_round_that_fails_is_told_by_the_name_of_its_task_and_followed_by_the_next() -> None:
+    stopping, rounds = threading.Event(), []
+
+    def run() -> None:
+        rounds.append(1)
+        if len(rounds) > 1:
+            stopping.set()
+        raise OSError
+
+    with capture_logs() as told:
+        _every(stopping, 0.001, run, task="report")()
+    assert [(one["event"], one["task"]) for one in told] == [("tick_failed", "report")] * 2
 
 
 def test_a_ledger_that_is_away_while_a_sender_is_told_asks_no_person(bench: Bench, peers: Peers) -> None:
