@@ -16,7 +16,7 @@ WHAT_TO_DO = (
     "the PACS took these documents more than seven days ago and never said whether it keeps them; they are not asked"
     " for again by themselves, and not tidied away. See that its storage commitment results reach our listener, then"
     f" `connector replay {ALL}` (or one id) stores them again and asks; or look that the PACS has them, then"
-    f' `connector settle {ALL} --because "…"`; or set CONNECTOR_PACS_STORAGE_COMMITMENT=false where it never reports'
+    f' `connector settle {ALL} --because "…"`; where it never reports, set CONNECTOR_PACS_STORAGE_COMMITMENT=false too'
 )
 
 
