@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from connector.core.assessment import Assessment, DoseReport, Finding, Option, Reason, Selection
 from connector.core.catalogue import in_words
+from connector.core.rules import marks_in_words
 from connector.core.selection.sites import (
     by_site,
     is_left_to_the_board,
@@ -40,7 +41,7 @@ def sentences(assessment: Assessment) -> list[Sentence]:
     An assessment without response, dose and selection says that it cannot decide, and what it needs.
     """
     said = list(_selection(assessment.selection)) if assessment.selection is not None else []
-    said += [(codes.FINDING, change) for change in assessment.changes]
+    said += [(codes.FINDING, marks_in_words(change)) for change in assessment.changes]
     said += [(codes.FINDING, marker.text) for marker in assessment.markers]
     said += [(codes.FINDING, treated.text) for treated in assessment.treated_lesions]
     said += [(codes.FINDING, _finding(finding)) for finding in assessment.findings]
@@ -86,7 +87,10 @@ def _selection(selection: Selection) -> Iterator[Sentence]:
     yield from ((codes.PATHWAY, f"{node.node}: {node.answer} [{node.source}]") for node in selection.pathway)
     for follow_up in selection.follow_up:
         due = f", due {follow_up.due_on.isoformat()}" if follow_up.due_on else ""
-        yield codes.FOLLOW_UP, f"{follow_up.what}: {follow_up.when}{due} ({follow_up.rule}) [{follow_up.source}]"
+        yield (
+            codes.FOLLOW_UP,
+            f"{marks_in_words(follow_up.what)}: {follow_up.when}{due} ({follow_up.rule}) [{follow_up.source}]",
+        )
     for risk in selection.risks:
         low, high = risk.interval_percent
         odds = f"{risk.probability_percent} % ({low} to {high} %; {risk.n} patients)"
@@ -122,7 +126,7 @@ def _option(option: Option, site: str) -> str:
 
 
 def _reason(reason: Reason) -> str:
-    return f"{reason.text} ({reason.rule}) [{reason.source}]"
+    return f"{marks_in_words(reason.text)} ({reason.rule}) [{reason.source}]"
 
 
 def _names(facts: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from connector.core.assessment import Reason, Selection
 from connector.core.catalogue import in_words
+from connector.core.rules import marks_in_words
 from connector.fhir.identity import CODE_SYSTEM
 from connector.fhir.resource import Json
 from connector.fhir.write_care_plan import DISCLAIMER
@@ -44,13 +45,14 @@ def _contradiction(case: Case, facts: Sequence[str]) -> Resource:
 
 
 def _issue(case: Case, reason: Reason, modalities: list[str]) -> Resource:
-    detail = f"{reason.text} Excludes {', '.join(modalities)}."
+    said = marks_in_words(reason.text)
+    detail = f"{said} Excludes {', '.join(modalities)}."
     return new(
         "DetectedIssue",
         case.of_study(f"issue:{reason.rule}"),
         says=[detail, str(reason.source)],
         status="preliminary",
-        code={"coding": [{"system": CODE_SYSTEM, "code": reason.rule}], "text": reason.text},
+        code={"coding": [{"system": CODE_SYSTEM, "code": reason.rule}], "text": said},
         severity="high",
         patient=case.subject,
         identifiedDateTime=case.day,

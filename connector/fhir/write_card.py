@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from connector.core.assessment import Assessment, Option, Reason, Selection
 from connector.core.catalogue import in_words
-from connector.core.rules import marks_in_words
 from connector.core.selection.sites import is_left_to_the_board, preferred_elsewhere, preferred_in_words, spoken
 from connector.core.sources import SOURCES
 from connector.fhir.identity import CODE_SYSTEM, MODALITY_SYSTEM, OUR_NAME, canonical_json, full_url
 from connector.fhir.write_care_plan import DISCLAIMER, OFFERED, VERDICTS_IN_WORDS, status_in_words, write_care_plan
 from connector.fhir.write_observations import write_device
+from connector.fhir.write_requests import because
 from connector.fhir.write_resource import Case, Resource, new
 from connector.ports import Document, WriteRequest
 
@@ -233,13 +233,7 @@ def _request(case: Case, option: Option) -> Resource:
         subject=case.subject,
         authoredOn=case.day,
         reasonReference=[{"reference": condition}] if condition else None,
-        note=[
-            {
-                "text": "\n".join(
-                    [DISCLAIMER, _line(option), *(f"{one.text} ({one.rule}; {one.source})" for one in option.because)]
-                )
-            }
-        ],
+        note=[{"text": "\n".join([DISCLAIMER, _line(option), *map(because, option.because)])}],
     )
 
 
@@ -269,7 +263,7 @@ def _line(option: Option) -> str:
 
 
 def _because(reason: Reason) -> str:
-    return _escaped(f"{marks_in_words(reason.text)} ({reason.rule}; {reason.source})")
+    return _escaped(because(reason))
 
 
 def _names(facts: Sequence[str]) -> str:

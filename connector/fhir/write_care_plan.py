@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from connector.core.assessment import Option, Selection
 from connector.core.catalogue import in_words
+from connector.core.rules import marks_in_words
 from connector.core.selection.sites import by_site, is_left_to_the_board, spoken
 from connector.fhir import write_requests
 from connector.fhir.identity import MODALITY_SYSTEM
@@ -113,7 +114,7 @@ def _notes(case: Case, selection: Selection) -> list[str]:
     assessment = case.assessment
     notes = [DISCLAIMER]
     if assessment.changes:
-        notes.append("\n".join(assessment.changes))
+        notes.append("\n".join(map(marks_in_words, assessment.changes)))
     notes += [f"{need[:1].upper()}{need[1:]}" for need in assessment.needs]
     notes += assessment.worth_knowing
     if selection.missing:

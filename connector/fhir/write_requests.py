@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from connector.core.assessment import FollowUp, Option, Reason, Selection
 from connector.core.catalogue import in_words
+from connector.core.rules import marks_in_words
 from connector.core.selection.registry import RULE
 from connector.fhir.identity import FACT_SYSTEM, MODALITY_SYSTEM
 from connector.fhir.write_resource import Case, Resource, concept
@@ -25,7 +26,7 @@ _SYMPTOMS = frozenset({"GEN-IRT-SELECT-VASC-SYM", "TACE-SYM", "SYS-LOCALFIRST"})
 
 def because(reason: Reason) -> str:
     """A reason with its rule and source."""
-    return f"{reason.text} ({reason.rule}; {reason.source})"
+    return f"{marks_in_words(reason.text)} ({reason.rule}; {reason.source})"
 
 
 def treatments(case: Case, preferred: Iterable[Option]) -> Iterator[Resource]:
@@ -52,14 +53,14 @@ def work_up(case: Case, selection: Selection, preferred: frozenset[str]) -> Iter
             continue
         seen.add(measure.rule)
         if not rule.options or not preferred.isdisjoint(rule.options):
-            code = _code(_WORK_UP[measure.rule], measure.text, measure.rule)
+            code = _code(_WORK_UP[measure.rule], marks_in_words(measure.text), measure.rule)
             yield _request(case, f"work-up-{measure.rule}", code, [because(measure)], category=_IMAGING)
 
 
 def visits(case: Case, follow_up: Sequence[FollowUp]) -> Iterator[Resource]:
     """One proposal for each visit: dated when the procedure was done, in words until then."""
     for number, visit in enumerate(follow_up, 1):
-        code = _code(_VISITS.get(visit.rule), visit.what, visit.rule)
+        code = _code(_VISITS.get(visit.rule), marks_in_words(visit.what), visit.rule)
         notes = [f"{visit.when} ({visit.rule}; {visit.source})"]
         day = {"occurrenceDateTime": visit.due_on.isoformat()} if visit.due_on else {}
         is_imaging = visit.rule in _VISITS or "imaging" in visit.what.casefold()

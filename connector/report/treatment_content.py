@@ -72,7 +72,8 @@ def _rows(options: Sequence[Option], room: Room) -> list[Content]:
 def is_marked(selection: Selection) -> bool:
     """Whether a mark of our own reading or grading stands anywhere in what is told."""
     told = [*selection.alerts, *selection.measures, *(one for option in selection.options for one in option.because)]
-    return any(marks_in_words(reason.text) != reason.text for reason in told)
+    texts = [*(reason.text for reason in told), *(visit.what for visit in selection.follow_up)]
+    return any(marks_in_words(text) != text for text in texts)
 
 
 def _further(selection: Selection, worth_knowing: Sequence[str]) -> list[str]:

@@ -8,8 +8,9 @@ import pytest
 import written_cases as cases
 from sr_case import answers, with_visit, write
 
-from connector.core.assessment import DatedResponse, Option, Selection, VisitResponse
+from connector.core.assessment import DatedResponse, FollowUp, Option, Reason, Selection, VisitResponse
 from connector.core.errors import ImpossibleInput
+from connector.core.evidence import Citation
 
 
 @pytest.fixture
@@ -164,6 +165,16 @@ class TestWords:
         document = write(cases.assessment(1, selection=Selection("cannot_decide", (), missing=names)), paths)
         (told,) = answers(document, "Missing information")
         assert told == "Facts not known: " + ", ".join(name.replace("_", " ") for name in names)
+
+    def test_the_marks_of_our_own_readings_are_said_in_words(self, paths):
+        source = Citation("CIRSE 2022", "section 4.2")
+        marked = Reason("R-1", "good status [DERIVED, confirm]", source)
+        visit = FollowUp("a CT [DERIVED, confirm]", "after one month", "FU-1", source)
+        selection = Selection("recommend", (Option("TACE", "preferred", 1, (marked,)),), follow_up=(visit,))
+        changes = ("TACE is now preferred; because “good status [DERIVED, confirm]” (R-1).",)
+        document = write(cases.assessment(1, selection=selection, changes=changes), paths)
+        for told in ("Treatment option", "Follow-up", "Finding"):
+            assert any("(our reading, confirm)" in said for said in answers(document, told)), told
 
     def test_an_empty_assessment_cannot_decide_and_says_what_it_needs(self, paths):
         need = "response cannot be decided without a follow-up"

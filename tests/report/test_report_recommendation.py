@@ -6,6 +6,7 @@ import fhir_cases as cases
 import pytest
 import report_case as made
 
+from connector.core.assessment import FollowUp
 from connector.core.catalogue import FACTS
 from connector.core.fact_types import Flag
 from connector.report.board_content import board_content
@@ -144,6 +145,12 @@ def test_a_site_of_which_the_board_decides_says_so_above_its_options():
     said = content(with_selection(options=(*BOARD_ALONE, *BONE_FIRST)))["recommendation"]
     assert said["options"][0]["site"] == f"Liver, {APART}: the board alone decides"
     assert said["status"] == "A treatment is proposed.", "for the bones"
+
+
+def test_a_mark_in_a_visit_alone_is_explained_too():
+    visit = FollowUp("A CT is done. [DERIVED, confirm]", "after one month", "FU-1", cases.SOURCE)
+    said = content(with_selection(options=(), alerts=(), measures=(), follow_up=(visit,)))
+    assert said["recommendation"]["marks"]
 
 
 OBJECTIONS = ("SURG-BILOBAR-NO", "RAI-MTC-NO")
