@@ -14,7 +14,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.core.errors import TryLater
-from connector.logs import get_logger
 from connector.ports import Receipt, ReceiptOutcome
 from connector.store import tables as t
 from connector.store.engine import for_reading, run_prepared
@@ -22,10 +21,7 @@ from connector.store.expected import Expected
 from connector.store.group_commit import GroupCommit
 from connector.traceparent import new_traceparent
 
-log = get_logger("inbox")
-
 ALIVE_SECONDS = 60.0
-_LARGEST_BATCH = 64
 _MOST_NAMED = 1000  # in one question: no database takes any number of them
 
 SameDataset = Callable[[Path, Path], bool]
