@@ -307,8 +307,20 @@ def check_all(settings: Settings) -> dict[str, str | None]:
             app.listener(), app.hl7_listener(), app.web()
         finally:
             app.close()
+    if settings.offer_storage_commitment:
+        results["commitment"] = _why_no_promise(settings.retain_instances_days)
     if settings.tls_certificate_file is not None:
         results["certificate"] = why_out_of_date(settings.tls_certificate_file)
     # Rules that cannot be read do not come so far: nothing starts with them.
     routing = None if settings.routing_file else "not set: CONNECTOR_ROUTING_FILE, so every study is assessed"
     return {**results, "routing": routing, **check_neighbours(settings)}
+
+
+def _why_no_promise(retain_instances_days: float) -> str | None:
+    """What is wrong with promising senders to keep what goes after so many days; 0: it never goes."""
+    if not retain_instances_days:
+        return None
+    return (
+        "senders are promised (CONNECTOR_OFFER_STORAGE_COMMITMENT), and may then delete their copy of, what"
+        f" CONNECTOR_RETAIN_INSTANCES_DAYS={retain_instances_days:g} deletes here: set that to 0, or promise nothing"
+    )

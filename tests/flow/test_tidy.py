@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from ledger_case import Bench, complete_quiet, make_bench, receipt
 from tidy_case import assess, count, file_of, receive, tidy
 
+from connector.app import check_all
 from connector.core.errors import Refused
 from connector.ports import ProcedureStep
+from connector.settings import Settings
 from connector.store import tables as t
 from connector.store.commitments import Commitments
 from connector.store.tidy import DAY_SECONDS, Policy
@@ -253,3 +255,17 @@ def test_a_report_of_a_study_that_is_here_goes_with_its_case(bench, tmp_path) ->
     bench.clock.seconds += 30 * DAY_SECONDS
     tidy(bench, Policy())
     assert bench.steps.get("1.2.9")
+
+
+@pytest.mark.parametrize(
+    ("offers", "days", "told"),
+    [(True, 30.0, True), (True, 0.0, False), (False, 30.0, False)],
+    ids=["promised and deleted", "promised and kept", "deleted and not promised"],
+)
+def test_a_promise_to_keep_what_is_tidied_away_is_told_by_check(
+    tmp_path, *, offers: bool, days: float, told: bool
+) -> None:
+    """Its sender may have deleted the only other copy."""
+    settings = Settings(data_dir=tmp_path, offer_storage_commitment=offers, retain_instances_days=days)
+    said = check_all(settings).get("commitment") or ""
+    assert ("CONNECTOR_RETAIN_INSTANCES_DAYS=30 deletes here: set that to 0" in said) == told
