@@ -280,6 +280,15 @@ SPELT = {
 }  # fmt: skip
 
 
+# Answers that are read as abbreviations.
+_SPELT_ANSWERS = {"men2a": "MEN2A", "men2b": "MEN2B", "familial_mtc": "familial MTC"}
+
+
+def answer_in_words(word: str) -> str:
+    """A word that a fact may have as a person reads it: `not_pregnant` is "not pregnant"."""
+    return _SPELT_ANSWERS.get(word, word.replace("_", " "))
+
+
 def in_words(name: str) -> str:
     """A fact's name as a person reads it: `bilirubin_total_umol_l` is "bilirubin total (µmol/L)"."""
     unit = next((unit for unit in UNITS if name.endswith(f"_{unit}")), None)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from connector.core.assessment import Assessment
 from connector.core.case import FactValue, PatientIdentity
-from connector.core.catalogue import FACTS, UNITS, in_words
+from connector.core.catalogue import FACTS, UNITS, answer_in_words, in_words
 from connector.core.fact_types import Choice
 
 TREATMENTS = {
@@ -70,8 +70,6 @@ POLICIES = {
     "equivocal_confirmed": "an equivocal new lesion is confirmed",
 }
 _MOST_CHOICES = 3
-# Short words of facts that are read as abbreviations.
-_SPELT = {"men2a": "MEN2A", "men2b": "MEN2B", "familial_mtc": "familial MTC"}
 NO_VALUE = "–"  # noqa: RUF001 - an en dash, as tables have it
 SEXES = {"M": "male", "F": "female", "O": "other"}
 _UNITS = {"kg_l": "kg/L", "j_gbq": "J/GBq", "h": "h"} | UNITS
@@ -111,7 +109,7 @@ def _value(value: FactValue) -> str:
     if isinstance(value, (tuple, frozenset)):
         members = sorted(map(str, value)) if isinstance(value, frozenset) else map(str, value)
         return ", ".join(members).replace("_", " ") or "none"
-    return _SPELT.get(str(value), str(value).replace("_", " "))
+    return answer_in_words(str(value))
 
 
 def sentence(said: str) -> str:

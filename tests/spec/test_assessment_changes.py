@@ -224,6 +224,11 @@ def test_a_changed_response_is_said(before, now, expected):
             "words as a person writes them",
         ),
         (
+            [change("men2_status", "men2a", "TACE")],
+            ("Worth knowing: MEN2 status; TACE would be first if it is MEN2A",),
+            "and abbreviations as they are spelt",
+        ),
+        (
             [change("renal_failure", True, "RFA", "MWA"), change("renal_failure", False, "TACE")],
             (("Worth knowing: renal failure; RFA or MWA would be first if so, TACE would be first if not"),),
             "each value with its answer",

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from connector.core.assessment import Selection
 from connector.core.case import FactValue
-from connector.core.catalogue import FACTS, in_words
+from connector.core.catalogue import FACTS, answer_in_words, in_words
 from connector.core.fact_types import Choice, Choices, Flag, Number, Whole
 from connector.core.rules import AllOf, AnyOf, Condition, NotSo, Test, Values
 from connector.core.selection.contradictions import CONTRADICTIONS
@@ -107,7 +107,7 @@ def _in_words(value: FactValue) -> str:
     if isinstance(value, bool):
         return "so" if value else "not"
     is_number = isinstance(value, (int, Decimal))
-    return f"for example {value}" if is_number else _shown(value).replace("_", " ")
+    return f"for example {value}" if is_number else answer_in_words(_shown(value))
 
 
 def _flips(
