@@ -48,7 +48,7 @@ class Promises:
     def _keep(self, connection: sa.Connection, promise: Promise) -> None:
         row = {"id": str(uuid.uuid4()), "peer": promise.peer, "transaction_uid": promise.transaction_uid}
         instance = t.promised_instance
-        if not insert_or_ignore(connection, t.promise, row | {"asked_at": self._now()}):
+        if not insert_or_ignore(connection, t.promise, row):
             same = (t.promise.c.peer == promise.peer) & (t.promise.c.transaction_uid == promise.transaction_uid)
             # Locked where the database can: two repetitions at once would both write the same instances.
             row["id"] = connection.execute(sa.select(t.promise.c.id).where(same).with_for_update()).scalar_one()

@@ -309,7 +309,6 @@ promise = sa.Table(
     sa.Column("id", sa.String(36), primary_key=True),
     sa.Column("peer", sa.String(16), nullable=False),  # AE title
     sa.Column("transaction_uid", UID, nullable=False),
-    sa.Column("asked_at", sa.Float, nullable=False),
     sa.UniqueConstraint("peer", "transaction_uid"),
 )
 

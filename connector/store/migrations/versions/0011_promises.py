@@ -16,7 +16,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("peer", sa.String(length=16), nullable=False),
         sa.Column("transaction_uid", sa.String(length=64), nullable=False),
-        sa.Column("asked_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_promise")),
         sa.UniqueConstraint("peer", "transaction_uid", name=op.f("uq_promise_peer_transaction_uid")),
     )
