@@ -143,6 +143,7 @@ class Listener:
             sop_instance_uid=command.text(wire.AFFECTED_SOP_INSTANCE),
             transfer_syntax_uid=context.transfer_syntax,
             source_ae_title=session.calling_ae_title,
+            has_own_thread=True,
         )
 
     def store(self, session: Session, command: Command, context: Context, incoming: Incoming) -> Answer:

@@ -59,16 +59,23 @@ class Intake:
         self._store = store
 
     def begin(
-        self, *, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, source_ae_title: str = ""
+        self,
+        *,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        source_ae_title: str = "",
+        has_own_thread: bool = False,
     ) -> "Incoming":
-        """Start an object that is announced under these UIDs."""
+        """Start an object that is announced under these UIDs; `has_own_thread` as in `FileStore.begin`."""
         return self._store.begin(
             file_meta(
                 sop_class_uid=sop_class_uid,
                 sop_instance_uid=sop_instance_uid,
                 transfer_syntax_uid=transfer_syntax_uid,
                 source_ae_title=source_ae_title,
-            )
+            ),
+            has_own_thread=has_own_thread,
         )
 
     def accept(

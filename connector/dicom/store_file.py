@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -50,9 +50,13 @@ class FileStore:
         sync_folder(self._folder)
         self._remove_abandoned()
 
-    def begin(self, file_meta: bytes) -> "Incoming":
-        """Start an object; `file_meta` (with the preamble) stands in front of its data set in the file."""
-        return Incoming(self, file_meta)
+    def begin(self, file_meta: bytes, *, has_own_thread: bool = False) -> "Incoming":
+        """
+        Start an object; `file_meta` (with the preamble) stands in front of its data set in the file.
+
+        Where a thread receives nothing else, it makes the file and takes the digest while the sender still sends.
+        """
+        return Incoming(self, file_meta, has_own_thread=has_own_thread)
 
     def require_room(self, size_bytes: int) -> None:
         """Raise TryLater unless an object of a size fits above the reserve."""
@@ -67,12 +71,15 @@ class FileStore:
         fcntl.flock(handle, fcntl.LOCK_EX)
         return handle, path
 
-    def place(self, part: Path, handle: int, *, study_instance_uid: str, sop_instance_uid: str) -> Path:
+    def place(
+        self, part: Path, handle: int, *, study_instance_uid: str, sop_instance_uid: str, write: Callable[[], None]
+    ) -> Path:
         """
-        Move a written temporary file to its place; when this returns, its content and its name are on disk.
+        Move a temporary file to its place and `write` what is not in it; then its content and its name are on disk.
 
-        Both are synced at the same time, which takes the disk once where one after the other takes it twice; objects
-        of one study share the sync of their folder. Until then no row of the ledger names the file.
+        The name is synced while the content is written and synced, which takes the disk once where one after the other
+        takes it twice; objects of one study share the sync of their folder. Until then no row of the ledger names the
+        file.
         """
         shard = self._folder / sha256(study_instance_uid.encode()).hexdigest()[:2]
         name = f"{sha256(sop_instance_uid.encode()).hexdigest()[:32]}-{secrets.token_hex(8)}.dcm"
@@ -81,6 +88,7 @@ class FileStore:
         try:
             synced = self._folder_syncs.begin(shard)
             try:
+                write()
                 os.fsync(handle)
             finally:
                 synced.result()
@@ -115,18 +123,22 @@ class Incoming:
     Close it when it is not committed.
     """
 
-    def __init__(self, store: FileStore, file_meta: bytes) -> None:
+    def __init__(self, store: FileStore, file_meta: bytes, *, has_own_thread: bool = False) -> None:
         self._store = store
         self._handle: int | None = None
         self._part: Path | None = None
         self._buffer: mmap | None = None  # first what `close` looks at, should there be no memory
         self._buffer = store.buffers.take()
         self._digest = sha256()
+        self._has_own_thread = has_own_thread
+        self._has_spilled = False
         self._written = 0
         self._fault: TryLater | None = None
         self._meta_bytes = len(file_meta)
         self._buffer[: self._meta_bytes] = file_meta
         self._end = self._meta_bytes
+        if has_own_thread:
+            self._try(self._make_file)
 
     def __del__(self) -> None:
         """Leave no file, and give the memory back."""
@@ -140,7 +152,7 @@ class Incoming:
     @property
     def part(self) -> tuple[Path, int] | None:
         """The temporary file and the offset of its data set, once the object outgrew memory."""
-        return (self._part, self._meta_bytes) if self._part is not None else None
+        return (self._part, self._meta_bytes) if self._part is not None and self._has_spilled else None
 
     @contextmanager
     def in_memory(self) -> Iterator[memoryview]:
@@ -153,9 +165,11 @@ class Incoming:
         buffer = self._open()
         with memoryview(octets) as rest:
             while rest:
-                limit = _SPILL_BYTES if self._part is None else _WRITE_BYTES
+                limit = _WRITE_BYTES if self._has_spilled else _SPILL_BYTES
                 count = min(len(rest), limit - self._end)
                 buffer[self._end : self._end + count] = rest[:count]
+                if self._has_own_thread:
+                    self._digest.update(rest[:count])
                 self._end += count
                 rest = rest[count:]  # noqa: PLW2901 - what is left of it
                 if self._end == limit:
@@ -163,7 +177,7 @@ class Incoming:
 
     def settle(self) -> None:
         """Have all of the object in memory or all of it in its file. Raises TryLater when the disk did not take it."""
-        if self._part is not None:
+        if self._has_spilled:
             self._spill()
         if self._fault is not None:
             raise self._fault
@@ -172,14 +186,14 @@ class Incoming:
         """Make the object durable under its final name. Raises TryLater when the disk refuses."""
         try:
             self.settle()
-            if self._part is None:
+            if not self._has_spilled:
                 self._store.require_room(self._end)
-                self._flush(past_cache=True)
-            assert self._handle is not None  # noqa: S101 - _flush opened it
-            assert self._part is not None  # noqa: S101 - same
+            if self._part is None or self._handle is None:
+                self._part, self._handle = self._make_file()
             path = self._store.place(
-                self._part, self._handle, study_instance_uid=study_instance_uid, sop_instance_uid=sop_instance_uid
-            )
+                self._part, self._handle, study_instance_uid=study_instance_uid, sop_instance_uid=sop_instance_uid,
+                write=lambda: self._flush(past_cache=not self._has_spilled),
+            )  # fmt: skip
         except (OSError, RuntimeError) as fault:  # RuntimeError: no thread for the sync, as the process is ending
             self.close()
             raise TryLater(
@@ -207,7 +221,7 @@ class Incoming:
     @property
     def _unwritten_meta(self) -> int:
         """How many octets of the file meta information stand at the buffer's beginning."""
-        return self._meta_bytes if self._handle is None else 0
+        return 0 if self._has_spilled else self._meta_bytes
 
     def _open(self) -> mmap:
         if self._buffer is None:
@@ -216,24 +230,38 @@ class Incoming:
 
     def _spill(self) -> None:
         if self._fault is None:
-            try:
-                if self._written % _ROOM_CHECK_BYTES < _WRITE_BYTES:
-                    self._store.require_room(self._end)
-                self._flush()
-            except OSError as fault:
-                self._fault = TryLater(f"the disk did not take the object ({type(fault).__name__})")
-                self._fault.__cause__ = fault
-            except TryLater as fault:
-                self._fault = fault
+            self._try(self._make_room)
+        self._has_spilled = True
         self._end = 0
+
+    def _try(self, step: Callable[[], object]) -> None:
+        """Keep what goes wrong with the disk until the sender can be told."""
+        try:
+            step()
+        except OSError as fault:
+            self._fault = TryLater(f"the disk did not take the object ({type(fault).__name__})")
+            self._fault.__cause__ = fault
+        except TryLater as fault:
+            self._fault = fault
+
+    def _make_room(self) -> None:
+        if self._written % _ROOM_CHECK_BYTES < _WRITE_BYTES:
+            self._store.require_room(self._end)
+        self._flush()
+
+    def _make_file(self) -> tuple[Path, int]:
+        self._handle, self._part = self._store.open_part()
+        return self._part, self._handle
 
     def _flush(self, *, past_cache: bool = False) -> None:
         """Write what is in memory to the temporary file."""
+        if self._handle is None:
+            self._make_file()
+        assert self._handle is not None  # noqa: S101 - made above
         with memoryview(self._open()) as whole, whole[: self._end] as octets:
-            with octets[self._unwritten_meta :] as data_set:
-                self._digest.update(data_set)
-            if self._handle is None:
-                self._handle, self._part = self._store.open_part()
+            if not self._has_own_thread:
+                with octets[self._unwritten_meta :] as data_set:
+                    self._digest.update(data_set)
             done = _write_past_cache(self._handle, octets) if past_cache else 0
             _write_all(self._handle, octets[done:])
         self._written += self._end

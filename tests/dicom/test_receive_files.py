@@ -1,6 +1,5 @@
-"""Received bytes on disk: complete or absent, whatever fails; and when two files are the same data set."""
+"""Received bytes on disk: complete or absent, whatever fails."""
 
-import copy
 import errno
 import fcntl
 import os
@@ -12,21 +11,16 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-import numpy as np
 import pytest
-from pydicom import Dataset, Sequence, dcmread
+from pydicom import Dataset, dcmread
 from pydicom.uid import (
-    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    RLELossless,
 )
 from receive_case import as_file, files_in, make_image
 from state_peers import wait_until
 
 from connector.core.errors import TryLater
 from connector.dicom.receive_intake import file_meta
-from connector.dicom.receive_same import same_dataset
 from connector.dicom.store_file import FileStore, StoredFile, _sync_folders
 
 META = b"M" * 200
@@ -34,8 +28,8 @@ SMALL, IMAGE, LARGE = b"small" * 100, os.urandom(2**19 + 700), os.urandom(9 * 2*
 UIDS = {"study_instance_uid": "1.2.3", "sop_instance_uid": "1.2.3.4"}
 
 
-def put(store: FileStore, octets: bytes, *, step: int = 128 * 1024) -> StoredFile:
-    incoming = store.begin(META)
+def put(store: FileStore, octets: bytes, *, step: int = 128 * 1024, has_own_thread: bool = False) -> StoredFile:
+    incoming = store.begin(META, has_own_thread=has_own_thread)
     for at in range(0, len(octets), step):
         incoming.write(octets[at : at + step])
     return incoming.commit(**UIDS)
@@ -56,9 +50,10 @@ def test_a_stored_file_is_meta_and_data_set_and_its_digest_is_the_data_sets(tmp_
     "size", [2**16 - 1, 2**16, 2**16 + 1, 2**16 + 4096, 2**22 - 1, 2**22, 2**22 + 1, 2**22 + 2**20]
 )
 @pytest.mark.parametrize("step", [1000, 2**17, 2**23], ids=["small PDUs", "our PDUs", "in one piece"])
-def test_a_file_of_any_size_is_whole(tmp_path: Path, size: int, step: int) -> None:
+@pytest.mark.parametrize("has_own_thread", [False, True], ids=["shared thread", "own thread"])
+def test_a_file_of_any_size_is_whole(tmp_path: Path, size: int, step: int, *, has_own_thread: bool) -> None:
     octets = LARGE[: size - len(META)]
-    stored = put(FileStore(tmp_path), octets, step=step)
+    stored = put(FileStore(tmp_path), octets, step=step, has_own_thread=has_own_thread)
     assert stored.path.read_bytes() == META + octets
     assert (stored.size_bytes, stored.digest) == (size, sha256(octets).hexdigest())
 
@@ -142,8 +137,9 @@ def test_names_tell_nothing_and_are_never_shared(tmp_path: Path) -> None:
     assert "1.2.3" not in str(first.relative_to(tmp_path))
 
 
-def test_a_large_object_waits_on_disk_and_not_in_memory(tmp_path: Path) -> None:
-    incoming = FileStore(tmp_path).begin(META)
+@pytest.mark.parametrize("has_own_thread", [False, True], ids=["shared thread", "own thread"])
+def test_a_large_object_waits_on_disk_and_not_in_memory(tmp_path: Path, *, has_own_thread: bool) -> None:
+    incoming = FileStore(tmp_path).begin(META, has_own_thread=has_own_thread)
     for at in range(0, len(LARGE), 2**17):
         incoming.write(LARGE[at : at + 2**17])
         with incoming.in_memory() as octets:
@@ -154,17 +150,20 @@ def test_a_large_object_waits_on_disk_and_not_in_memory(tmp_path: Path) -> None:
     assert not files_in(tmp_path)
 
 
-def test_an_object_that_is_forgotten_leaves_no_file(tmp_path: Path) -> None:
-    incoming = FileStore(tmp_path).begin(META)
-    incoming.write(LARGE)
+@pytest.mark.parametrize("octets", [b"", SMALL, LARGE], ids=["empty", "small", "large"])
+@pytest.mark.parametrize("has_own_thread", [False, True], ids=["shared thread", "own thread"])
+def test_an_object_that_is_forgotten_leaves_no_file(tmp_path: Path, octets: bytes, *, has_own_thread: bool) -> None:
+    incoming = FileStore(tmp_path).begin(META, has_own_thread=has_own_thread)
+    incoming.write(octets)
     del incoming
     assert not files_in(tmp_path)
 
 
 @pytest.mark.parametrize("octets", [SMALL, IMAGE, LARGE], ids=["small", "image", "large"])
 @pytest.mark.parametrize("call", ["write", "fsync", "open"])
+@pytest.mark.parametrize("has_own_thread", [False, True], ids=["shared thread", "own thread"])
 def test_a_disk_that_fails_means_try_later_and_nothing_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, octets: bytes, call: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, octets: bytes, call: str, *, has_own_thread: bool
 ) -> None:
     store = FileStore(tmp_path)
 
@@ -173,7 +172,7 @@ def test_a_disk_that_fails_means_try_later_and_nothing_kept(
 
     monkeypatch.setattr(f"connector.dicom.store_file.os.{call}", fails)
     with pytest.raises(TryLater):
-        put(store, octets)
+        put(store, octets, has_own_thread=has_own_thread)
     monkeypatch.undo()
     assert not files_in(tmp_path)
 
@@ -222,19 +221,24 @@ def test_a_folder_that_cannot_be_synced_fails_those_alone_who_wait_for_it(
     assert [type(one) for one in told] == [type(None), OSError, type(None), OSError]
 
 
+@pytest.mark.parametrize("has_own_thread", [False, True], ids=["shared thread", "own thread"])
 def test_nothing_is_called_stored_before_file_and_folder_are_synced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, has_own_thread: bool
 ) -> None:
     store, order = FileStore(tmp_path), []
-    sync, rename = os.fsync, Path.rename
+    sync, rename, write = os.fsync, Path.rename, os.write
     monkeypatch.setattr(
         "connector.dicom.store_file.os.fsync",
         lambda handle: (order.append("folder" if Path(f"/proc/self/fd/{handle}").is_dir() else "file"), sync(handle)),
     )
+    monkeypatch.setattr(
+        "connector.dicom.store_file.os.write", lambda handle, octets: (order.append("write"), write(handle, octets))[1]
+    )
     monkeypatch.setattr(Path, "rename", lambda part, path: (order.append("rename"), rename(part, path))[1])
-    put(store, SMALL)
+    put(store, SMALL, has_own_thread=has_own_thread)
     assert order[0] == "rename", "the folder's sync must find the name"
-    assert sorted(order[1:]) == ["file", "folder"], "both at the same time, and both before it is called stored"
+    assert sorted(order[1:]) == ["file", "folder", "write"], "both syncs, before it is called stored"
+    assert order.index("write") < order.index("file"), "the file's sync must find all of its content"
 
 
 @pytest.mark.parametrize("octets", [SMALL, LARGE], ids=["small", "large"])
@@ -273,69 +277,3 @@ def test_our_file_meta_is_read_by_pydicom(tmp_path: Path) -> None:
 
 def dcmread_length(image: Dataset) -> int:
     return dcmread(BytesIO(as_file(image))).file_meta.FileMetaInformationGroupLength
-
-
-def rich_image() -> Dataset:
-    item = Dataset()
-    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = "1.2.3", "1.2.3.4"
-    image = make_image(ReferencedStudySequence=Sequence([item]), SliceThickness="2.50")
-    image.add_new(0x00091001, "LO", "private")
-    image.add_new(0x00090010, "LO", "LAB")
-    image.SmallestImagePixelValue = 32
-    return image
-
-
-def saved(image: Dataset, path: Path, syntax: str) -> Path:
-    if syntax == RLELossless:
-        image.compress(syntax, generate_instance_uid=False)
-        image.save_as(path, enforce_file_format=True)
-        return path
-    image.file_meta.TransferSyntaxUID = syntax
-    if syntax == ExplicitVRBigEndian:
-        image.PixelData = np.frombuffer(image.PixelData, "<u2").astype(">u2").tobytes()
-    image.save_as(
-        path, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian,
-        enforce_file_format=True,
-    )  # fmt: skip
-    return path
-
-
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, RLELossless])
-def test_one_data_set_in_two_transfer_syntaxes_is_the_same(tmp_path: Path, syntax: str) -> None:
-    uid = make_image().SOPInstanceUID
-    image = rich_image()
-    image.SOPInstanceUID = uid
-    first = saved(image.copy(), tmp_path / "a", ExplicitVRLittleEndian)
-    second = saved(copy.deepcopy(image), tmp_path / "b", syntax)
-    assert first.read_bytes() != second.read_bytes()
-    assert same_dataset(first, second)
-    assert same_dataset(second, first)
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (lambda image: setattr(image, "PatientID", "ANOTHER"), "a value"),
-        (lambda image: setattr(image, "SmallestImagePixelValue", 0), "a number that is padding as text"),
-        (lambda image: image.__delattr__("Modality"), "an element less"),
-        (lambda image: setattr(image, "StudyID", "1"), "an element more"),
-        (lambda image: setattr(image.ReferencedStudySequence[0], "ReferencedSOPInstanceUID", "1.2.3.5"), "in an item"),
-        (lambda image: image.ReferencedStudySequence.append(Dataset()), "an item more"),
-        (lambda image: setattr(image, "PixelData", image.PixelData[:-2] + b"\x01\x02"), "one pixel"),
-        (lambda image: image.__delattr__("PixelData"), "no pixels"),
-    ],
-)
-def test_any_difference_in_content_is_one(tmp_path: Path, change: Any, why: str) -> None:
-    image = rich_image()
-    other = copy.deepcopy(image)
-    change(other)
-    first = saved(image, tmp_path / "a", ExplicitVRLittleEndian)
-    for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
-        second = saved(copy.deepcopy(other), tmp_path / "b", syntax)
-        assert not same_dataset(first, second), why
-
-
-def test_what_cannot_be_read_counts_as_different(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"not DICOM")
-    assert not same_dataset(tmp_path / "a", tmp_path / "a")
-    assert not same_dataset(tmp_path / "a", tmp_path / "absent")

@@ -14,7 +14,7 @@ from connector.core.case import (
     PatientIdentity,
 )
 from connector.core.errors import ImpossibleInput, Refused, TryLater
-from connector.service import Service
+from connector.service import Service, _every
 from connector.settings import Settings
 from connector.store import tables as t
 from connector.store.acts import REPLAY, Act, Acts
@@ -77,7 +77,7 @@ def test_a_clock_of_serve_outlives_a_database_that_was_away(tmp_path: Path) -> N
             raise OperationalError("SELECT 1", {}, Exception("server closed the connection"))
         service._stopping.set()
 
-    service._every(0.001, sweep)()
+    _every(service._stopping, 0.001, sweep, task="sweep")()
     service.app.close()
     assert len(ticks) == 2
 
