@@ -40,6 +40,7 @@ from connector.fhir.ehr_answers import Changed, NotOffered, TimedOut, seconds_of
         (httpx.ConnectError("refused"), TryLater, "not reachable"),
         (httpx.ReadTimeout("slow"), TimedOut, "no answer"),
         (httpx.RemoteProtocolError("cut"), TryLater, "cut off"),
+        (httpx.ProxyError("407"), TryLater, "a proxy that does not let us through"),
         (httpx.UnsupportedProtocol("ftp"), Refused, "an address that cannot be asked"),
         (httpx.Response(200, text="<html>"), Refused, "a page of a proxy"),
         (httpx.Response(200, json=[1]), Refused, "no resource"),
